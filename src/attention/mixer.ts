@@ -1,0 +1,51 @@
+import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Tree } from "../graph/tree.ts";
+import type { Rng } from "../random.ts";
+
+/** Where a chunk lies in the segment that is being read. */
+export interface ChunkPlace {
+  /** Position of the first token of the chunk in its segment, int32 scalar. */
+  readonly offset: Tensor;
+  /** Tokens of the chunk that count, int32 scalar; the rest is padding. offset + length <= N. */
+  readonly length: Tensor;
+}
+
+/**
+ * A layer that mixes a sequence over time, one segment of N tokens after the other.
+ *
+ * State is a value: passed in, returned, never hidden. The first axis of every leaf is the batch, and an
+ * empty past is all zeros, so a lane is reset by zeroing it. There are two ways through a sequence, and they
+ * give the same numbers: {@link apply} takes whole segments; {@link extend} takes part of one segment and
+ * collects in the open segment what the memory will need, and {@link commit} writes that segment to memory.
+ */
+export interface SequenceMixer {
+  /** `outputGain` scales the last projection, which feeds the residual stream. */
+  initParams(rng: Rng, outputGain: number): Tree<FloatTensor>;
+
+  /** The state before the first token: all zeros. */
+  initialState(batch: number): Tree<FloatTensor>;
+
+  /** A segment with nothing in it yet: all zeros. */
+  emptySegment(batch: number): Tree<FloatTensor>;
+
+  /** x [B, S*N, D] -> y of the same shape. Throws GraphError when the length is no whole number of segments. */
+  apply(params: Tree<Tensor>, x: Tensor, state: Tree<Tensor>): MixerResult;
+
+  /** x [B, C, D], C <= N, inside one segment -> y of the same shape; rows of padding are not to be read. */
+  extend(params: Tree<Tensor>, x: Tensor, state: OpenState, place: ChunkPlace): MixerResult & OpenState;
+
+  /** The state after the open segment, which must be full. */
+  commit(params: Tree<Tensor>, state: OpenState): Tree<Tensor>;
+}
+
+export interface MixerResult {
+  readonly y: Tensor;
+  readonly state: Tree<Tensor>;
+}
+
+/** A state in the middle of a segment. */
+export interface OpenState {
+  readonly state: Tree<Tensor>;
+  readonly segment: Tree<Tensor>;
+}

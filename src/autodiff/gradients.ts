@@ -1,0 +1,84 @@
+import { add, broadcastTo, concat, scalar } from "../graph/builder.ts";
+import { topologicalOrder } from "../graph/graph.ts";
+import { axisSize } from "../graph/infer.ts";
+import { GraphError, isOp, type Tensor } from "../graph/tensor.ts";
+import { gradientRules } from "./rules.ts";
+
+/** An output and the gradient of the loss with respect to it. */
+export interface Seed {
+  readonly output: Tensor;
+  readonly gradient: Tensor;
+}
+
+/**
+ * Reverse-mode gradients of a scalar with respect to `targets`, in their order; zeros for a target that it
+ * does not depend on. Throws {@link GraphError} when `loss` is not a scalar.
+ */
+export function gradients(loss: Tensor, targets: readonly Tensor[]): Tensor[] {
+  if (loss.shape.length > 0) throw new GraphError(`the loss must be a scalar, got [${loss.shape.join(", ")}]`);
+  return vectorJacobianProduct([{ output: loss, gradient: scalar(1) }], targets);
+}
+
+/** The sum over seeds of gradient^T d(output)/d(target), for each target in order. */
+export function vectorJacobianProduct(seeds: readonly Seed[], targets: readonly Tensor[]): Tensor[] {
+  const order = topologicalOrder(seeds.map(({ output }) => output));
+  const needed = dependents(order, targets);
+  const parts = new Map<Tensor, Tensor[]>();
+  const accumulate = (node: Tensor, gradient: Tensor): void => {
+    const known = parts.get(node);
+    if (known) known.push(gradient);
+    else parts.set(node, [gradient]);
+  };
+  const total = (node: Tensor): Tensor | undefined => {
+    const known = parts.get(node);
+    if (known && known.length > 1) parts.set(node, [addGradients(known)]);
+    return parts.get(node)?.[0];
+  };
+  for (const { output, gradient } of seeds) accumulate(output, gradient);
+  for (const node of order.toReversed()) {
+    const gradient = total(node);
+    if (!gradient || !needed.has(node)) continue;
+    backward(node, gradient).forEach((part, i) => {
+      const operand = node.inputs[i];
+      if (part && operand && needed.has(operand)) accumulate(operand, part);
+    });
+  }
+  return targets.map((target) => total(target) ?? broadcastTo(scalar(0), target.shape));
+}
+
+// --- internal ---
+
+/** The nodes that depend on one of the targets, the targets included. */
+function dependents(order: readonly Tensor[], targets: readonly Tensor[]): Set<Tensor> {
+  const found = new Set<Tensor>(targets);
+  for (const node of order) if (node.inputs.some((operand) => found.has(operand))) found.add(node);
+  return found;
+}
+
+function addGradients(parts: readonly Tensor[]): Tensor {
+  return joinSlices(parts) ?? parts.reduce((sum, part) => add(sum, part));
+}
+
+/**
+ * The gradients of slices that tile their operand, joined: adding up as many padded tensors of the full
+ * size would cost quadratically in their number.
+ */
+function joinSlices(parts: readonly Tensor[]): Tensor | undefined {
+  const pads = parts.filter((part) => isOp(part, "pad"));
+  const axis = pads[0]?.attributes.axis;
+  if (axis === undefined || pads.length !== parts.length) return undefined;
+  let end = 0;
+  const pieces: Tensor[] = [];
+  for (const pad of pads.toSorted((a, b) => a.attributes.before - b.attributes.before)) {
+    const [piece] = pad.inputs;
+    if (!piece || pad.attributes.axis !== axis || pad.attributes.before !== end) return undefined;
+    end += axisSize(piece.shape, axis);
+    pieces.push(piece);
+  }
+  return end === parts[0]?.shape[axis] ? concat(pieces, axis) : undefined;
+}
+
+function backward(node: Tensor, gradient: Tensor): readonly (Tensor | null)[] {
+  const rule = gradientRules[node.op] as ((y: Tensor, dy: Tensor) => readonly (Tensor | null)[]) | null;
+  return rule ? rule(node, gradient) : [];
+}

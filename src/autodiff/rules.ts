@@ -1,0 +1,173 @@
+import {
+  add, broadcastTo, cumulativeSum, div, eluPlusOne, exp, gather, less, matmul,
+  matrixTranspose, mean, min, mul, neg, pad, reshape, sameShape, scatterAdd, sigmoid, slice, softmax,
+  square, sub, sum, transpose, unitLowerInverse, where,
+} from "../graph/builder.ts";
+import { sizeOf, type Shape } from "../graph/host-tensor.ts";
+import { axisSize } from "../graph/infer.ts";
+import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/lower.ts";
+import type { Op } from "../graph/ops.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/**
+ * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
+ * order; `null` for an operand that has none (indices, conditions).
+ */
+type Rule<K extends Op> = (y: Tensor<K>, dy: Tensor) => readonly (Tensor | null)[];
+
+/** Marks operations through which nothing flows back. */
+const NOT_DIFFERENTIABLE = null;
+
+/** The gradient of every operation. Total: an operation without an entry does not compile. */
+export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENTIABLE } = {
+  input: NOT_DIFFERENTIABLE,
+  constant: NOT_DIFFERENTIABLE,
+
+  neg: (_, dy) => [neg(dy)],
+  exp: (y, dy) => [mul(dy, y)],
+  log: (y, dy) => [div(dy, operand(y, 0))],
+  sqrt: (y, dy) => [div(dy, mul(y, 2))],
+  sigmoid: (y, dy) => [mul(dy, mul(y, sub(1, y)))],
+  tanh: (y, dy) => [mul(dy, sub(1, square(y)))],
+  cast: (y, dy) => [y.dtype === "float32" && operand(y, 0).dtype === "float32" ? dy : null],
+
+  add: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(dy, operand(y, 1).shape)],
+  sub: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(neg(dy), operand(y, 1).shape)],
+  mul: (y, dy) => {
+    const [a, b] = [operand(y, 0), operand(y, 1)];
+    return [sumTo(mul(dy, b), a.shape), sumTo(mul(dy, a), b.shape)];
+  },
+  div: (y, dy) => {
+    const [a, b] = [operand(y, 0), operand(y, 1)];
+    return [sumTo(div(dy, b), a.shape), sumTo(neg(div(mul(dy, y), b)), b.shape)];
+  },
+  // At equality the gradient goes to the second operand.
+  min: (y, dy) => chooseGradients(y, dy, less(operand(y, 0), operand(y, 1))),
+  max: (y, dy) => chooseGradients(y, dy, less(operand(y, 1), operand(y, 0))),
+  equal: NOT_DIFFERENTIABLE,
+  less: NOT_DIFFERENTIABLE,
+  where: (y, dy) => {
+    const [condition, a, b] = [operand(y, 0), operand(y, 1), operand(y, 2)];
+    return [null, sumTo(where(condition, dy, 0), a.shape), sumTo(where(condition, 0, dy), b.shape)];
+  },
+
+  sum: (y, dy) => [spread(y, dy)],
+  mean: (y, dy) => [mul(spread(y, dy), sizeOf(y.shape) / sizeOf(operand(y, 0).shape))],
+  cumulativeSum: (y, dy) => {
+    const { axis, exclusive, reverse } = y.attributes;
+    return [cumulativeSum(dy, axis, { exclusive, reverse: !reverse })];
+  },
+
+  softmax: (y, dy) => [mul(y, sub(dy, sum(mul(dy, y), [-1], { keepAxes: true })))],
+  logSoftmax: (y, dy) => [sub(dy, mul(exp(y), sum(dy, [-1], { keepAxes: true })))],
+
+  matmul: (y, dy) => matmulGradients(operand(y, 0), operand(y, 1), dy),
+
+  transpose: (y, dy) => {
+    const { permutation } = y.attributes;
+    return [transpose(dy, permutation.map((_, axis) => permutation.indexOf(axis)))];
+  },
+  reshape: (y, dy) => [reshape(dy, operand(y, 0).shape)],
+  broadcastTo: (y, dy) => [sumTo(dy, operand(y, 0).shape)],
+  concat: (y, dy) => {
+    const { axis } = y.attributes;
+    let start = 0;
+    return y.inputs.map(({ shape }) => {
+      const end = start + axisSize(shape, axis);
+      const part = slice(dy, axis, start, end);
+      start = end;
+      return part;
+    });
+  },
+  slice: (y, dy) => {
+    const { axis, start, end } = y.attributes;
+    return [pad(dy, axis, start, axisSize(operand(y, 0).shape, axis) - end)];
+  },
+  pad: (y, dy) => {
+    const { axis, before } = y.attributes;
+    return [slice(dy, axis, before, before + axisSize(operand(y, 0).shape, axis))];
+  },
+
+  gather: (y, dy) => {
+    const [table, indices] = [operand(y, 0), operand(y, 1)];
+    return [scatterAdd(dy, indices, axisSize(table.shape, 0)), null];
+  },
+  scatterAdd: (y, dy) => [gather(dy, operand(y, 1)), null],
+
+  // ELU(x) + 1 exceeds one exactly where its slope is one, and is its own slope below.
+  eluPlusOne: (y, dy) => [mul(dy, min(eluPlusOne(operand(y, 0)), 1))],
+  silu: (y, dy) => {
+    const slope = sigmoid(operand(y, 0));
+    return [mul(dy, add(slope, mul(y, sub(1, slope))))];
+  },
+  rmsNorm: (y, dy) => {
+    const [x, scale] = [operand(y, 0), operand(y, 1)];
+    const inverse = inverseRms(x, y.attributes.epsilon);
+    const normalized = mul(x, inverse);
+    const dn = mul(dy, scale);
+    const projection = mean(mul(dn, normalized), [-1], { keepAxes: true });
+    return [mul(inverse, sub(dn, mul(normalized, projection))), sumTo(mul(dy, normalized), scale.shape)];
+  },
+  l2Normalize: (y, dy) => {
+    const x = operand(y, 0);
+    const inverse = inverseNorm(x, y.attributes.epsilon);
+    const projection = sum(mul(dy, y), [-1], { keepAxes: true });
+    return [mul(inverse, sub(dy, mul(y, projection)))];
+  },
+  crossEntropy: (y, dy) => {
+    const [logits, targets] = [operand(y, 0), operand(y, 1)];
+    const classes = axisSize(logits.shape, logits.shape.length - 1);
+    const difference = sub(softmax(logits), oneHot(targets, classes));
+    return [mul(difference, reshape(dy, [...dy.shape, 1])), null];
+  },
+  // T = (I + L)^-1 gives dT = -T dL T.
+  unitLowerInverse: (y, dy) => {
+    const matrix = operand(y, 0);
+    const inverse = matrixTranspose(unitLowerInverse(matrix));
+    const gradient = neg(matmul(matmul(inverse, dy), inverse));
+    return [mul(gradient, strictlyLower(axisSize(matrix.shape, matrix.shape.length - 1)))];
+  },
+};
+
+/** Sums a gradient over the axes along which an operand of this shape was broadcast. */
+export function sumTo(gradient: Tensor, shape: Shape): Tensor {
+  if (sameShape(gradient.shape, shape)) return gradient;
+  const extra = gradient.shape.length - shape.length;
+  const axes = gradient.shape.flatMap((size, axis) => {
+    const own = axis < extra ? undefined : shape[axis - extra];
+    return own === undefined || (own === 1 && size !== 1) ? [axis] : [];
+  });
+  return reshape(axes.length > 0 ? sum(gradient, axes) : gradient, shape);
+}
+
+// --- internal ---
+
+function operand(y: Tensor, index: number): Tensor {
+  const x = y.inputs[index];
+  if (!x) throw new Error(`${y.op} has no operand ${index}`);
+  return x;
+}
+
+function chooseGradients(y: Tensor, dy: Tensor, first: Tensor): Tensor[] {
+  const [a, b] = [operand(y, 0), operand(y, 1)];
+  return [sumTo(where(first, dy, 0), a.shape), sumTo(where(first, 0, dy), b.shape)];
+}
+
+/** Undoes a reduction: every reduced element gets the gradient of the sum it went into. */
+function spread(y: Tensor<"sum" | "mean">, dy: Tensor): Tensor {
+  const x = operand(y, 0);
+  const kept = x.shape.map((size, axis) => (y.attributes.axes.includes(axis) ? 1 : size));
+  return broadcastTo(reshape(dy, kept), x.shape);
+}
+
+function matmulGradients(a: Tensor, b: Tensor, dy: Tensor): Tensor[] {
+  const db = b.shape.length === 2 ? weightGradient(a, dy) : sumTo(matmul(matrixTranspose(a), dy), b.shape);
+  return [sumTo(matmul(dy, matrixTranspose(b)), a.shape), db];
+}
+
+/** For one matrix shared by a whole batch: a single product over all rows, no sum over the batch. */
+function weightGradient(a: Tensor, dy: Tensor): Tensor {
+  const rows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), ...x.shape.slice(-1)]);
+  return matmul(matrixTranspose(rows(a)), rows(dy));
+}
+

@@ -1,0 +1,46 @@
+import type { Graph } from "../graph/graph.ts";
+import type { HostTensor } from "../graph/host-tensor.ts";
+import type { Flat } from "../graph/tree.ts";
+
+/** Something that computes graphs. */
+export interface Engine {
+  /** Where it computes, as in `cpu` or `webgpu`. */
+  readonly device: string;
+  /** Prepares a graph to be run many times. */
+  compile(graph: Graph): Promise<Program>;
+}
+
+/** A graph ready to run. */
+export interface Program {
+  /**
+   * Computes the outputs from a value for every input.
+   *
+   * @param into Tensors to write outputs to in place of new ones, by name. They must not overlap the feeds.
+   * @throws {FeedError} when an input is missing or has another type or shape.
+   */
+  run(feeds: Flat<HostTensor>, into?: Flat<HostTensor>): Promise<Flat<HostTensor>>;
+  /** Frees what the program holds outside the JavaScript heap. */
+  dispose(): Promise<void>;
+}
+
+/** A value fed to a program that does not fit its input. The message names the input. */
+export class FeedError extends Error {
+  override name = "FeedError";
+}
+
+/** A device that this machine or this build does not have. */
+export class DeviceError extends Error {
+  override name = "DeviceError";
+}
+
+/** Throws {@link FeedError} unless there is a fitting value for every input of the graph. */
+export function checkFeeds(graph: Graph, feeds: Flat<HostTensor>): void {
+  for (const [name, { shape, dtype }] of Object.entries(graph.inputs)) {
+    const value = feeds[name];
+    if (!value) throw new FeedError(`input "${name}" is missing`);
+    if (value.dtype !== dtype || value.shape.join() !== shape.join()) {
+      const [wanted, got] = [`${dtype}[${shape.join(", ")}]`, `${value.dtype}[${value.shape.join(", ")}]`];
+      throw new FeedError(`input "${name}" must be ${wanted}, got ${got}`);
+    }
+  }
+}

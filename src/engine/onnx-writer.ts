@@ -1,0 +1,212 @@
+import onnxProto from "onnx-proto";
+import type { Graph } from "../graph/graph.ts";
+import type { DType, HostTensor } from "../graph/host-tensor.ts";
+import type { Op, OpAttributes, PrimitiveOp } from "../graph/ops.ts";
+import { GraphError, type Tensor } from "../graph/tensor.ts";
+
+const { onnx } = onnxProto;
+
+/** The operator set the models ask for. No operator outside the standard set is written. */
+export const OPSET_VERSION = 21;
+const IR_VERSION = 10;
+
+/** A graph of primitive operations as the bytes of an ONNX model. */
+export function writeOnnx(graph: Graph): Uint8Array {
+  const writer = createWriter();
+  const names = new Map<Tensor, string>();
+  const outputNames = firstNames(graph);
+  graph.nodes.forEach((node, i) => names.set(node, writeNode(node, outputNames.get(node) ?? `#${i}`)));
+
+  function writeNode(node: Tensor, name: string): string {
+    if (node.op === "input") return (node.attributes as OpAttributes["input"]).name;
+    const emit = emitters[node.op as keyof typeof emitters] as Emitter<Op> | undefined;
+    if (!emit) throw new GraphError(`${node.op} must be lowered before it is written`);
+    writer.add(emit(node, node.inputs.map(nameOf), writer), name);
+    return name;
+  }
+  function nameOf(node: Tensor): string {
+    const name = names.get(node);
+    if (name === undefined) throw new GraphError(`${node.op} is written after its use`);
+    return name;
+  }
+
+  for (const [name, node] of Object.entries(graph.outputs)) {
+    if (nameOf(node) !== name) writer.add({ type: "Identity", inputs: [nameOf(node)] }, name);
+  }
+  return writer.finish(graph);
+}
+
+// --- internal ---
+
+/** One ONNX node but for its name. */
+interface NodeSpec {
+  readonly type: string;
+  readonly inputs: readonly string[];
+  readonly attributes?: readonly onnxProto.onnx.IAttributeProto[];
+}
+
+interface Writer {
+  /** Adds a node with one result of this name; a new name when none is given. Returns the name. */
+  add(spec: NodeSpec, name?: string): string;
+  /** The name of a one-dimensional int64 constant. */
+  int64s(values: readonly number[]): string;
+  finish(graph: Graph): Uint8Array;
+}
+
+type Emitter<K extends Op> = (node: Tensor<K>, inputs: readonly string[], writer: Writer) => NodeSpec;
+
+const { AttributeType } = onnx.AttributeProto;
+const { DataType } = onnx.TensorProto;
+const DATA_TYPES: Readonly<Record<DType, number>> = {
+  float32: DataType.FLOAT,
+  int32: DataType.INT32,
+  bool: DataType.BOOL,
+};
+
+const direct =
+  (type: string): Emitter<Op> =>
+  (_, inputs) => ({ type, inputs });
+
+const along =
+  (type: string): Emitter<Op> =>
+  (_, inputs) => ({ type, inputs, attributes: [int("axis", -1)] });
+
+const reduction =
+  (type: string): Emitter<"sum" | "mean"> =>
+  ({ attributes: { axes, keepAxes } }, inputs, writer) => ({
+    type,
+    inputs: [...inputs, writer.int64s(axes)],
+    attributes: [int("keepdims", keepAxes ? 1 : 0), int("noop_with_empty_axes", 1)],
+  });
+
+/** How each operation is written. Total: an operation without an entry does not compile. */
+const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = {
+  constant: ({ attributes: { value } }) => ({
+    type: "Constant",
+    inputs: [],
+    attributes: [{ name: "value", type: AttributeType.TENSOR, t: tensorProto(value) }],
+  }),
+
+  neg: direct("Neg"),
+  exp: direct("Exp"),
+  log: direct("Log"),
+  sqrt: direct("Sqrt"),
+  sigmoid: direct("Sigmoid"),
+  tanh: direct("Tanh"),
+  cast: ({ attributes: { to } }, inputs) => ({
+    type: "Cast",
+    inputs,
+    attributes: [int("to", DATA_TYPES[to])],
+  }),
+
+  add: direct("Add"),
+  sub: direct("Sub"),
+  mul: direct("Mul"),
+  div: direct("Div"),
+  min: direct("Min"),
+  max: direct("Max"),
+  equal: direct("Equal"),
+  less: direct("Less"),
+  where: direct("Where"),
+
+  sum: reduction("ReduceSum"),
+  mean: reduction("ReduceMean"),
+  cumulativeSum: ({ attributes: { axis, exclusive, reverse } }, inputs, writer) => ({
+    type: "CumSum",
+    inputs: [...inputs, writer.int64s([axis])],
+    attributes: [int("exclusive", exclusive ? 1 : 0), int("reverse", reverse ? 1 : 0)],
+  }),
+
+  softmax: along("Softmax"),
+  logSoftmax: along("LogSoftmax"),
+
+  matmul: direct("MatMul"),
+
+  transpose: ({ attributes: { permutation } }, inputs) => ({
+    type: "Transpose",
+    inputs,
+    attributes: [{ name: "perm", type: AttributeType.INTS, ints: [...permutation] }],
+  }),
+  reshape: ({ attributes: { shape } }, inputs, writer) => ({
+    type: "Reshape",
+    inputs: [...inputs, writer.int64s(shape)],
+  }),
+  broadcastTo: ({ attributes: { shape } }, inputs, writer) => ({
+    type: "Expand",
+    inputs: [...inputs, writer.int64s(shape)],
+  }),
+  concat: ({ attributes: { axis } }, inputs) => ({ type: "Concat", inputs, attributes: [int("axis", axis)] }),
+  slice: ({ attributes: { axis, start, end } }, inputs, writer) => ({
+    type: "Slice",
+    inputs: [...inputs, writer.int64s([start]), writer.int64s([end]), writer.int64s([axis])],
+  }),
+  // All axes are given: with the optional list of axes, ONNX Runtime's transpose optimizer misreads the pads.
+  pad: ({ attributes: { axis, before, after }, shape }, inputs, writer) => {
+    const none = shape.map(() => 0);
+    return { type: "Pad", inputs: [...inputs, writer.int64s([...none.with(axis, before), ...none.with(axis, after)])] };
+  },
+
+  gather: direct("Gather"),
+  scatterAdd: ({ inputs: operands, shape }, inputs, writer) => {
+    const [updates = "", indices = ""] = inputs;
+    const toInt64 = [int("to", DataType.INT64)];
+    const wide = writer.add({ type: "Cast", inputs: [indices], attributes: toInt64 });
+    const indexShape = writer.int64s([...(operands[1]?.shape ?? []), 1]);
+    const columns = writer.add({ type: "Reshape", inputs: [wide, indexShape] });
+    const table = writer.add({ type: "ConstantOfShape", inputs: [writer.int64s(shape)] });
+    const reduction = { name: "reduction", type: AttributeType.STRING, s: new TextEncoder().encode("add") };
+    return { type: "ScatterND", inputs: [table, columns, updates], attributes: [reduction] };
+  },
+};
+
+function createWriter(): Writer {
+  const nodes: onnxProto.onnx.INodeProto[] = [];
+  const initializers = new Map<string, onnxProto.onnx.ITensorProto>();
+  return {
+    add({ type, inputs, attributes }, name = `#helper${nodes.length}`) {
+      nodes.push({ opType: type, name, input: [...inputs], output: [name], attribute: [...(attributes ?? [])] });
+      return name;
+    },
+    int64s(values) {
+      const name = `#int64:${values.join()}`;
+      const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+      initializers.set(name, { name, dataType: DataType.INT64, dims: [values.length], rawData });
+      return name;
+    },
+    finish({ inputs, outputs }) {
+      const graph = {
+        name: "infini-transformer",
+        node: nodes,
+        initializer: [...initializers.values()],
+        input: Object.entries(inputs).map(([name, node]) => valueInfo(name, node)),
+        output: Object.entries(outputs).map(([name, node]) => valueInfo(name, node)),
+      };
+      const opsetImport = [{ domain: "", version: OPSET_VERSION }];
+      const model = { irVersion: IR_VERSION, producerName: "infini-transformer", opsetImport, graph };
+      return onnx.ModelProto.encode(model).finish();
+    },
+  };
+}
+
+/** The first output name of each tensor that its own node can carry: inputs already have a name. */
+function firstNames(graph: Graph): ReadonlyMap<Tensor, string> {
+  const names = new Map<Tensor, string>();
+  for (const [name, node] of Object.entries(graph.outputs)) {
+    if (node.op !== "input" && !names.has(node)) names.set(node, name);
+  }
+  return names;
+}
+
+function valueInfo(name: string, { shape, dtype }: Tensor): onnxProto.onnx.IValueInfoProto {
+  const dim = shape.map((dimValue) => ({ dimValue }));
+  return { name, type: { tensorType: { elemType: DATA_TYPES[dtype], shape: { dim } } } };
+}
+
+function tensorProto({ shape, dtype, data }: HostTensor): onnxProto.onnx.ITensorProto {
+  const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { dims: [...shape], dataType: DATA_TYPES[dtype], rawData };
+}
+
+function int(name: string, i: number): onnxProto.onnx.IAttributeProto {
+  return { name, type: AttributeType.INT, i };
+}

@@ -1,0 +1,228 @@
+import type { DType, HostTensor, Shape } from "./host-tensor.ts";
+import { sizeOf } from "./host-tensor.ts";
+import type { Op, OpAttributes } from "./ops.ts";
+
+/** What is known of a tensor before it is computed. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+type Rule<Attributes> = (inputs: readonly TensorType[], attributes: Attributes) => TensorType;
+
+const unary: Rule<object> = (inputs) => float(only(inputs));
+
+const binary: Rule<object> = (inputs) => {
+  const [a, b] = pair(inputs);
+  if (a.dtype !== b.dtype || a.dtype === "bool") throw new Error("operands must have one numeric type");
+  return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
+};
+
+const comparison: Rule<object> = (inputs, attributes) => ({
+  shape: binary(inputs, attributes).shape,
+  dtype: "bool",
+});
+
+const reduction: Rule<OpAttributes["sum"]> = (inputs, { axes, keepAxes }) => {
+  const x = float(only(inputs));
+  for (const axis of axes) checkAxis(axis, x.shape);
+  const shape = keepAxes
+    ? x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+    : x.shape.filter((_, axis) => !axes.includes(axis));
+  return { shape, dtype: x.dtype };
+};
+
+const alongLast: Rule<object> = (inputs) => {
+  const x = float(only(inputs));
+  checkAxis(x.shape.length - 1, x.shape);
+  return x;
+};
+
+/** The type of each operation's result; throws when the operands do not fit. */
+export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
+  input: () => {
+    throw new Error("inputs are made with input()");
+  },
+  constant: (_, { value }) => ofHost(value),
+
+  neg: unary,
+  exp: unary,
+  log: unary,
+  sqrt: unary,
+  sigmoid: unary,
+  tanh: unary,
+  cast: (inputs, { to }) => ({ shape: only(inputs).shape, dtype: to }),
+
+  add: binary,
+  sub: binary,
+  mul: binary,
+  div: binary,
+  min: binary,
+  max: binary,
+  equal: comparison,
+  less: comparison,
+  where: (inputs) => {
+    const [condition, a, b] = inputs;
+    if (!condition || !a || !b || inputs.length !== 3) throw new Error("takes three operands");
+    if (condition.dtype !== "bool") throw new Error("the condition must be bool");
+    const chosen = binary([a, b], {});
+    return { shape: broadcastShapes(condition.shape, chosen.shape), dtype: chosen.dtype };
+  },
+
+  sum: reduction,
+  mean: reduction,
+  cumulativeSum: (inputs, { axis }) => {
+    const x = float(only(inputs));
+    checkAxis(axis, x.shape);
+    return x;
+  },
+
+  softmax: alongLast,
+  logSoftmax: alongLast,
+
+  matmul: (inputs) => {
+    const [a, b] = pair(inputs).map(float);
+    if (!a || !b || a.shape.length < 2 || b.shape.length < 2) throw new Error("needs two axes or more");
+    if (a.shape.at(-1) !== b.shape.at(-2)) {
+      throw new Error(`inner sizes ${a.shape.at(-1)} and ${b.shape.at(-2)} differ`);
+    }
+    const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    return { shape: [...batch, ...a.shape.slice(-2, -1), ...b.shape.slice(-1)], dtype: a.dtype };
+  },
+
+  transpose: (inputs, { permutation }) => {
+    const { shape, dtype } = only(inputs);
+    const sorted = permutation.toSorted((i, j) => i - j);
+    if (permutation.length !== shape.length || sorted.some((axis, i) => axis !== i)) {
+      throw new Error(`[${permutation.join(", ")}] is not a permutation of the axes`);
+    }
+    return { shape: permutation.map((axis) => axisSize(shape, axis)), dtype };
+  },
+  reshape: (inputs, { shape }) => {
+    const x = only(inputs);
+    if (sizeOf(x.shape) !== sizeOf(shape)) throw new Error(`cannot become [${shape.join(", ")}]`);
+    return { shape, dtype: x.dtype };
+  },
+  broadcastTo: (inputs, { shape }) => {
+    const x = only(inputs);
+    const result = broadcastShapes(x.shape, shape);
+    if (result.length !== shape.length || result.some((size, i) => size !== shape[i])) {
+      throw new Error(`cannot become [${shape.join(", ")}]`);
+    }
+    return { shape, dtype: x.dtype };
+  },
+  concat: (inputs, { axis }) => {
+    const [first] = inputs;
+    if (!first) throw new Error("takes one operand or more");
+    checkAxis(axis, first.shape);
+    for (const { shape, dtype } of inputs) {
+      const fits = shape.length === first.shape.length && dtype === first.dtype;
+      if (!fits || shape.some((size, i) => i !== axis && size !== first.shape[i])) {
+        throw new Error(`operands may differ along axis ${axis} only`);
+      }
+    }
+    const total = inputs.reduce((sum, { shape }) => sum + axisSize(shape, axis), 0);
+    return { shape: first.shape.with(axis, total), dtype: first.dtype };
+  },
+  slice: (inputs, { axis, start, end }) => {
+    const { shape, dtype } = only(inputs);
+    checkAxis(axis, shape);
+    if (!(0 <= start && start < end && end <= axisSize(shape, axis))) {
+      throw new Error(`[${start}, ${end}) does not lie inside axis ${axis}`);
+    }
+    return { shape: shape.with(axis, end - start), dtype };
+  },
+  pad: (inputs, { axis, before, after }) => {
+    const { shape, dtype } = float(only(inputs));
+    checkAxis(axis, shape);
+    if (before < 0 || after < 0) throw new Error("padding cannot be negative");
+    return { shape: shape.with(axis, before + axisSize(shape, axis) + after), dtype };
+  },
+
+  gather: (inputs) => {
+    const [table, indices] = pair(inputs);
+    checkAxis(0, table.shape);
+    return { shape: [...int(indices).shape, ...table.shape.slice(1)], dtype: table.dtype };
+  },
+  scatterAdd: (inputs, { rows }) => {
+    const [updates, indices] = pair(inputs);
+    const leading = updates.shape.slice(0, int(indices).shape.length);
+    if (leading.some((size, i) => size !== indices.shape[i])) throw new Error("one index for each row");
+    return { shape: [rows, ...updates.shape.slice(indices.shape.length)], dtype: float(updates).dtype };
+  },
+
+  eluPlusOne: unary,
+  silu: unary,
+  rmsNorm: (inputs) => {
+    const [x, scale] = pair(inputs).map(float);
+    if (!x || scale?.shape.length !== 1 || scale.shape[0] !== x.shape.at(-1)) {
+      throw new Error("the scale must have one element for each feature");
+    }
+    return x;
+  },
+  l2Normalize: alongLast,
+  crossEntropy: (inputs) => {
+    const [logits, targets] = pair(inputs);
+    const rows = float(logits).shape.slice(0, -1);
+    const fits = rows.length === int(targets).shape.length;
+    if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
+    return { shape: rows, dtype: logits.dtype };
+  },
+  unitLowerInverse: (inputs) => {
+    const x = float(only(inputs));
+    if (x.shape.length < 2 || x.shape.at(-1) !== x.shape.at(-2)) throw new Error("needs square matrices");
+    return x;
+  },
+};
+
+/** The shape two operands broadcast to, as in NumPy. Throws `Error` when they do not. */
+export function broadcastShapes(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, i) => {
+    const left = a[a.length - rank + i] ?? 1;
+    const right = b[b.length - rank + i] ?? 1;
+    if (left !== right && left !== 1 && right !== 1) {
+      throw new Error(`[${a.join(", ")}] and [${b.join(", ")}] do not broadcast`);
+    }
+    return left === 1 ? right : left;
+  });
+}
+
+/** The size of an axis; throws `Error` when the shape lacks it. */
+export function axisSize(shape: Shape, axis: number): number {
+  const size = shape[axis];
+  if (size === undefined) throw new Error(`[${shape.join(", ")}] has no axis ${axis}`);
+  return size;
+}
+
+// --- internal ---
+
+function checkAxis(axis: number, shape: Shape): void {
+  axisSize(shape, axis);
+}
+
+function only(inputs: readonly TensorType[]): TensorType {
+  const [x] = inputs;
+  if (!x || inputs.length !== 1) throw new Error("takes one operand");
+  return { shape: x.shape, dtype: x.dtype };
+}
+
+function pair(inputs: readonly TensorType[]): [TensorType, TensorType] {
+  const [a, b] = inputs;
+  if (!a || !b || inputs.length !== 2) throw new Error("takes two operands");
+  return [a, b];
+}
+
+function float(x: TensorType): TensorType {
+  if (x.dtype !== "float32") throw new Error(`needs float32, got ${x.dtype}`);
+  return { shape: x.shape, dtype: x.dtype };
+}
+
+function int(x: TensorType): TensorType {
+  if (x.dtype !== "int32") throw new Error(`needs int32 indices, got ${x.dtype}`);
+  return x;
+}
+
+function ofHost({ shape, dtype }: HostTensor): TensorType {
+  return { shape, dtype };
+}

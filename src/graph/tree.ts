@@ -1,0 +1,59 @@
+/** A tree of plain objects with leaves of one type: parameters, states, gradients. */
+export type Tree<Leaf> = { readonly [key: string]: Leaf | Tree<Leaf> };
+
+/** Leaves by their dotted path, as in `blocks.0.attention.query`, in the order of the tree. */
+export type Flat<Leaf> = Readonly<Record<string, Leaf>>;
+
+/**
+ * Leaves of a tree by dotted path. A leaf is an object that has `shape`, so symbolic and host tensors both
+ * are. With `prefix`, every path starts with it and a dot.
+ */
+export function flatten<Leaf extends Shaped>(tree: object, prefix = ""): Flat<Leaf> {
+  const flat: Record<string, Leaf> = {};
+  const visit = (node: object, path: string): void => {
+    for (const [key, child] of Object.entries(node) as [string, object][]) {
+      const childPath = path ? `${path}.${key}` : key;
+      if (isLeaf(child)) flat[childPath] = child as Leaf;
+      else visit(child, childPath);
+    }
+  };
+  visit(tree, prefix);
+  return flat;
+}
+
+/** The tree of the same form whose leaves are `transform(leaf, path)`. */
+export function mapTree<T>(
+  tree: object,
+  transform: (leaf: Shaped, path: string) => Shaped,
+  prefix = "",
+): T {
+  const entries = Object.entries(tree) as [string, object][];
+  const mapped = entries.map(([key, child]) => {
+    const path = prefix ? `${prefix}.${key}` : key;
+    return [key, isLeaf(child) ? transform(child, path) : mapTree<object>(child, transform, path)];
+  });
+  return (Array.isArray(tree) ? mapped.map(([, child]) => child) : Object.fromEntries(mapped)) as T;
+}
+
+/** The tree of the form of `like` whose leaves are taken by path. Throws `RangeError` for a missing one. */
+export function unflatten<T>(flat: Flat<Shaped>, like: object, prefix = ""): T {
+  return mapTree<T>(
+    like,
+    (_, path) => {
+      const leaf = flat[path];
+      if (!leaf) throw new RangeError(`there is no "${path}"`);
+      return leaf;
+    },
+    prefix,
+  );
+}
+
+// --- internal ---
+
+interface Shaped {
+  readonly shape: readonly number[];
+}
+
+function isLeaf(node: object): node is Shaped {
+  return "shape" in node;
+}

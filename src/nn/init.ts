@@ -1,0 +1,13 @@
+import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../graph/host-tensor.ts";
+import type { Rng } from "../random.ts";
+
+/** Draws from a normal distribution with mean zero. */
+export function normal(shape: Shape, standardDeviation: number, rng: Rng): FloatTensor {
+  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.normal() * standardDeviation);
+  return floatTensor(shape, data);
+}
+
+/** A weight [in, out] that keeps the variance of its input, times `gain`. */
+export function weight(inputs: number, outputs: number, rng: Rng, gain = 1): FloatTensor {
+  return normal([inputs, outputs], gain / Math.sqrt(inputs), rng);
+}

@@ -1,0 +1,33 @@
+import { add, concat, constant, gather, mul, slice, sub } from "../graph/builder.ts";
+import { floatTensor } from "../graph/host-tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/** Cosines and sines of the angles of rotary position embedding, one row for each position. */
+export interface RopeTables {
+  readonly cos: Tensor; // [positions, d/2]
+  readonly sin: Tensor; // [positions, d/2]
+}
+
+/** Tables for positions 0 .. positions-1 of heads of size `headDim` (arXiv 2104.09864, eq. 34). */
+export function ropeTables(positions: number, headDim: number, base: number): RopeTables {
+  const half = headDim / 2;
+  const table = (f: (angle: number) => number): Tensor => {
+    const data = Float32Array.from({ length: positions * half }, (_, i) =>
+      f(Math.floor(i / half) * base ** (-(i % half) / half)),
+    );
+    return constant(floatTensor([positions, half], data));
+  };
+  return { cos: table(Math.cos), sin: table(Math.sin) };
+}
+
+/** The rows of the tables at these positions, int32 [T]. */
+export function ropeRows({ cos, sin }: RopeTables, positions: Tensor): RopeTables {
+  return { cos: gather(cos, positions), sin: gather(sin, positions) };
+}
+
+/** Rotates the pairs (i, i + d/2) of x [..., T, d] by the angles of each position. */
+export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
+  const half = (x.shape.at(-1) ?? 0) / 2;
+  const [a, b] = [slice(x, -1, 0, half), slice(x, -1, half, 2 * half)];
+  return concat([sub(mul(a, cos), mul(b, sin)), add(mul(a, sin), mul(b, cos))], -1);
+}

@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { mixtureSchema } from "../data/mixture.ts";
+import { modelConfigSchema } from "../model/config.ts";
+import { parseConfig } from "../model/parse-config.ts";
+import { adafactor } from "./adafactor.ts";
+import { adamW } from "./adamw.ts";
+import type { Optimizer } from "./optimizer.ts";
+
+const rate = z.number().positive();
+const fraction = z.number().min(0).lt(1);
+const count = z.int().positive();
+
+const adamWSchema = z.strictObject({
+  kind: z.literal("adamw"),
+  beta1: fraction.default(0.9),
+  beta2: fraction.default(0.98),
+  epsilon: rate.default(1e-8),
+  weightDecay: z.number().nonnegative().default(0.05),
+});
+
+const adafactorSchema = z.strictObject({
+  kind: z.literal("adafactor"),
+  decayExponent: rate.default(0.8),
+  clipThreshold: rate.default(1),
+  epsilon: rate.default(1e-30),
+  minimumScale: rate.default(1e-3),
+  weightDecay: z.number().nonnegative().default(0),
+});
+
+/**
+ * `parallel` computes all segments of a sequence in one graph. `rematerialized` goes through them one by one,
+ * keeps only the states between them and computes each again on the way back: the same gradients, with
+ * memory for activations that does not depend on the length.
+ */
+export const TRAINING_MODES = ["parallel", "rematerialized"] as const;
+
+const trainingSchema = z.strictObject({
+  steps: count,
+  /** Sequences of one forward pass. */
+  batch: count,
+  /** Tokens of a sequence: a whole number of segments. */
+  length: count,
+  /** Batches whose gradients are added up before each update. */
+  accumulate: count.default(1),
+  mode: z.enum(TRAINING_MODES).default("parallel"),
+  seed: z.int().default(0),
+  optimizer: z.discriminatedUnion("kind", [adamWSchema, adafactorSchema]).prefault({ kind: "adamw" }),
+  learningRate: rate.default(3e-3),
+  /** Steps over which the learning rate rises from zero. */
+  warmupSteps: z.int().nonnegative().default(100),
+  /** Share of the learning rate that the cosine ends at. */
+  finalLearningRate: z.number().min(0).max(1).default(0.1),
+  gateLearningRateFactor: rate.default(10),
+  /** Global norm that gradients are clipped to. */
+  clipNorm: rate.default(1),
+  /** Steps between checkpoints. */
+  checkpointEvery: count.default(100),
+  mixture: mixtureSchema.prefault([{ task: "text", share: 1 }]),
+});
+
+/** A training run: what a recipe file holds and what presets are. Unknown keys are refused. */
+export const runConfigSchema = z
+  .strictObject({ model: modelConfigSchema, training: trainingSchema })
+  .refine(({ model, training }) => training.length % model.segmentLength === 0, {
+    path: ["training", "length"],
+    error: "must be a whole number of segments",
+  });
+
+export type RunConfig = z.output<typeof runConfigSchema>;
+export type RunConfigInput = z.input<typeof runConfigSchema>;
+export type TrainingConfig = RunConfig["training"];
+
+/** A checked run config with every default filled in. Throws ConfigError. */
+export function parseRunConfig(value: unknown, source = "run config"): RunConfig {
+  return parseConfig(runConfigSchema, value, source);
+}
+
+/** The optimizer that a config asks for. */
+export function createOptimizer(config: TrainingConfig["optimizer"]): Optimizer {
+  return config.kind === "adamw" ? adamW(config) : adafactor(config);
+}
+
+/** Learning rate of a step, counted from 1: a linear rise, then half a cosine down to the final share. */
+export function learningRateAt(step: number, config: TrainingConfig): number {
+  const { learningRate, warmupSteps, steps, finalLearningRate } = config;
+  if (step <= warmupSteps) return (learningRate * step) / warmupSteps;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
+  return learningRate * (finalLearningRate + (1 - finalLearningRate) * 0.5 * (1 + Math.cos(Math.PI * progress)));
+}

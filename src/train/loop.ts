@@ -1,0 +1,65 @@
+import type { Batch } from "../data/mixture.ts";
+import { learningRateAt, type TrainingConfig } from "./config.ts";
+import type { Stepper, TrainingState } from "./stepper.ts";
+
+/** What is logged of a step. */
+export interface StepMetrics {
+  /** Counted from 1. */
+  readonly step: number;
+  /** Nats for each token that counts. */
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly tokensPerSecond: number;
+}
+
+/** A loss or gradient that is not finite. The state before the step is unharmed. */
+export class DivergedError extends Error {
+  override name = "DivergedError";
+}
+
+export interface TrainOptions {
+  readonly stepper: Stepper;
+  readonly training: TrainingConfig;
+  readonly batches: { at(index: number): Batch };
+  /** Steps done before, whose state the stepper holds. Default 0. */
+  readonly fromStep?: number;
+  /** Last step of this call. Default: that of the config. */
+  readonly toStep?: number;
+  /** Stops after the current step; the state is saved first. */
+  readonly signal?: AbortSignal;
+  onStep(metrics: StepMetrics): void | Promise<void>;
+  /** Called every `checkpointEvery` steps, at the end and when stopped. */
+  save(state: TrainingState, step: number): Promise<void>;
+}
+
+/** Trains and returns the last step done. Throws {@link DivergedError} when a step gives no finite loss. */
+export async function train(options: TrainOptions): Promise<number> {
+  const { stepper, training, batches, fromStep = 0, toStep = training.steps, signal } = options;
+  const { accumulate, batch, length, checkpointEvery } = training;
+  let saved = fromStep;
+  let step = fromStep;
+  while (step < toStep && !signal?.aborted) {
+    const started = performance.now();
+    step += 1;
+    const learningRate = learningRateAt(step, training);
+    const data = Array.from({ length: accumulate }, (_, i) => batches.at((step - 1) * accumulate + i));
+    const { loss, gradientNorm } = await stepper.step(data, learningRate, step);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      if (saved < step - 1) await options.save(stepper.state, step - 1);
+      throw new DivergedError(
+        `step ${step}: the loss is ${loss}, the gradient norm ${gradientNorm}; the checkpoint holds step ${step - 1}`,
+      );
+    }
+    stepper.keep();
+    const seconds = (performance.now() - started) / 1000;
+    const tokensPerSecond = (accumulate * batch * length) / seconds;
+    await options.onStep({ step, loss, gradientNorm, learningRate, tokensPerSecond });
+    if (step % checkpointEvery === 0) {
+      await options.save(stepper.state, step);
+      saved = step;
+    }
+  }
+  if (saved < step) await options.save(stepper.state, step);
+  return step;
+}

@@ -1,0 +1,164 @@
+import { vectorJacobianProduct, gradients } from "../autodiff/gradients.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import { add, constant, div, input, min, mul, scalar, sqrt, square, sum } from "../graph/builder.ts";
+import { createGraph, type Graph } from "../graph/graph.ts";
+import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { flatten, mapTree, type Flat } from "../graph/tree.ts";
+import { weightedLoss, type LayerStates, type Model, type ModelParams } from "../model/transformer.ts";
+import { parameterGroup, type Optimizer } from "./optimizer.ts";
+
+/*
+ * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
+ * `weights`. A result that takes the place of an input has that input's name after `next.`. The gradient of the
+ * loss with respect to the state before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
+ */
+
+/** What an update needs to know beside the gradients. */
+export interface UpdateConfig {
+  readonly optimizer: Optimizer;
+  /** Gradients are scaled down to this global norm. */
+  readonly clipNorm: number;
+  /** Factor on the learning rate of the memory gates. */
+  readonly gateLearningRateFactor: number;
+}
+
+/** Tokens of one step. */
+export interface BatchShape {
+  readonly batch: number;
+  readonly length: number;
+}
+
+/** Loss, gradients and update of one batch in one graph: the whole training step is one run. */
+export function trainingStep(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape, update: UpdateConfig): Graph {
+  const symbols = parameterInputs(params);
+  const { tokens, targets, weights } = batchInputs(shape);
+  const { hidden } = model.apply(symbols, tokens, zeroStates(model, shape.batch));
+  const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
+  const flat = flatten<Tensor>(symbols);
+  const slopes = gradients(loss, Object.values(flat));
+  return createGraph({ loss, ...applyUpdate(params, flat, slopes, update) });
+}
+
+/** Loss and gradients of a batch, added to `gradients.*`. */
+export function accumulateGradients(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
+  const symbols = parameterInputs(params);
+  const { tokens, targets, weights } = batchInputs(shape);
+  const { hidden } = model.apply(symbols, tokens, zeroStates(model, shape.batch));
+  const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
+  const flat = flatten<Tensor>(symbols);
+  return createGraph({ loss, ...addedGradients(flat, gradients(loss, Object.values(flat))) });
+}
+
+/** The state after a segment. */
+export function segmentForward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
+  const { tokens } = batchInputs(shape);
+  const { state } = model.apply(parameterInputs(params), tokens, stateInputs(model, shape.batch, "state"));
+  return createGraph(prefixed("next.state", flatten<Tensor>(state)));
+}
+
+/**
+ * The backward pass through one segment, which is computed anew from the state before it: from the gradient
+ * of the loss with respect to the state after the segment to that before it. Adds to `gradients.*`.
+ */
+export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
+  const symbols = parameterInputs(params);
+  const { tokens, targets, weights } = batchInputs(shape);
+  const before = stateInputs(model, shape.batch, "state");
+  const incoming = flatten<Tensor>(stateInputs(model, shape.batch, "nextStateGradients"));
+  const { hidden, state } = model.apply(symbols, tokens, before);
+  const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
+  const after = Object.entries(flatten<Tensor>(state));
+  const seeds = after.map(([name, output]) => ({ output, gradient: leaf(incoming, name) }));
+  const [flat, flatBefore] = [flatten<Tensor>(symbols), flatten<Tensor>(before)];
+  const sources = [...Object.values(flat), ...Object.values(flatBefore)];
+  const slopes = vectorJacobianProduct([{ output: loss, gradient: scalar(1) }, ...seeds], sources);
+  const count = Object.keys(flat).length;
+  const stateSlopes = Object.keys(flatBefore).map((name, i) => [name, slopes[count + i]] as const);
+  return createGraph({
+    loss,
+    ...addedGradients(flat, slopes.slice(0, count)),
+    ...prefixed("stateGradients", Object.fromEntries(stateSlopes) as Flat<Tensor>),
+  });
+}
+
+/** New parameters from accumulated gradients. */
+export function updateStep(params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
+  const flat = flatten<Tensor>(parameterInputs(params));
+  const slopes = Object.entries(flat).map(([name, { shape }]) => input(`gradients.${name}`, shape));
+  return createGraph(applyUpdate(params, flat, slopes, update));
+}
+
+/** Compiles several graphs, one after the other. */
+export async function compileAll<Name extends string>(engine: Engine, graphs: Record<Name, Graph>): Promise<Record<Name, Program>> {
+  const programs: Partial<Record<Name, Program>> = {};
+  for (const name in graphs) programs[name] = await engine.compile(graphs[name]);
+  return programs as Record<Name, Program>;
+}
+
+/** Symbols for the weights, named `params.*`. */
+export function parameterInputs(params: ModelParams<FloatTensor>): ModelParams<Tensor> {
+  return mapTree(params, ({ shape }, name) => input(`params.${name}`, shape));
+}
+
+/** Symbols for a state, each leaf named with a prefix. */
+export function stateInputs(model: Model, batch: number, prefix: string): LayerStates<Tensor> {
+  return mapTree(model.initialState(batch), ({ shape }, name) => input(`${prefix}.${name}`, shape));
+}
+
+/** A flat tree with a prefix before every name. */
+export function prefixed<T>(prefix: string, flat: Flat<T>): Flat<T> {
+  return Object.fromEntries(Object.entries(flat).map(([name, value]) => [`${prefix}.${name}`, value]));
+}
+
+// --- internal ---
+
+function batchInputs({ batch, length }: BatchShape): { tokens: Tensor; targets: Tensor; weights: Tensor } {
+  return {
+    tokens: input("tokens", [batch, length], "int32"),
+    targets: input("targets", [batch, length], "int32"),
+    weights: input("weights", [batch, length]),
+  };
+}
+
+function zeroStates(model: Model, batch: number): LayerStates<Tensor> {
+  return mapTree(model.initialState(batch), (value) => constant(value as FloatTensor));
+}
+
+function addedGradients(params: Flat<Tensor>, slopes: readonly Tensor[]): Flat<Tensor> {
+  const names = Object.keys(params);
+  const sums = slopes.map((slope, i) => add(input(`gradients.${names[i]}`, slope.shape), slope));
+  return prefixed("next.gradients", Object.fromEntries(names.map((name, i) => [name, leaf(sums, i)])));
+}
+
+/** Clips, then updates every parameter. Outputs the new values under the names of the old ones. */
+function applyUpdate(
+  params: ModelParams<FloatTensor>,
+  symbols: Flat<Tensor>,
+  slopes: readonly Tensor[],
+  { optimizer, clipNorm, gateLearningRateFactor }: UpdateConfig,
+): Flat<Tensor> {
+  const learningRate = input("learningRate", []);
+  const step = input("step", []);
+  const squares = slopes.map((slope) => sum(square(slope)));
+  const gradientNorm = sqrt(squares.reduce((total, part) => add(total, part)));
+  const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
+  const outputs: Record<string, Tensor> = {};
+  Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
+    const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) => input(`optimizer.${name}.${part}`, shape));
+    const gradient = mul(leaf(slopes, i), clip);
+    const group = parameterGroup(name, value, gateLearningRateFactor);
+    const updated = optimizer.update({ parameter: leaf(symbols, name), gradient, state, group, learningRate, step });
+    outputs[`params.${name}`] = updated.parameter;
+    Object.assign(outputs, prefixed(`optimizer.${name}`, updated.state));
+  });
+  return { gradientNorm, ...prefixed("next", outputs) };
+}
+
+const CLIP_EPSILON = 1e-6;
+
+function leaf<T>(values: readonly T[] | Flat<T>, key: string | number): T {
+  const value = (values as Flat<T>)[String(key)];
+  if (value === undefined) throw new RangeError(`there is no "${key}"`);
+  return value;
+}

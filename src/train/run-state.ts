@@ -1,0 +1,46 @@
+import type { HostTensor } from "../graph/host-tensor.ts";
+import { configHash, restoreTree } from "../model/checkpoint.ts";
+import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
+import type { RunConfig } from "./config.ts";
+import type { TrainingState } from "./stepper.ts";
+
+/** A run that cannot be gone on with. The message says why. */
+export class ResumeError extends Error {
+  override name = "ResumeError";
+}
+
+/** A checkpoint as a safetensors file: weights, optimizer, number of the step and hash of the config. */
+export function encodeRunState(state: TrainingState, step: number, config: RunConfig): Uint8Array {
+  return encodeSafetensors(state, { step: String(step), config: resumeHash(config) });
+}
+
+/**
+ * Reads a checkpoint that fits `like` and the config. Throws {@link ResumeError} when it is of another
+ * config, SafetensorsError when it is broken.
+ */
+export function decodeRunState(
+  bytes: Uint8Array,
+  like: TrainingState,
+  config: RunConfig,
+  source: string,
+): { state: TrainingState; step: number } {
+  const { tensors, metadata } = decodeSafetensors(bytes, source);
+  if (metadata.config !== resumeHash(config)) {
+    throw new ResumeError(`${source}: was made with another config; give the one it was started with`);
+  }
+  const step = Number(metadata.step);
+  if (!Number.isInteger(step) || step < 0) throw new ResumeError(`${source}: has no step number`);
+  const nested = restoreTree<{ state: TrainingState }>({ state: like }, renamed(tensors), source);
+  return { state: nested.state, step };
+}
+
+// --- internal ---
+
+/** How often to save may change between two halves of a run; nothing else may. */
+function resumeHash({ model, training }: RunConfig): string {
+  return configHash({ model, training: { ...training, checkpointEvery: 0 } });
+}
+
+function renamed(tensors: Readonly<Record<string, HostTensor>>): Record<string, HostTensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`state.${name}`, value]));
+}

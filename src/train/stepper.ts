@@ -1,0 +1,226 @@
+import type { Batch } from "../data/mixture.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten, type Flat } from "../graph/tree.ts";
+import type { Model, ModelParams } from "../model/transformer.ts";
+import type { TrainingConfig } from "./config.ts";
+import type { Optimizer } from "./optimizer.ts";
+import {
+  accumulateGradients, compileAll, prefixed, segmentBackward, segmentForward, trainingStep, updateStep,
+  type UpdateConfig,
+} from "./programs.ts";
+
+/** Everything that a step changes: `params.*` and `optimizer.*`. */
+export type TrainingState = Flat<HostTensor>;
+
+export interface StepResult {
+  /** Weighted mean of the cross-entropy, in nats for each token that counts. */
+  readonly loss: number;
+  /** Global norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+}
+
+/** Performs training steps on a state of its own. */
+export interface Stepper {
+  /** The state after the last step that was kept; valid until the next but one. */
+  readonly state: TrainingState;
+  /** Tries a step with these batches. It takes effect with {@link keep} only. */
+  step(batches: readonly Batch[], learningRate: number, step: number): Promise<StepResult>;
+  /** Makes the result of the last step the state. */
+  keep(): void;
+  dispose(): Promise<void>;
+}
+
+export interface StepperOptions {
+  readonly model: Model;
+  readonly params: ModelParams<FloatTensor>;
+  readonly optimizer: Optimizer;
+  readonly training: TrainingConfig;
+  readonly engine: Engine;
+  /** State to go on from. Default: the parameters and a fresh optimizer. */
+  readonly state?: TrainingState;
+}
+
+/** The state before the first step. */
+export function initialTrainingState(params: ModelParams<FloatTensor>, optimizer: Optimizer): TrainingState {
+  const state: Record<string, HostTensor> = {};
+  for (const [name, value] of Object.entries(flatten<FloatTensor>(params))) {
+    state[`params.${name}`] = value;
+    Object.assign(state, prefixed(`optimizer.${name}`, optimizer.init(value)));
+  }
+  return state;
+}
+
+/** Compiles what a run needs: one graph when nothing is accumulated, several otherwise. */
+export async function createStepper(options: StepperOptions): Promise<Stepper> {
+  const { params, optimizer, training } = options;
+  let state = copyTensors(options.state ?? initialTrainingState(params, optimizer));
+  let spare: TrainingState = copyTensors(state);
+  const fused = training.accumulate === 1 && training.mode === "parallel";
+  const runner = await (fused ? fusedRunner(options) : accumulatingRunner(options));
+  return {
+    get state() {
+      return state;
+    },
+    async step(batches, learningRate, step) {
+      const rates = { learningRate: scalarTensor(learningRate), step: scalarTensor(step) };
+      return runner.run(normalizeWeights(batches), { ...state, ...rates }, prefixed("next", spare));
+    },
+    keep() {
+      [state, spare] = [spare, state];
+    },
+    dispose: () => runner.dispose(),
+  };
+}
+
+// --- internal ---
+
+interface Runner {
+  run(batches: readonly Batch[], feeds: Flat<HostTensor>, into: Flat<HostTensor>): Promise<StepResult>;
+  dispose(): Promise<void>;
+}
+
+async function fusedRunner({ model, params, engine, training, optimizer }: StepperOptions): Promise<Runner> {
+  const program = await engine.compile(trainingStep(model, params, training, { ...training, optimizer }));
+  return {
+    async run([batch], feeds, into) {
+      const outputs = await program.run({ ...feeds, ...batch }, into);
+      return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm) };
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
+  const { params, engine, training, optimizer } = options;
+  const update: UpdateConfig = { ...training, optimizer };
+  const source = await (training.mode === "parallel" ? parallelGradients(options) : rematerializedGradients(options));
+  const program = await engine.compile(updateStep(params, update));
+  const blank = Object.entries(flatten<FloatTensor>(params)).map(([name, { shape }]) => [`gradients.${name}`, shape] as const);
+  return {
+    async run(batches, feeds, into) {
+      let gradients: Flat<HostTensor> = Object.fromEntries(blank.map(([name, shape]) => [name, zeros(shape)]));
+      let loss = 0;
+      for (const batch of batches) {
+        const result = await source.add(batch, feeds, gradients);
+        gradients = result.gradients;
+        loss += result.loss;
+      }
+      const outputs = await program.run({ ...feeds, ...gradients }, into);
+      return { loss, gradientNorm: scalarOf(outputs.gradientNorm) };
+    },
+    async dispose() {
+      await source.dispose();
+      await program.dispose();
+    },
+  };
+}
+
+/** Adds the gradients of a batch to those of the batches before it. */
+interface GradientSource {
+  add(batch: Batch, params: Flat<HostTensor>, gradients: Flat<HostTensor>): Promise<{ loss: number; gradients: Flat<HostTensor> }>;
+  dispose(): Promise<void>;
+}
+
+async function parallelGradients({ model, params, engine, training }: StepperOptions): Promise<GradientSource> {
+  const program = await engine.compile(accumulateGradients(model, params, training));
+  return {
+    async add(batch, feeds, gradients) {
+      const outputs = await program.run({ ...feeds, ...batch, ...gradients });
+      return { loss: scalarOf(outputs.loss), gradients: taken(outputs, "next.gradients.", "gradients.") };
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+async function rematerializedGradients({ model, params, engine, training }: StepperOptions): Promise<GradientSource> {
+  const { batch: lanes, length } = training;
+  const { segmentLength } = model.config;
+  const shape = { batch: lanes, length: segmentLength };
+  const { forward, backward } = await compileAll(engine, {
+    forward: segmentForward(model, params, shape),
+    backward: segmentBackward(model, params, shape),
+  });
+  const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
+  return {
+    async add(batch, feeds, accumulated) {
+      const segments = Array.from({ length: length / segmentLength }, (_, s) => cutBatch(batch, s * segmentLength, segmentLength));
+      const states = [start];
+      for (const segment of segments.slice(0, -1)) {
+        const outputs = await forward.run({ ...feeds, ...segment, ...states.at(-1) });
+        states.push(taken(outputs, "next.state.", "state."));
+      }
+      return backThrough(backward, segments, states, feeds, accumulated);
+    },
+    async dispose() {
+      await forward.dispose();
+      await backward.dispose();
+    },
+  };
+}
+
+async function backThrough(
+  backward: Program,
+  segments: readonly Batch[],
+  states: readonly Flat<HostTensor>[],
+  feeds: Flat<HostTensor>,
+  accumulated: Flat<HostTensor>,
+): Promise<{ loss: number; gradients: Flat<HostTensor> }> {
+  let gradients = accumulated;
+  let loss = 0;
+  // Nothing comes after the last segment, so its state has no gradient.
+  let incoming: Flat<HostTensor> = zerosLike(taken(states[0] ?? {}, "state.", "nextStateGradients."));
+  for (let s = segments.length - 1; s >= 0; s--) {
+    const outputs = await backward.run({ ...feeds, ...segments[s], ...states[s], ...incoming, ...gradients });
+    loss += scalarOf(outputs.loss);
+    gradients = taken(outputs, "next.gradients.", "gradients.");
+    incoming = taken(outputs, "stateGradients.", "nextStateGradients.");
+  }
+  return { loss, gradients };
+}
+
+/** Weights that sum to one over all batches, so that every way of adding up gives the same loss. */
+function normalizeWeights(batches: readonly Batch[]): Batch[] {
+  const total = batches.reduce((sum, { weights }) => sum + weights.data.reduce((a, b) => a + b, 0), 0);
+  const scale = 1 / Math.max(total, Number.MIN_VALUE);
+  return batches.map((batch) => ({ ...batch, weights: floatTensor(batch.weights.shape, batch.weights.data.map((w) => w * scale)) }));
+}
+
+/** Tokens start .. start+length-1 of every lane. */
+function cutBatch({ tokens, targets, weights }: Batch, start: number, length: number): Batch {
+  const [lanes = 0, total = 0] = tokens.shape;
+  const cut = <Data extends Int32Array | Float32Array>(from: Data, to: Data): Data => {
+    for (let lane = 0; lane < lanes; lane++) {
+      to.set(from.subarray(lane * total + start, lane * total + start + length), lane * length);
+    }
+    return to;
+  };
+  const shape = [lanes, length];
+  return {
+    tokens: intTensor(shape, cut(tokens.data, new Int32Array(lanes * length))),
+    targets: intTensor(shape, cut(targets.data, new Int32Array(lanes * length))),
+    weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
+  };
+}
+
+/** The tensors whose names start with `from`, named with `to` in its place. */
+function taken(values: Flat<HostTensor>, from: string, to: string): Flat<HostTensor> {
+  const entries = Object.entries(values).filter(([name]) => name.startsWith(from));
+  return Object.fromEntries(entries.map(([name, value]) => [to + name.slice(from.length), value]));
+}
+
+function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
+  return Object.fromEntries(Object.entries(values).map(([name, { shape }]) => [name, zeros(shape)]));
+}
+
+function copyTensors(values: Flat<HostTensor>): Flat<HostTensor> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]));
+}
+
+function scalarTensor(value: number): FloatTensor {
+  return floatTensor([], Float32Array.of(value));
+}
+
+function scalarOf(tensor: HostTensor | undefined): number {
+  return tensor?.data[0] ?? Number.NaN;
+}
