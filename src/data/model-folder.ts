@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { loadModel, type LoadedModel } from "../model/checkpoint.ts";
+import { loadModel } from "../model/checkpoint.ts";
 import { parseModelConfig } from "../model/config.ts";
+import type { LoadedModel } from "../model/transformer.ts";
 import { readBytes, readJson } from "./files.ts";
 
 /** Names of the files of a model folder, in the layout of the Hugging Face hub. */

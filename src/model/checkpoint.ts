@@ -3,13 +3,7 @@ import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { createRng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "./safetensors.ts";
-import { createModel, type Model, type ModelParams } from "./transformer.ts";
-
-/** A model and its weights. */
-export interface LoadedModel {
-  readonly model: Model;
-  readonly params: ModelParams<FloatTensor>;
-}
+import { createModel, type LoadedModel } from "./transformer.ts";
 
 /** The weights as a safetensors file. */
 export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Uint8Array {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MEMORY_UPDATES } from "../attention/infini/config.ts";
+import { MEMORY_UPDATES, WRITE_STRENGTHS } from "../attention/infini/config.ts";
 import { parseConfig } from "./parse-config.ts";
 
 const size = z.int().positive();
@@ -9,6 +9,8 @@ const memorySchema = z.strictObject({
   update: z.enum(MEMORY_UPDATES).default("token-delta"),
   gateInit: z.number().min(-8).max(8).default(0),
   tokenShift: z.boolean().default(true),
+  /** With `token-delta` only. */
+  writeStrength: z.enum(WRITE_STRENGTHS).default("hard-sigmoid"),
 });
 
 /** The shape of a model, as in its `config.json`. Unknown keys are refused. */

@@ -44,6 +44,12 @@ export interface Model {
   logits(params: ModelParams<Tensor>, hidden: Tensor): Tensor;
 }
 
+/** A model and its weights. */
+export interface LoadedModel {
+  readonly model: Model;
+  readonly params: ModelParams<FloatTensor>;
+}
+
 export interface OpenLayers {
   readonly state: LayerStates<Tensor>;
   readonly segment: LayerStates<Tensor>;

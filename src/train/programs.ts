@@ -5,6 +5,7 @@ import { createGraph, type Graph } from "../graph/graph.ts";
 import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
+import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { weightedLoss, type LayerStates, type Model, type ModelParams } from "../model/transformer.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
@@ -53,7 +54,7 @@ export function accumulateGradients(model: Model, params: ModelParams<FloatTenso
 /** The state after a segment. */
 export function segmentForward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
   const { tokens } = batchInputs(shape);
-  const { state } = model.apply(parameterInputs(params), tokens, stateInputs(model, shape.batch, "state"));
+  const { state } = model.apply(parameterInputs(params), tokens, layerInputs(model.initialState(shape.batch), "state"));
   return createGraph(prefixed("next.state", flatten<Tensor>(state)));
 }
 
@@ -64,8 +65,8 @@ export function segmentForward(model: Model, params: ModelParams<FloatTensor>, s
 export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
   const symbols = parameterInputs(params);
   const { tokens, targets, weights } = batchInputs(shape);
-  const before = stateInputs(model, shape.batch, "state");
-  const incoming = flatten<Tensor>(stateInputs(model, shape.batch, "nextStateGradients"));
+  const before = layerInputs(model.initialState(shape.batch), "state");
+  const incoming = flatten<Tensor>(layerInputs(model.initialState(shape.batch), "nextStateGradients"));
   const { hidden, state } = model.apply(symbols, tokens, before);
   const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
   const after = Object.entries(flatten<Tensor>(state));
@@ -94,16 +95,6 @@ export async function compileAll<Name extends string>(engine: Engine, graphs: Re
   const programs: Partial<Record<Name, Program>> = {};
   for (const name in graphs) programs[name] = await engine.compile(graphs[name]);
   return programs as Record<Name, Program>;
-}
-
-/** Symbols for the weights, named `params.*`. */
-export function parameterInputs(params: ModelParams<FloatTensor>): ModelParams<Tensor> {
-  return mapTree(params, ({ shape }, name) => input(`params.${name}`, shape));
-}
-
-/** Symbols for a state, each leaf named with a prefix. */
-export function stateInputs(model: Model, batch: number, prefix: string): LayerStates<Tensor> {
-  return mapTree(model.initialState(batch), ({ shape }, name) => input(`${prefix}.${name}`, shape));
 }
 
 /** A flat tree with a prefix before every name. */

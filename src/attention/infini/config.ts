@@ -2,6 +2,10 @@
 export const MEMORY_UPDATES = ["linear", "delta", "token-delta"] as const;
 export type MemoryUpdate = (typeof MEMORY_UPDATES)[number];
 
+/** How strongly a token is written under `token-delta`; a hard sigmoid can leave a token out altogether. */
+export const WRITE_STRENGTHS = ["sigmoid", "hard-sigmoid"] as const;
+export type WriteStrength = (typeof WRITE_STRENGTHS)[number];
+
 /** What an Infini-attention layer is made from. */
 export interface InfiniConfig {
   readonly modelDim: number; // D
@@ -19,5 +23,6 @@ export interface InfiniConfig {
     readonly gateInit: number;
     /** Whether keys and values also see the token before theirs. */
     readonly tokenShift: boolean;
+    readonly writeStrength: WriteStrength;
   };
 }

@@ -1,5 +1,5 @@
 import {
-  add, cast, constant, equal, iota, less, matmul, reshape, sigmoid, slice, sub, transpose, where,
+  add, cast, constant, equal, iota, less, matmul, reshape, slice, sub, transpose, where,
 } from "../../graph/builder.ts";
 import { intTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
@@ -8,7 +8,7 @@ import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
 import { mixShifted, shiftTokens } from "../../nn/token-shift.ts";
 import type { ChunkPlace, OpenState, SequenceMixer } from "../mixer.ts";
 import type { InfiniConfig } from "./config.ts";
-import { mixByGate } from "./gate.ts";
+import { mixByGate, writeStrength } from "./gate.ts";
 import { causalMask, causalMaskFrom, localAttention, mergeGroups } from "./local.ts";
 import { memoryRules } from "./memory.ts";
 import { initInfiniParams, type InfiniParams } from "./params.ts";
@@ -121,7 +121,7 @@ function project(
     writes: {
       keys: split(matmul(keyInput, params.key)),
       values: split(matmul(valueInput, params.value)),
-      ...(write && { strengths: split(sigmoid(add(matmul(x, write.strength), write.bias))) }),
+      ...(write && { strengths: split(writeStrength(add(matmul(x, write.strength), write.bias), config)) }),
     },
   };
 }

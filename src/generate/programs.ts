@@ -1,0 +1,73 @@
+import type { ChunkPlace } from "../attention/mixer.ts";
+import { crossEntropy, gather, input, reshape, slice, transpose } from "../graph/builder.ts";
+import { createGraph, type Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { flatten, type Flat } from "../graph/tree.ts";
+import { layerInputs, parameterInputs } from "../model/inputs.ts";
+import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
+
+/*
+ * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
+ * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
+ * of an input have its name after `next.`; `logits` [B, V] are those of the last token, `losses` [B, T] the
+ * cross-entropy of each target in nats.
+ */
+
+/** What is computed beside the state. */
+export type Output = "logits" | "losses";
+
+/** Whole segments: `length` tokens of each lane. */
+export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
+  const weights = parameterInputs(params);
+  const tokens = input("tokens", [batch, length], "int32");
+  const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
+  const result = model.apply(weights, tokens, state);
+  const last = (): Tensor => slice(result.hidden, 1, length - 1, length);
+  return createGraph({ ...next("state", result.state), ...outputOf(model, weights, result.hidden, last, output) });
+}
+
+/** Up to `size` tokens inside one segment. */
+export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
+  const weights = parameterInputs(params);
+  const tokens = input("tokens", [batch, size], "int32");
+  const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const open = { state: layerInputs(model.initialState(batch), "state"), segment: layerInputs(model.emptySegment(batch), "segment") };
+  const result = model.extend(weights, tokens, open, place);
+  const last = (): Tensor => rowAt(result.hidden, input("last", [1], "int32"));
+  return createGraph({
+    ...next("state", result.state),
+    ...next("segment", result.segment),
+    ...outputOf(model, weights, result.hidden, last, output),
+  });
+}
+
+/** Writes the open segment, which is full, to the memory. */
+export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
+  const open = { state: layerInputs(model.initialState(batch), "state"), segment: layerInputs(model.emptySegment(batch), "segment") };
+  return createGraph(next("state", model.commit(parameterInputs(params), open)));
+}
+
+// --- internal ---
+
+function outputOf(
+  model: Model,
+  weights: ModelParams<Tensor>,
+  hidden: Tensor,
+  last: () => Tensor,
+  output: Output,
+): Flat<Tensor> {
+  const [batch = 1, length = 1] = hidden.shape;
+  if (output === "losses") {
+    return { losses: crossEntropy(model.logits(weights, hidden), input("targets", [batch, length], "int32")) };
+  }
+  return { logits: reshape(model.logits(weights, last()), [batch, model.config.vocabularySize]) };
+}
+
+/** Row [B, 1, D] of x [B, C, D] at an index known at run time. */
+function rowAt(x: Tensor, index: Tensor): Tensor {
+  return transpose(gather(transpose(x, [1, 0, 2]), index), [1, 0, 2]);
+}
+
+function next(kind: string, tree: LayerStates<Tensor>): Flat<Tensor> {
+  return flatten<Tensor>(tree, `next.${kind}`);
+}

@@ -1,0 +1,248 @@
+import type { Engine, Program } from "../engine/engine.ts";
+import type { Graph } from "../graph/graph.ts";
+import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten, type Flat } from "../graph/tree.ts";
+import { configHash, restoreTree } from "../model/checkpoint.ts";
+import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
+import type { LoadedModel } from "../model/transformer.ts";
+import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
+
+/** A session file that does not fit the model, or tokens that a session cannot take. */
+export class SessionError extends Error {
+  override name = "SessionError";
+}
+
+/** The tokens of one lane, or of each lane; lanes are of equal length. */
+export type LaneTokens = Int32Array | readonly Int32Array[];
+
+/** A model that reads a stream. What it keeps has the same size after any number of tokens. */
+export interface Session {
+  readonly loaded: LoadedModel;
+  readonly batch: number;
+  /** Tokens read so far, in each lane. */
+  readonly position: number;
+  /** Bytes of all that is kept between calls. */
+  readonly stateBytes: number;
+
+  /**
+   * Reads any number of tokens.
+   *
+   * @param onProgress Called with the tokens read of this call, now and then.
+   * @returns The logits [B * V] of the token that comes next.
+   * @throws {SessionError} for no tokens, tokens outside the vocabulary or lanes of different lengths.
+   */
+  prefill(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array>;
+  /** Reads one token of each lane and returns the logits [B * V] of the next. */
+  step(tokens: number | readonly number[]): Promise<Float32Array>;
+  /** Reads `tokens` and returns the cross-entropy in nats of each of `targets`, the tokens one later; lane after lane. */
+  score(tokens: LaneTokens, targets: LaneTokens): Promise<Float32Array>;
+
+  /** The state as a safetensors file. */
+  save(): Uint8Array;
+  /** Goes on from a saved state. Throws {@link SessionError} or SafetensorsError when it does not fit. */
+  load(bytes: Uint8Array, source: string): void;
+  /** Forgets everything. */
+  reset(): void;
+  dispose(): Promise<void>;
+}
+
+export interface SessionOptions {
+  readonly loaded: LoadedModel;
+  readonly engine: Engine;
+  /** Lanes that are read side by side. Default 1. */
+  readonly batch?: number;
+  /** Tokens of each lane that one run takes where there are that many; rounded to segments. Default 1,024. */
+  readonly blockLength?: number;
+}
+
+/** A session that has read nothing. */
+export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }: SessionOptions): Session {
+  const { model, params } = loaded;
+  const { segmentLength: N, vocabularySize } = model.config;
+  const blockSize = Math.max(1, Math.floor(blockLength / N)) * N;
+  const weights = flatten<FloatTensor>(params, "params");
+  const emptyState = flatten<HostTensor>(model.initialState(batch), "state");
+  const emptySegment = flatten<HostTensor>(model.emptySegment(batch), "segment");
+  const programs = new Map<string, Promise<Program>>();
+  const program = (name: string, build: () => Graph): Promise<Program> => {
+    const known = programs.get(name) ?? engine.compile(build());
+    programs.set(name, known);
+    return known;
+  };
+
+  let state: Flat<HostTensor> = emptyState;
+  let segment: Flat<HostTensor> = emptySegment;
+  let position = 0;
+
+  async function readBlock(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Promise<Float32Array> {
+    const length = lanes[0]?.length ?? 0;
+    const output = outputFor(targets);
+    const run = await program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
+    const startOfSequence = intTensor([batch], new Int32Array(batch));
+    const results = await run.run({ ...weights, ...state, startOfSequence, ...laneFeeds(lanes, targets) });
+    state = taken(results, "state.");
+    return resultOf(results, output);
+  }
+
+  async function readChunk(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Promise<Float32Array> {
+    const length = lanes[0]?.length ?? 0;
+    const size = length === 1 ? 1 : N;
+    const output = outputFor(targets);
+    const run = await program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
+    const place = { offset: intScalar(position % N), length: intScalar(length), last: intTensor([1], Int32Array.of(length - 1)) };
+    const padded = laneFeeds(lanes.map((lane) => padTo(lane, size)), targets?.map((lane) => padTo(lane, size)));
+    const results = await run.run({ ...weights, ...state, ...segment, ...place, ...padded });
+    state = taken(results, "state.");
+    segment = taken(results, "segment.");
+    if (position % N === N - length) await commit();
+    return trimRows(resultOf(results, output), output === "losses" ? size : vocabularySize, output === "losses" ? length : vocabularySize);
+  }
+
+  async function commit(): Promise<void> {
+    const run = await program("commit", () => commitProgram(loaded, batch));
+    const results = await run.run({ ...weights, ...state, ...segment });
+    state = { ...state, ...taken(results, "state.") };
+    segment = emptySegment;
+  }
+
+  async function read(tokens: LaneTokens, targets?: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array[]> {
+    const lanes = checkLanes(tokens, batch, vocabularySize);
+    const goals = targets && checkLanes(targets, batch, vocabularySize);
+    const total = lanes[0]?.length ?? 0;
+    const results: Float32Array[] = [];
+    for (let done = 0; done < total; ) {
+      const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
+      const length = aligned || Math.min(total - done, N - (position % N));
+      const cut = (lane: Int32Array): Int32Array => lane.subarray(done, done + length);
+      const result = await (aligned ? readBlock : readChunk)(lanes.map(cut), goals?.map(cut));
+      if (goals) results.push(result);
+      else results[0] = result;
+      position += length;
+      done += length;
+      onProgress?.(done);
+    }
+    return results;
+  }
+
+  return {
+    loaded,
+    batch,
+    get position() {
+      return position;
+    },
+    stateBytes: [...Object.values(emptyState), ...Object.values(emptySegment)].reduce((sum, { data }) => sum + data.byteLength, 0),
+    async prefill(tokens, onProgress) {
+      const [logits] = await read(tokens, undefined, onProgress);
+      return logits ?? new Float32Array();
+    },
+    step: async (tokens) => {
+      const each = typeof tokens === "number" ? [tokens] : tokens;
+      const [logits] = await read(each.map((token) => Int32Array.of(token)));
+      return logits ?? new Float32Array();
+    },
+    score: async (tokens, targets) => joinRows(await read(tokens, targets), batch),
+    save() {
+      const metadata = { kind: "session", config: configHash(model.config), position: String(position) };
+      return encodeSafetensors({ ...state, ...segment }, metadata);
+    },
+    load(bytes, source) {
+      const { tensors, metadata } = decodeSafetensors(bytes, source);
+      if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
+      if (metadata.config !== configHash(model.config)) throw new SessionError(`${source}: was saved by another model`);
+      const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
+      [state, segment] = [flatten<HostTensor>(restored.state, "state"), flatten<HostTensor>(restored.segment, "segment")];
+      position = Number(metadata.position);
+    },
+    reset() {
+      [state, segment, position] = [emptyState, emptySegment, 0];
+    },
+    async dispose() {
+      for (const compiled of programs.values()) await (await compiled).dispose();
+    },
+  };
+}
+
+// --- internal ---
+
+/** Tokens of the next run of whole segments: a full block, or single segments where fewer are left. */
+function wholeBlocks(left: number, N: number, blockSize: number): number {
+  if (left >= blockSize) return blockSize;
+  return left >= N ? N : 0;
+}
+
+function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): readonly Int32Array[] {
+  const lanes = tokens instanceof Int32Array ? [tokens] : tokens;
+  if (lanes.length !== batch) throw new SessionError(`the session has ${batch} lanes, got tokens for ${lanes.length}`);
+  const length = lanes[0]?.length ?? 0;
+  if (length === 0) throw new SessionError("there are no tokens to read");
+  for (const lane of lanes) {
+    if (lane.length !== length) throw new SessionError(`lanes differ in length: ${length} and ${lane.length} tokens`);
+    const wrong = lane.find((token) => token < 0 || token >= vocabularySize);
+    if (wrong !== undefined) throw new SessionError(`token ${wrong} is not in the vocabulary of ${vocabularySize}`);
+  }
+  return lanes;
+}
+
+function outputFor(targets: readonly Int32Array[] | undefined): Output {
+  return targets ? "losses" : "logits";
+}
+
+function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {
+  const stack = (rows: readonly Int32Array[]): HostTensor => {
+    const length = rows[0]?.length ?? 0;
+    const data = new Int32Array(rows.length * length);
+    rows.forEach((row, i) => data.set(row, i * length));
+    return intTensor([rows.length, length], data);
+  };
+  return { tokens: stack(lanes), ...(targets && { targets: stack(targets) }) };
+}
+
+function resultOf(results: Flat<HostTensor>, output: Output): Float32Array {
+  const data = results[output]?.data;
+  if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${output}`);
+  return data;
+}
+
+function taken(results: Flat<HostTensor>, prefix: string): Flat<HostTensor> {
+  const from = `next.${prefix}`;
+  const entries = Object.entries(results).filter(([name]) => name.startsWith(from));
+  return Object.fromEntries(entries.map(([name, value]) => [prefix + name.slice(from.length), value]));
+}
+
+function padTo(lane: Int32Array, size: number): Int32Array {
+  if (lane.length === size) return lane;
+  const padded = new Int32Array(size);
+  padded.set(lane);
+  return padded;
+}
+
+/** The first `kept` of every `width` elements. */
+function trimRows(data: Float32Array, width: number, kept: number): Float32Array {
+  if (width === kept) return data;
+  const rows = data.length / width;
+  const trimmed = new Float32Array(rows * kept);
+  for (let row = 0; row < rows; row++) trimmed.set(data.subarray(row * width, row * width + kept), row * kept);
+  return trimmed;
+}
+
+/** Parts of [B, t] each, side by side: [B, sum of t]. */
+function joinRows(parts: readonly Float32Array[], batch: number): Float32Array {
+  const total = parts.reduce((sum, part) => sum + part.length, 0) / batch;
+  const joined = new Float32Array(batch * total);
+  let start = 0;
+  for (const part of parts) {
+    const width = part.length / batch;
+    for (let lane = 0; lane < batch; lane++) joined.set(part.subarray(lane * width, (lane + 1) * width), lane * total + start);
+    start += width;
+  }
+  return joined;
+}
+
+/** Names without their first part. */
+function nest(flat: Flat<HostTensor>): Flat<HostTensor> {
+  return Object.fromEntries(Object.entries(flat).map(([name, value]) => [name.slice(name.indexOf(".") + 1), value]));
+}
+
+function intScalar(value: number): HostTensor {
+  return intTensor([], Int32Array.of(value));
+}

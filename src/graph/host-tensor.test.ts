@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { bytesOf, filled, floatTensor, intTensor, sizeOf, zeros } from "./host-tensor.ts";
+
+describe("host tensors", () => {
+  it.each([
+    [[], 1],
+    [[3], 3],
+    [[2, 3, 4], 24],
+    [[2, 0], 0],
+  ])("a tensor of shape [%s] has %d elements of four bytes", (shape, size) => {
+    expect(sizeOf(shape)).toBe(size);
+    expect(bytesOf(shape)).toBe(4 * size);
+  });
+
+  it("does not copy its data", () => {
+    const [floats, ints] = [new Float32Array(6), new Int32Array(6)];
+    expect(floatTensor([2, 3], floats)).toEqual({ dtype: "float32", shape: [2, 3], data: floats });
+    expect(floatTensor([2, 3], floats).data).toBe(floats);
+    expect(intTensor([6], ints).data).toBe(ints);
+  });
+
+  it("refuses data of another size", () => {
+    expect(() => floatTensor([2, 3], new Float32Array(5))).toThrow(RangeError);
+    expect(() => intTensor([], new Int32Array(2))).toThrow("shape [] has 1 elements, the data 2");
+  });
+
+  it("is filled with one value", () => {
+    expect([...filled([2, 2], 0.5).data]).toEqual([0.5, 0.5, 0.5, 0.5]);
+    expect([...zeros([3]).data]).toEqual([0, 0, 0]);
+  });
+});
