@@ -126,7 +126,7 @@ describe("gradients of slices", () => {
     const weights = concat(Array.from({ length: 8 }, (_, i) => mul(slice(long, 0, 0, 1), i)), 0);
     // joined = [x3 x4 x5 0 x0 x1 x2 0], weights = x0 * [0..7], and x0 = 1.
     expect(at(LONG, gradients(sum(mul(joined, weights)), [long]))).toEqual([
-      [4 + (0 * 4 + 1 * 5 + 2 * 6 + 4 * 1 + 5 * 2 + 6 * 3), 5, 6, 0, 1, 2],
+      [4 + (1 * 5 + 2 * 6 + 4 * 1 + 5 * 2 + 6 * 3), 5, 6, 0, 1, 2],
     ]);
   });
 });

@@ -42,7 +42,9 @@ export function engineSuite(
     };
     it("names its device", () => expect(engine.device).toBe(name));
     describe("operations", () => operationTests(run, tolerance));
+    describe("given tensors", () => intoTests(run));
     describe("outputs", () => outputTests(run));
+    describe("names", () => nameTests(run));
     describe("feeds", () => feedTests(run));
     describe("programs", () => programTests(() => engine));
   });
@@ -303,10 +305,10 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
 
 const VECTOR = row(1, 2, 3);
 
-function outputTests(run: Run): void {
-  const x = input("x", [3]);
-  const doubled = add(x, x);
+const x = input("x", [3]);
+const doubled = add(x, x);
 
+function intoTests(run: Run): void {
   it("writes into given tensors and returns their buffers", async () => {
     const into = { doubled: filled([3], -1), total: filled([], -1) };
     const results = await run(createGraph({ doubled, total: sum(x) }), { x: VECTOR }, into);
@@ -334,6 +336,14 @@ function outputTests(run: Run): void {
     await expect(run(createGraph({ doubled }), { x: VECTOR }, { doubled: zeros([4]) })).rejects.toThrow();
   });
 
+  it.each(["x", "y"])("copies an input to the output %s in a given tensor", async (name) => {
+    const into = { [name]: zeros([3]) };
+    await run(createGraph({ [name]: x }), { x: VECTOR }, into);
+    expect([...(into[name]?.data ?? [])]).toEqual([1, 2, 3]);
+  });
+}
+
+function outputTests(run: Run): void {
   it("refuses to let a bool out", async () => {
     await expect(run(createGraph({ negative: less(x, 0) }), { x: VECTOR })).rejects.toThrow(TypeError);
   });
@@ -343,12 +353,6 @@ function outputTests(run: Run): void {
     expect(results[name]?.data.buffer).not.toBe(VECTOR.data.buffer);
     expect([...(results[name]?.data ?? [])]).toEqual([1, 2, 3]);
     expect([...(results["doubled"]?.data ?? [])]).toEqual([2, 4, 6]);
-  });
-
-  it.each(["x", "y"])("copies an input to the output %s in a given tensor", async (name) => {
-    const into = { [name]: zeros([3]) };
-    await run(createGraph({ [name]: x }), { x: VECTOR }, into);
-    expect([...(into[name]?.data ?? [])]).toEqual([1, 2, 3]);
   });
 
   it("returns a constant", async () => {
@@ -383,8 +387,12 @@ function outputTests(run: Run): void {
     expect(results["half"]).toMatchObject({ dtype: "float32", shape: [] });
     expect([...(results["half"]?.data ?? [])]).toEqual([2.5]);
   });
+}
 
-  it.each(["t0", "t1", "t2", "h0", "h1", "int64:0", "blocks.0.gate"])("lets an input be named %s", async (name) => {
+const NAMES = ["t0", "t1", "t2", "h0", "h1", "int64:0", "blocks.0.gate"];
+
+function nameTests(run: Run): void {
+  it.each(NAMES)("lets an input be named %s", async (name) => {
     const named = input(name, [3]);
     const updates = sum(add(reshape(named, [3, 1]), 1), [0]);
     const table = scatterAdd(updates, input("index", [1], "int32"), 2);
@@ -392,7 +400,7 @@ function outputTests(run: Run): void {
     expect([...(results["table"]?.data ?? [])]).toEqual([0, 9]);
   });
 
-  it.each(["t0", "t1", "t2", "h0", "h1", "int64:0", "blocks.0.gate"])("lets an output be named %s", async (name) => {
+  it.each(NAMES)("lets an output be named %s", async (name) => {
     const shifted = add(reshape(x, [3, 1]), 1);
     const table = scatterAdd(sum(shifted, [0]), input("index", [1], "int32"), 2);
     const results = await run(createGraph({ table, [name]: shifted }), { x: VECTOR, index: intRow(1) });
@@ -457,9 +465,9 @@ function programTests(engine: () => Engine): void {
   });
 
   it("keeps programs of one engine apart", async () => {
-    const x = input("x", [1]);
-    const plus = await engine().compile(createGraph({ y: add(x, 1) }));
-    const minus = await engine().compile(createGraph({ y: sub(x, 1) }));
+    const value = input("x", [1]);
+    const plus = await engine().compile(createGraph({ y: add(value, 1) }));
+    const minus = await engine().compile(createGraph({ y: sub(value, 1) }));
     const results = await Promise.all([plus.run({ x: row(5) }), minus.run({ x: row(5) })]);
     expect(results.map(({ y }) => y?.data[0])).toEqual([6, 4]);
     await Promise.all([plus.dispose(), minus.dispose()]);

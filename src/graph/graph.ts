@@ -110,7 +110,8 @@ function rewrite(graph: Graph, replace: (node: Tensor) => Tensor): Graph {
 function attributeKey(node: Tensor): string {
   if (!isOp(node, "constant")) return JSON.stringify(node.attributes);
   const { value } = node.attributes;
-  if (value.data.length <= COMPARED_CONSTANT_SIZE) return value.data.join();
+  const { buffer, byteOffset, length } = value.data;
+  if (length <= COMPARED_CONSTANT_SIZE) return new Int32Array(buffer, byteOffset, length).join(); // keeps -0 apart
   const identity = identities.get(value) ?? nextIdentity++;
   identities.set(value, identity);
   return `#${identity}`;

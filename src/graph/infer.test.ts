@@ -159,7 +159,7 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
 describe("what operations refuse", () => {
   const all = Object.entries(refusals).flatMap(([op, list]) => list.map((refusal) => ({ op, ...refusal })));
 
-  it.each(all)("$op$message", ({ op, build, message }) => {
+  it.each(all)("$op $message", ({ op, build, message }) => {
     const error = errorOf(build);
     expect(error).toBeInstanceOf(GraphError);
     expect(error?.message).toContain(`${op}${message} (at `);

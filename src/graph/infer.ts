@@ -147,7 +147,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   scatterAdd: (inputs, { rows }) => {
     const [updates, indices] = pair(inputs);
     const leading = updates.shape.slice(0, int(indices).shape.length);
-    if (leading.some((size, i) => size !== indices.shape[i])) throw new Error("one index for each row");
+    if (indices.shape.some((size, i) => size !== leading[i])) throw new Error("one index for each row");
     return { shape: [rows, ...updates.shape.slice(indices.shape.length)], dtype: float(updates).dtype };
   },
 
@@ -163,7 +163,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   l2Normalize: alongLast,
   crossEntropy: (inputs) => {
     const [logits, targets] = pair(inputs);
-    const rows = float(logits).shape.slice(0, -1);
+    const rows = alongLast([logits], {}).shape.slice(0, -1);
     const fits = rows.length === int(targets).shape.length;
     if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
     return { shape: rows, dtype: logits.dtype };

@@ -53,6 +53,8 @@ const trainingSchema = z.strictObject({
   gateLearningRateFactor: rate.default(10),
   /** Global norm that gradients are clipped to. */
   clipNorm: rate.default(1),
+  /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */
+  curriculum: z.array(z.strictObject({ until: count, batch: count, length: count })).default([]),
   /** Steps between checkpoints. */
   checkpointEvery: count.default(100),
   mixture: mixtureSchema.prefault([{ task: "text", share: 1 }]),
@@ -61,18 +63,36 @@ const trainingSchema = z.strictObject({
 /** A training run: what a recipe file holds and what presets are. Unknown keys are refused. */
 export const runConfigSchema = z
   .strictObject({ model: modelConfigSchema, training: trainingSchema })
-  .refine(({ model, training }) => training.length % model.segmentLength === 0, {
+  .refine(({ model, training }) => stagesOf(training).every(({ length }) => length % model.segmentLength === 0), {
     path: ["training", "length"],
-    error: "must be a whole number of segments",
+    error: "must be a whole number of segments, in every stage",
+  })
+  .refine(({ training }) => stagesOf(training).every(({ after, until }) => after < until), {
+    path: ["training", "curriculum"],
+    error: "stages must end one after the other, before the last step",
   });
 
 export type RunConfig = z.output<typeof runConfigSchema>;
 export type RunConfigInput = z.input<typeof runConfigSchema>;
-export type TrainingConfig = RunConfig["training"];
+export type TrainingConfig = z.output<typeof trainingSchema>;
 
 /** A checked run config with every default filled in. Throws ConfigError. */
 export function parseRunConfig(value: unknown, source = "run config"): RunConfig {
   return parseConfig(runConfigSchema, value, source);
+}
+
+/** Consecutive steps with sequences of one shape: those above `after`, up to `until`. */
+export interface Stage {
+  readonly after: number;
+  readonly until: number;
+  readonly batch: number;
+  readonly length: number;
+}
+
+/** The stages of the curriculum and then the main one. */
+export function stagesOf({ curriculum, steps, batch, length }: TrainingConfig): Stage[] {
+  const stages = [...curriculum, { until: steps, batch, length }];
+  return stages.map((stage, i) => ({ ...stage, after: stages[i - 1]?.until ?? 0 }));
 }
 
 /** The optimizer that a config asks for. */

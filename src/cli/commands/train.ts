@@ -1,0 +1,172 @@
+import { Command, Option } from "commander";
+import { existsSync } from "node:fs";
+import { readCorpus, type Document } from "../../data/corpus.ts";
+import { readJson } from "../../data/files.ts";
+import { createBatches } from "../../data/mixture.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { measureGemmRate } from "../../engine/gemm-rate.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { forwardFlops, parameterCount } from "../../model/cost.ts";
+import { suggestion } from "../../model/parse-config.ts";
+import { createModel } from "../../model/transformer.ts";
+import { createRng } from "../../random.ts";
+import { createOptimizer, parseRunConfig, stagesOf, TRAINING_MODES, type RunConfig, type Stage } from "../../train/config.ts";
+import { train, type StepMetrics } from "../../train/loop.ts";
+import { presets } from "../../train/presets.ts";
+import { createStepper, initialTrainingState, type TrainingState } from "../../train/stepper.ts";
+import { UsageError } from "../errors.ts";
+import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
+import { createProgress, formatCount, print, writeJson, type Progress } from "../output.ts";
+import { openRunFolder, type RunFolder } from "../run-folder.ts";
+
+interface TrainFlags {
+  readonly data: string[];
+  readonly out: string;
+  readonly steps?: number;
+  readonly seed?: number;
+  readonly resume: boolean;
+  readonly mode?: (typeof TRAINING_MODES)[number];
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+export function trainCommand(): Command {
+  return new Command("train")
+    .description("Train a model from scratch on text of your own.")
+    .argument("<config>", `a recipe file (JSON), or a preset: ${Object.keys(presets).join(", ")}`)
+    .requiredOption("--data <path...>", "text files, JSONL files with a field `text`, or folders of them")
+    .requiredOption("--out <folder>", "where the model, its checkpoint and metrics.jsonl go")
+    .addOption(new Option("--steps <count>", "number of steps (default: that of the config)").argParser(wholeNumber(1)))
+    .addOption(new Option("--seed <number>", "seed of weights and data (default: that of the config)").argParser(wholeNumber(0)))
+    .option("--resume", "go on with the run in the output folder", false)
+    .addOption(new Option("--mode <mode>", "how gradients are computed (default: that of the config)").choices(TRAINING_MODES))
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .action(runTrain);
+}
+
+/** The run config of a preset, or of a file. Throws UsageError, FileError or ConfigError. */
+export async function loadRunConfig(name: string): Promise<RunConfig> {
+  const preset = Object.entries(presets).find(([key]) => key === name)?.[1];
+  if (preset) return parseRunConfig(preset, name);
+  if (!existsSync(name)) {
+    const known = Object.keys(presets);
+    throw new UsageError(`"${name}" is neither a file nor a preset${suggestion(name, known)}; presets: ${known.join(", ")}`);
+  }
+  return parseRunConfig(await readJson(name), name);
+}
+
+// --- internal ---
+
+async function runTrain(name: string, flags: TrainFlags): Promise<void> {
+  const config = withFlags(await loadRunConfig(name), flags);
+  const documents = await readCorpus(flags.data);
+  const engine = await createNodeEngine({ device: flags.device });
+  const folder = await openRunFolder(flags.out, config, flags.resume);
+  const stop = stopOnInterrupt();
+  const report = await createReport(config, engine);
+  try {
+    const step = await trainStages({ config, documents, engine, folder, resume: flags.resume, signal: stop.signal, onStep: report.onStep });
+    report.finish();
+    const summary = { folder: flags.out, step, steps: config.training.steps, parameters: parameterCount(config.model), ...report.last() };
+    print(step < config.training.steps ? `Stopped at step ${step}; go on with --resume.` : `Done: ${flags.out} holds the model.`, flags.json);
+    await writeJson(summary, flags.json);
+  } finally {
+    report.finish();
+    stop.release();
+  }
+}
+
+function withFlags(config: RunConfig, { steps, seed, mode }: TrainFlags): RunConfig {
+  const training = { ...config.training, ...(steps && { steps }), ...(seed !== undefined && { seed }), ...(mode && { mode }) };
+  return parseRunConfig({ model: config.model, training });
+}
+
+interface StagesOptions {
+  readonly config: RunConfig;
+  readonly documents: readonly Document[];
+  readonly engine: Engine;
+  readonly folder: RunFolder;
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+  onStep(metrics: StepMetrics): void;
+}
+
+/** Goes through the stages of the run, from the checkpoint on where there is one. Returns the last step. */
+async function trainStages(options: StagesOptions): Promise<number> {
+  const { config, folder, signal } = options;
+  const model = createModel(config.model);
+  const params = model.initParams(createRng(config.training.seed).fork("params"));
+  const optimizer = createOptimizer(config.training.optimizer);
+  const fresh = initialTrainingState(params, optimizer);
+  let { state, step } = options.resume ? await folder.restore(fresh) : { state: fresh, step: 0 };
+  for (const stage of stagesOf(config.training)) {
+    if (stage.until <= step || signal.aborted) continue;
+    ({ state, step } = await trainStage(options, stage, { model, params, optimizer, state, step }));
+  }
+  return step;
+}
+
+type Position = Omit<Parameters<typeof createStepper>[0], "training" | "engine" | "state"> & { state: TrainingState; step: number };
+
+async function trainStage(options: StagesOptions, stage: Stage, position: Position): Promise<{ state: TrainingState; step: number }> {
+  const { config, documents, engine, folder, signal } = options;
+  const { batch, length } = stage;
+  const training = { ...config.training, batch, length };
+  const batches = createBatches({ ...training, documents });
+  const stepper = await createStepper({ ...position, training, engine });
+  const step = await train({
+    stepper,
+    training,
+    batches,
+    fromStep: position.step,
+    toStep: stage.until,
+    signal,
+    async onStep(metrics) {
+      await folder.log(metrics);
+      options.onStep(metrics);
+    },
+    save: folder.save,
+  });
+  const { state } = stepper;
+  await stepper.dispose();
+  return { state, step };
+}
+
+interface Report {
+  onStep(metrics: StepMetrics): void;
+  last(): Partial<StepMetrics>;
+  finish(): void;
+}
+
+/** One live line: loss, speed and its share of what the machine's matrix product reaches. */
+async function createReport({ model, training }: RunConfig, engine: Engine): Promise<Report> {
+  const gemm = await measureGemmRate(engine);
+  const stepFlops = 3 * forwardFlops(model);
+  const parameters = formatCount(parameterCount(model));
+  process.stderr.write(`${parameters} parameters, ${training.steps} steps, matrix products at ${(gemm / 1e9).toFixed(0)} GFLOP/s\n`);
+  const progress: Progress = createProgress("train", training.steps, "steps");
+  let last: Partial<StepMetrics> = {};
+  return {
+    onStep(metrics) {
+      last = metrics;
+      const rate = metrics.tokensPerSecond * stepFlops;
+      const speed = `${formatCount(metrics.tokensPerSecond)} tokens/s, ${(rate / 1e9).toFixed(0)} GFLOP/s (${((100 * rate) / gemm).toFixed(0)} %)`;
+      progress.update(metrics.step, `loss ${metrics.loss.toFixed(3)} | ${speed}`);
+    },
+    last: () => last,
+    finish: () => progress.stop(),
+  };
+}
+
+/** Turns the first Ctrl-C into a signal; a second one ends the process at once. */
+function stopOnInterrupt(): { signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const onInterrupt = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    process.stderr.write("\nStopping after this step; press Ctrl-C again to stop at once.\n");
+    controller.abort();
+  };
+  process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
+  return { signal: controller.signal, release: () => void process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt) };
+}

@@ -1,0 +1,54 @@
+import { Presets, SingleBar } from "cli-progress";
+import { toJson, writeAtomically } from "../data/files.ts";
+
+/** Writes a result as JSON where `--json` asks for it: a file, or `-` for standard output. */
+export async function writeJson(value: unknown, target: string | undefined): Promise<void> {
+  if (target === "-") process.stdout.write(toJson(value));
+  else if (target !== undefined) await writeAtomically(target, toJson(value));
+}
+
+/** A line for a person, unless standard output is taken by JSON. */
+export function print(line: string, json?: string): void {
+  const stream = json === "-" ? process.stderr : process.stdout;
+  stream.write(`${line}\n`);
+}
+
+/** A bar on standard error with the time left. */
+export interface Progress {
+  update(done: number, note?: string): void;
+  stop(): void;
+}
+
+/** A live bar on a terminal; nothing elsewhere. */
+export function createProgress(label: string, total: number, unit: string): Progress {
+  const bar = new SingleBar(
+    {
+      format: `${label} {bar} {percentage}% | {value}/{total} ${unit} | {note}{eta_formatted} left`,
+      stream: process.stderr,
+      noTTYOutput: false,
+      hideCursor: true,
+      clearOnComplete: true,
+      etaBuffer: 50,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0, { note: "" });
+  return {
+    update: (done, note) => bar.update(done, { note: note ? `${note} | ` : "" }),
+    stop: () => bar.stop(),
+  };
+}
+
+const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** 1536 -> "1.5 kB". */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log(Math.max(bytes, 1)) / Math.log(1000)));
+  const value = bytes / 1000 ** power;
+  return `${value.toFixed(power > 0 && value < 100 ? 1 : 0)} ${BYTE_UNITS[power]}`;
+}
+
+/** 1234567 -> "1,234,567". */
+export function formatCount(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
