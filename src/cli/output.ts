@@ -52,3 +52,8 @@ export function formatBytes(bytes: number): string {
 export function formatCount(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
+
+/** Most resident memory that this process ever had. */
+export function peakRssBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
+}

@@ -1,8 +1,9 @@
 import type { ChunkPlace } from "../attention/mixer.ts";
-import { crossEntropy, gather, input, reshape, slice, transpose } from "../graph/builder.ts";
+import { constant, crossEntropy, gather, input, reshape, slice, transpose } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
+import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { flatten, type Flat } from "../graph/tree.ts";
+import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
 
@@ -13,8 +14,8 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
  * cross-entropy of each target in nats.
  */
 
-/** What is computed beside the state. */
-export type Output = "logits" | "losses";
+/** What is computed beside the state. Without it, all that only the last layer's output needs is left out. */
+export type Output = "logits" | "losses" | "state";
 
 /** Whole segments: `length` tokens of each lane. */
 export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
@@ -41,6 +42,14 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   });
 }
 
+/** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
+export function standaloneSegment({ model, params }: LoadedModel): Graph {
+  const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
+  const tokens = input("tokens", [1, model.config.segmentLength], "int32");
+  const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
+  return createGraph({ logits: model.logits(weights, result.hidden), ...next("state", result.state) });
+}
+
 /** Writes the open segment, which is full, to the memory. */
 export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
   const open = { state: layerInputs(model.initialState(batch), "state"), segment: layerInputs(model.emptySegment(batch), "segment") };
@@ -57,6 +66,7 @@ function outputOf(
   output: Output,
 ): Flat<Tensor> {
   const [batch = 1, length = 1] = hidden.shape;
+  if (output === "state") return {};
   if (output === "losses") {
     return { losses: crossEntropy(model.logits(weights, hidden), input("targets", [batch, length], "int32")) };
   }

@@ -74,9 +74,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
   let segment: Flat<HostTensor> = emptySegment;
   let position = 0;
 
-  async function readBlock(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Promise<Float32Array> {
+  async function readBlock(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined, output: Output): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
-    const output = outputFor(targets);
     const run = await program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
     const startOfSequence = intTensor([batch], new Int32Array(batch));
     const results = await run.run({ ...weights, ...state, startOfSequence, ...laneFeeds(lanes, targets) });
@@ -84,10 +83,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     return resultOf(results, output);
   }
 
-  async function readChunk(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Promise<Float32Array> {
+  async function readChunk(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined, output: Output): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
     const size = length === 1 ? 1 : N;
-    const output = outputFor(targets);
     const run = await program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
     const place = { offset: intScalar(position % N), length: intScalar(length), last: intTensor([1], Int32Array.of(length - 1)) };
     const padded = laneFeeds(lanes.map((lane) => padTo(lane, size)), targets?.map((lane) => padTo(lane, size)));
@@ -95,7 +93,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     state = taken(results, "state.");
     segment = taken(results, "segment.");
     if (position % N === N - length) await commit();
-    return trimRows(resultOf(results, output), output === "losses" ? size : vocabularySize, output === "losses" ? length : vocabularySize);
+    const result = resultOf(results, output);
+    return output === "losses" ? trimRows(result, size, length) : result;
   }
 
   async function commit(): Promise<void> {
@@ -114,9 +113,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
       const length = aligned || Math.min(total - done, N - (position % N));
       const cut = (lane: Int32Array): Int32Array => lane.subarray(done, done + length);
-      const result = await (aligned ? readBlock : readChunk)(lanes.map(cut), goals?.map(cut));
-      if (goals) results.push(result);
-      else results[0] = result;
+      const output = goals ? "losses" : done + length < total ? "state" : "logits";
+      const result = await (aligned ? readBlock : readChunk)(lanes.map(cut), goals?.map(cut), output);
+      if (output !== "state") results.push(result);
       position += length;
       done += length;
       onProgress?.(done);
@@ -183,10 +182,6 @@ function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): 
   return lanes;
 }
 
-function outputFor(targets: readonly Int32Array[] | undefined): Output {
-  return targets ? "losses" : "logits";
-}
-
 function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {
   const stack = (rows: readonly Int32Array[]): HostTensor => {
     const length = rows[0]?.length ?? 0;
@@ -198,6 +193,7 @@ function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] 
 }
 
 function resultOf(results: Flat<HostTensor>, output: Output): Float32Array {
+  if (output === "state") return new Float32Array();
   const data = results[output]?.data;
   if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${output}`);
   return data;

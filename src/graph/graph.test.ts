@@ -96,6 +96,7 @@ describe("shareEqualNodes", () => {
     ["zeros of another sign", row(0), row(-0)],
     ["constants of another shape", row(1, 2), constant(floatTensor([2, 1], Float32Array.of(1, 2)))],
     ["constants of another type", row(1, 2), constant(intTensor([2], Int32Array.of(1, 2)))],
+    ["zeros of another type", row(0, 0), constant(intTensor([2], Int32Array.of(0, 0)))],
     ["other inputs", x, y],
     ["inputs of another dtype", input("a", [1]), input("b", [1], "int32")],
   ])("keeps apart %s", (_, first, second) => {

@@ -51,7 +51,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile
     if (begin !== expected || end < begin) fail(`"${name}" lies at ${begin}..${end}, expected to begin at ${expected}`);
     if (end - begin !== bytesOf(shape)) fail(`"${name}" of shape [${shape.join(", ")}] takes ${bytesOf(shape)} bytes, not ${end - begin}`);
     if (end > data.length) fail(`is cut off: "${name}" ends at byte ${end} of ${data.length}`);
-    const copy = data.slice(begin, end).buffer;
+    const copy = new Uint8Array(data.subarray(begin, end)).buffer; // not slice(): a Buffer's would share memory
     tensors[name] = dtype === "F32" ? floatTensor(shape, new Float32Array(copy)) : intTensor(shape, new Int32Array(copy));
     expected = end;
   }

@@ -1,0 +1,43 @@
+import { Command, Option } from "commander";
+import { readText } from "../../data/corpus.ts";
+import { loadModelFolder } from "../../data/model-folder.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { evaluatePerplexity } from "../../evaluate/perplexity.ts";
+import { createSession } from "../../generate/session.ts";
+import { deviceOption, jsonOption } from "../options.ts";
+import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+
+interface EvalFlags {
+  readonly task: "perplexity";
+  readonly data: string;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+export function evalCommand(): Command {
+  return new Command("eval")
+    .description("Measure how well a model foretells a text, streamed through it from start to end.")
+    .argument("<model>", "a model folder")
+    .addOption(new Option("--task <name>", "what to measure").choices(["perplexity"]).default("perplexity"))
+    .requiredOption("--data <file>", "a text file")
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .action(runEval);
+}
+
+// --- internal ---
+
+async function runEval(folder: string, { data, device, json }: EvalFlags): Promise<void> {
+  const loaded = await loadModelFolder(folder);
+  const text = Int32Array.from(await readText(data));
+  const session = createSession({ loaded, engine: await createNodeEngine({ device }) });
+  const progress = createProgress("read", text.length - 1, "tokens");
+  const measured = await evaluatePerplexity(session, text, { onProgress: (done) => progress.update(done) });
+  progress.stop();
+  const result = { ...measured, peakRssBytes: peakRssBytes() };
+  print(`bits per byte    ${result.bitsPerByte.toFixed(4)}`, json);
+  print(`perplexity       ${result.perplexity.toFixed(3)} per token`, json);
+  print(`tokens           ${formatCount(result.tokens)} at ${formatCount(result.tokensPerSecond)} tokens/s`, json);
+  print(`state            ${formatBytes(result.stateBytes)}, resident at most ${formatBytes(result.peakRssBytes)}`, json);
+  await writeJson(result, json);
+}

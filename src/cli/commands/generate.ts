@@ -1,0 +1,54 @@
+import { Command, Option } from "commander";
+import { text as readAll } from "node:stream/consumers";
+import { createStreamDecoder, encodeText } from "../../data/bytes.ts";
+import { loadModelFolder } from "../../data/model-folder.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { generate } from "../../generate/generate.ts";
+import { createSession } from "../../generate/session.ts";
+import { UsageError } from "../errors.ts";
+import { deviceOption, jsonOption, numberWithin, seedOption, wholeNumber } from "../options.ts";
+import { writeJson } from "../output.ts";
+
+interface GenerateFlags {
+  readonly prompt: string;
+  readonly maxTokens: number;
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP: number;
+  readonly seed: number;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+export function generateCommand(): Command {
+  return new Command("generate")
+    .description("Go on with a prompt of any length.")
+    .argument("<model>", "a model folder")
+    .requiredOption("--prompt <text>", "what to go on with; - reads standard input")
+    .addOption(new Option("--max-tokens <count>", "most tokens to write").argParser(wholeNumber(1)).default(256))
+    .addOption(new Option("--temperature <number>", "0 takes the most likely token").argParser(numberWithin(0, 100)).default(0.8))
+    .addOption(new Option("--top-k <count>", "draw from this many most likely tokens (default: all)").argParser(wholeNumber(1)))
+    .addOption(new Option("--top-p <share>", "draw from the most likely tokens that reach this probability").argParser(numberWithin(0.001, 1)).default(1))
+    .addOption(seedOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .action(runGenerate);
+}
+
+// --- internal ---
+
+async function runGenerate(folder: string, flags: GenerateFlags): Promise<void> {
+  const prompt = flags.prompt === "-" ? await readAll(process.stdin) : flags.prompt;
+  if (prompt === "") throw new UsageError("--prompt: the prompt has no tokens");
+  const loaded = await loadModelFolder(folder);
+  const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }) });
+  const decode = createStreamDecoder();
+  let text = "";
+  for await (const token of generate(session, encodeText(prompt), flags)) {
+    const piece = decode([token]);
+    text += piece;
+    if (flags.json !== "-") process.stdout.write(piece);
+  }
+  if (flags.json !== "-") process.stdout.write("\n");
+  await writeJson({ prompt, text, tokens: session.position }, flags.json);
+}

@@ -1,0 +1,81 @@
+import Table from "cli-table3";
+import { Command } from "commander";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { styleText } from "node:util";
+import { loadModelFolder, MODEL_FILES } from "../../data/model-folder.ts";
+import type { FloatTensor } from "../../graph/host-tensor.ts";
+import { flatten } from "../../graph/tree.ts";
+import type { ModelConfig } from "../../model/config.ts";
+import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "../../model/cost.ts";
+import { loadRunConfig } from "./train.ts";
+import { jsonOption } from "../options.ts";
+import { formatBytes, formatCount, print, writeJson } from "../output.ts";
+
+export function inspectCommand(): Command {
+  return new Command("inspect")
+    .description("Show the size of a model, what it remembers with, and its learned gates.")
+    .argument("<model>", "a model folder, a preset or a recipe file")
+    .addOption(jsonOption())
+    .action(runInspect);
+}
+
+// --- internal ---
+
+async function runInspect(name: string, { json }: { json?: string }): Promise<void> {
+  const trained = existsSync(join(name, MODEL_FILES.config)) ? await loadModelFolder(name) : undefined;
+  const config = trained ? trained.model.config : (await loadRunConfig(name)).model;
+  const gates = trained ? readGates(flatten<FloatTensor>(trained.params)) : undefined;
+  const result = {
+    parameters: parameterCount(config),
+    forwardFlopsPerToken: forwardFlops(config),
+    stateBytes: stateBytes(config),
+    keyValueCacheBytesAt1M: keyValueCacheBytes(config, 1024 ** 2),
+    memoryFootprints: memoryFootprints(config),
+    ...(gates && { gates }),
+    config,
+  };
+  print(describe(config), json);
+  print(footprintTable(config), json);
+  if (gates) print(gateMap(gates), json);
+  await writeJson(result, json);
+}
+
+function describe(config: ModelConfig): string {
+  const rows = [
+    ["parameters", formatCount(parameterCount(config))],
+    ["layers, width, heads", `${config.numLayers}, ${config.modelDim}, ${config.numHeads} of ${config.headDim}`],
+    ["segment", `${config.segmentLength} tokens`],
+    ["memory", `${config.memory.update}`],
+    ["state of a stream", `${formatBytes(stateBytes(config))}, whatever its length`],
+    ["key/value cache at 1 M", formatBytes(keyValueCacheBytes(config, 1024 ** 2))],
+  ];
+  return rows.map(([label = "", value]) => `${label.padEnd(24)}${value}`).join("\n");
+}
+
+function footprintTable(config: ModelConfig): string {
+  const footprints = memoryFootprints(config);
+  const largest = Math.max(...footprints.map(({ entries }) => entries));
+  const table = new Table({ head: ["memory (table 1)", "numbers kept", "in float32", "compression", "context"], style: { head: [] } });
+  for (const { architecture, entries, contextLength } of footprints) {
+    table.push([architecture, formatCount(entries), formatBytes(4 * entries), `${(largest / entries).toFixed(1)}x`, contextLength]);
+  }
+  return table.toString();
+}
+
+/** sigmoid(beta) of each head, layer by layer. */
+function readGates(params: Readonly<Record<string, FloatTensor>>): number[][] {
+  const gates = Object.entries(params).filter(([name]) => name.endsWith(".attention.gate"));
+  return gates.map(([, { data }]) => [...data].map((beta) => 1 / (1 + Math.exp(-beta))));
+}
+
+const SHADES = [" ", "░", "▒", "▓", "█"];
+
+/** Figure 3 of the paper in characters: 0 reads the segment only, 1 the memory only. */
+function gateMap(gates: readonly number[][]): string {
+  const lines = gates.map((heads, layer) => {
+    const cells = heads.map((gate) => `${(SHADES[Math.round(gate * (SHADES.length - 1))] ?? "").repeat(2)} ${gate.toFixed(2)}`);
+    return `layer ${String(layer).padStart(2)}  ${cells.join("  ")}`;
+  });
+  return [styleText("bold", "gates by layer and head: 0 local, 1 memory"), ...lines].join("\n");
+}

@@ -1,0 +1,63 @@
+import { Command, Option } from "commander";
+import Table from "cli-table3";
+import { readText } from "../../data/corpus.ts";
+import { loadModelFolder } from "../../data/model-folder.ts";
+import type { Haystack } from "../../data/passkey.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { evaluatePasskey } from "../../evaluate/passkey.ts";
+import { createSession } from "../../generate/session.ts";
+import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
+import { createProgress, formatCount, print, writeJson } from "../output.ts";
+
+interface PasskeyFlags {
+  readonly lengths: number[];
+  readonly depths: number[];
+  readonly samples: number;
+  readonly batch: number;
+  readonly haystack: string;
+  readonly seed: number;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+export function passkeyCommand(): Command {
+  return new Command("passkey")
+    .description("Hide a pass key in text of a given length and ask for it: table 3 of the paper.")
+    .argument("<model>", "a model folder")
+    .addOption(new Option("--lengths <list>", "prompt lengths in tokens of the model").argParser(parseLengths).default(parseLengths("4k,32k"), "4k,32k"))
+    .addOption(new Option("--depths <list>", "where the key lies, from 0, the start, to 1, the end").argParser(parseDepths).default([0, 0.5, 1], "0,0.5,1"))
+    .addOption(new Option("--samples <count>", "prompts for each length and depth").argParser(wholeNumber(1)).default(4))
+    .addOption(new Option("--batch <count>", "prompts read side by side").argParser(wholeNumber(1)).default(4))
+    .option("--haystack <text>", "`garbage`, the paper's sentences, or a text file", "garbage")
+    .addOption(seedOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .action(runPasskey);
+}
+
+// --- internal ---
+
+async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
+  const { lengths, depths, samples, seed, json } = flags;
+  const loaded = await loadModelFolder(folder);
+  const haystack: Haystack = flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
+  const engine = await createNodeEngine({ device: flags.device });
+  const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
+  const progress = createProgress("read", 1, "of all");
+  const rows = await evaluatePasskey(session, {
+    lengths,
+    depths,
+    samples,
+    haystack,
+    seed,
+    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+  });
+  progress.stop();
+  const table = new Table({ head: ["length", "depth", "prompts", "token accuracy", "exact match", "tokens/s"], style: { head: [] } });
+  for (const row of rows) {
+    const accuracy = `${row.tokenAccuracy.toFixed(3)} ± ${row.standardError.toFixed(3)}`;
+    table.push([formatCount(row.length), row.depth, row.samples, accuracy, row.exactMatch.toFixed(2), formatCount(row.tokensPerSecond)]);
+  }
+  print(table.toString(), json);
+  await writeJson({ model: folder, haystack: flags.haystack, seed, rows }, json);
+}

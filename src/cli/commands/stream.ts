@@ -1,0 +1,86 @@
+import { Command, Option } from "commander";
+import { createReadStream, existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { decodeTokens, encodeText } from "../../data/bytes.ts";
+import { readBytes, writeAtomically } from "../../data/files.ts";
+import { loadModelFolder } from "../../data/model-folder.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { generate } from "../../generate/generate.ts";
+import { createSession, type Session } from "../../generate/session.ts";
+import { UsageError } from "../errors.ts";
+import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
+import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+
+interface StreamFlags {
+  readonly save?: string;
+  readonly load?: string;
+  readonly ask?: string;
+  readonly maxTokens: number;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+export function streamCommand(): Command {
+  return new Command("stream")
+    .description("Read a text of any length in constant memory, then ask, or save what is remembered and go on later.")
+    .argument("<model>", "a model folder")
+    .argument("<file>", "a text file; - reads standard input")
+    .option("--load <file>", "go on from a saved state")
+    .option("--save <file>", "save the state after the text, before the question")
+    .option("--ask <text>", "what to write after the text; the model goes on from there")
+    .addOption(new Option("--max-tokens <count>", "most tokens of the answer").argParser(wholeNumber(1)).default(64))
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .action(runStream);
+}
+
+// --- internal ---
+
+/** Tokens handed to the model at a time. */
+const BLOCK = 16_384;
+
+async function runStream(folder: string, file: string, flags: StreamFlags): Promise<void> {
+  const { ask, save, load, json } = flags;
+  if (ask === "") throw new UsageError("--ask: the question has no tokens");
+  if (file !== "-" && !existsSync(file)) throw new UsageError(`${file}: there is no such file`);
+  const loaded = await loadModelFolder(folder);
+  const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }), blockLength: 4096 });
+  if (load !== undefined) session.load(await readBytes(load), load);
+  const started = performance.now();
+  const read = await readStream(session, file);
+  const seconds = (performance.now() - started) / 1000;
+  if (save !== undefined) await writeAtomically(save, session.save());
+  const answer = ask === undefined ? undefined : await answerTo(session, ask, flags.maxTokens);
+  if (answer !== undefined) print(`${ask}${answer}`, json);
+  print(`${formatCount(read)} tokens at ${formatCount(read / seconds)} tokens/s; ${formatCount(session.position)} in all; state ${formatBytes(session.stateBytes)}`, json);
+  await writeJson(
+    { tokens: read, position: session.position, tokensPerSecond: read / seconds, stateBytes: session.stateBytes, peakRssBytes: peakRssBytes(), ask, answer },
+    json,
+  );
+}
+
+/** Reads a file or standard input block by block; never holds more than one. Returns the number of tokens. */
+async function readStream(session: Session, file: string): Promise<number> {
+  const source: AsyncIterable<Uint8Array> = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: BLOCK });
+  const total = file === "-" ? 0 : (await stat(file)).size;
+  const progress = createProgress("read", total, "tokens");
+  let read = 0;
+  for await (const bytes of source) {
+    for (let start = 0; start < bytes.length; start += BLOCK) {
+      const block = bytes.subarray(start, start + BLOCK);
+      if (block.includes(0)) throw new UsageError(`${file}: holds binary data at byte ${read + block.indexOf(0)}, not text`);
+      await session.prefill(Int32Array.from(block));
+      progress.update((read += block.length));
+    }
+  }
+  progress.stop();
+  if (read === 0) throw new UsageError(`${file}: is empty`);
+  return read;
+}
+
+async function answerTo(session: Session, question: string, maxTokens: number): Promise<string> {
+  const tokens: number[] = [];
+  const stops = new Set(encodeText(".\n"));
+  for await (const token of generate(session, encodeText(question), { maxTokens, stopAfter: (last) => stops.has(last) })) tokens.push(token);
+  return decodeTokens(tokens);
+}
