@@ -1,4 +1,6 @@
+import { z } from "zod";
 import type { Rng } from "../random.ts";
+import type { Task, WeightedSequence } from "./mixture.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 const [MIN_LENGTH, MAX_LENGTH] = [8, 24];
@@ -7,19 +9,18 @@ const CUE_LENGTH = 3;
 const REPEAT_PROBABILITY = 0.5;
 const SEPARATOR = 10; // newline
 
-/** A sequence and how much the prediction of each token after the first counts. */
-export interface WeightedSequence {
-  readonly tokens: Int32Array; // [T + 1]
-  readonly weights: Float32Array; // [T]
+export interface CopyOptions {
+  /** Loss weight of the tokens that no earlier copy foretells. Default: 0. */
+  readonly textWeight?: number | undefined;
 }
 
 /**
- * Random strings, one a line, about half of which are repeats of an earlier one, near or far. Only tokens
- * that an earlier copy foretells count.
+ * Random strings of `a-z0-9`, one a line, about half of which are repeats of an earlier one, near or far.
+ * `length` tokens to predict, so one more in all. Tokens that an earlier copy foretells have weight 1.
  */
-export function copySequence(length: number, rng: Rng): WeightedSequence {
+export function copySequence(length: number, rng: Rng, { textWeight = 0 }: CopyOptions = {}): WeightedSequence {
   const tokens = new Int32Array(length + 1).fill(SEPARATOR);
-  const weights = new Float32Array(length);
+  const weights = new Float32Array(length).fill(textWeight);
   const known: string[] = [];
   for (let position = 0; position <= length; ) {
     const repeated = known.length > 0 && rng.uniform() < REPEAT_PROBABILITY;
@@ -33,6 +34,21 @@ export function copySequence(length: number, rng: Rng): WeightedSequence {
   }
   return { tokens, weights };
 }
+
+const schema = z.strictObject({
+  task: z.literal("copy"),
+  share: z.number().nonnegative(),
+  // No default(): it would change the hash of every config there is, and with it whether a run can go on.
+  /** Loss weight of the tokens that no earlier copy foretells. Default: 0. */
+  textWeight: z.number().nonnegative().optional(),
+});
+
+/** Trains the memory to find what followed a few characters the last time. */
+export const copyTask: Task<typeof schema> = {
+  schema,
+  readsText: () => false,
+  draw: (part, { length, rng }) => copySequence(length, rng, part),
+};
 
 // --- internal ---
 

@@ -1,8 +1,10 @@
+import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 
 /** One text as byte tokens. */
 export interface Document {
+  /** Name of the file without its folder; with `:` and the line where it is a line of a JSONL file. */
   readonly name: string;
   readonly tokens: Uint8Array;
 }
@@ -40,11 +42,7 @@ export async function readText(file: string): Promise<Uint8Array> {
 export function checkText(bytes: Uint8Array, source: string): void {
   if (bytes.length === 0) throw new CorpusError(`${source}: is empty`);
   if (bytes.includes(0)) throw new CorpusError(`${source}: holds binary data, not text`);
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new CorpusError(`${source}: is not UTF-8 text`, { cause });
-  }
+  if (!isUtf8(bytes)) throw new CorpusError(`${source}: is not UTF-8 text`);
 }
 
 // --- internal ---
@@ -67,19 +65,27 @@ async function readDocuments(file: string): Promise<Document[]> {
   const tokens = await readText(file);
   if (extname(file) !== ".jsonl") return [{ name: basename(file), tokens }];
   const lines = new TextDecoder().decode(tokens).split("\n");
-  return lines.flatMap((line, i) =>
+  const documents = lines.flatMap((line, i) =>
     line.trim() ? [{ name: `${basename(file)}:${i + 1}`, tokens: textField(line, `${file}:${i + 1}`) }] : [],
   );
+  if (documents.length === 0) throw new CorpusError(`${file}: has nothing but blank lines`);
+  return documents;
 }
 
 function textField(line: string, place: string): Uint8Array {
+  const value = parseLine(line, place);
+  if (typeof value === "object" && value !== null && "text" in value && typeof value.text === "string" && value.text) {
+    return new TextEncoder().encode(value.text);
+  }
+  throw new CorpusError(`${place}: has no field "text" with text in it`);
+}
+
+function parseLine(line: string, place: string): unknown {
   try {
-    const { text } = JSON.parse(line) as { text?: unknown };
-    if (typeof text === "string" && text) return new TextEncoder().encode(text);
+    return JSON.parse(line);
   } catch (cause) {
     throw new CorpusError(`${place}: is not JSON`, { cause });
   }
-  throw new CorpusError(`${place}: has no field "text" with text in it`);
 }
 
 function reason(cause: unknown): string {

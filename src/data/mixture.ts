@@ -1,30 +1,59 @@
 import { z } from "zod";
 import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
 import { createRng, type Rng } from "../random.ts";
-import { encodeText } from "./bytes.ts";
-import { copySequence, type WeightedSequence } from "./copy.ts";
+import { copyTask } from "./copy.ts";
 import { CorpusError, type Document } from "./corpus.ts";
-import { passkeyAnswer, passkeyPrompt, type Haystack } from "./passkey.ts";
+import { passkeyTask } from "./passkey.ts";
 
-const weight = z.number().nonnegative();
+/** A sequence and how much the prediction of each token after the first counts. */
+export interface WeightedSequence {
+  readonly tokens: Int32Array; // [T + 1]
+  readonly weights: Float32Array; // [T]
+}
 
-const textSchema = z.strictObject({ task: z.literal("text"), share: weight });
-const copySchema = z.strictObject({ task: z.literal("copy"), share: weight });
-const passkeySchema = z.strictObject({
-  task: z.literal("passkey"),
-  share: weight,
-  /** `mixed`: one half garbage, one half text. */
-  haystack: z.enum(["garbage", "text", "mixed"]).default("mixed"),
-  /** Loss weight of the answer. */
-  answerWeight: weight.default(1),
-  /** Loss weight of every other token. */
-  textWeight: weight.default(1),
-  /** Shortest prompt; shorter ones than the sequence follow on running text. Default: the whole sequence. */
-  minLength: z.int().positive().optional(),
-});
+/** What a task draws its sequence from. */
+export interface Lane {
+  /** T: tokens to predict; the sequence has one more. */
+  readonly length: number;
+  readonly rng: Rng;
+  /** A window of the training text, every place as likely as any other. At most T + 1 tokens. */
+  readonly window: (length: number) => Uint8Array;
+}
+
+/** Something to train on. `Schema` is that of its part in a mixture: strict, with `task` and `share`. */
+export interface Task<Schema extends z.ZodType> {
+  readonly schema: Schema;
+  /** Whether `draw` takes windows of the training text. */
+  readsText(part: z.output<Schema>): boolean;
+  /** A sequence that depends on the part and the lane alone. */
+  draw(part: z.output<Schema>, lane: Lane): WeightedSequence;
+}
+
+const textSchema = z.strictObject({ task: z.literal("text"), share: z.number().nonnegative() });
+
+/** Windows of the training text, every token of equal weight. */
+const textTask: Task<typeof textSchema> = {
+  schema: textSchema,
+  readsText: () => true,
+  draw: (_, { length, window }) => ({
+    tokens: Int32Array.from(window(length + 1)),
+    weights: new Float32Array(length).fill(1),
+  }),
+};
+
+/** Every task by its name in a mixture. A new one is a file of its own and a line here. */
+const tasks = {
+  text: textTask,
+  copy: copyTask,
+  passkey: passkeyTask,
+} as const;
+
+const schemas = Object.values(tasks).map(({ schema }) => schema);
 
 /** What a model is trained on: each sequence is of one task, drawn in proportion to its share. */
-export const mixtureSchema = z.array(z.discriminatedUnion("task", [textSchema, copySchema, passkeySchema])).min(1);
+export const mixtureSchema = z
+  .array(z.discriminatedUnion("task", schemas as NonEmpty<(typeof schemas)[number]>))
+  .refine((parts) => parts.some(({ share }) => share > 0), "at least one part must have a share above 0");
 export type Mixture = z.output<typeof mixtureSchema>;
 
 export interface Batch {
@@ -37,17 +66,22 @@ export interface Batch {
 export interface BatchOptions {
   readonly mixture: Mixture;
   readonly documents: readonly Document[];
+  /** B: sequences of a batch. */
   readonly batch: number;
+  /** T: tokens of a sequence. */
   readonly length: number;
   readonly seed: number;
 }
 
-/** Batches by number. Each depends on the seed and its number alone, so a resumed run sees the same data. */
+/**
+ * Batches by number. Each depends on the seed and its number alone, so a resumed run sees the same data.
+ * Throws CorpusError when a part reads text and no document is longer than `length`.
+ */
 export function createBatches(options: BatchOptions): { at(index: number): Batch } {
-  const { mixture, batch, length, seed } = options;
+  const { batch, length, seed } = options;
+  const mixture = options.mixture.filter(({ share }) => share > 0);
   const documents = options.documents.filter(({ tokens }) => tokens.length > length);
-  const needsText = mixture.some((part) => part.share > 0 && (part.task === "text" || (part.task === "passkey" && part.haystack !== "garbage")));
-  if (needsText && documents.length === 0) {
+  if (documents.length === 0 && mixture.some((part) => taskOf(part).readsText(part))) {
     throw new CorpusError(`no document is longer than the ${length} tokens of a training sequence`);
   }
   const root = createRng(seed).fork("data");
@@ -55,7 +89,8 @@ export function createBatches(options: BatchOptions): { at(index: number): Batch
     at(index) {
       const lanes = Array.from({ length: batch }, (_, lane) => {
         const rng = root.fork(index).fork(lane);
-        return drawSequence(drawPart(mixture, rng), documents, length, rng);
+        const part = drawPart(mixture, rng);
+        return taskOf(part).draw(part, { length, rng, window: (size) => drawWindow(documents, size, rng) });
       });
       return joinLanes(lanes, length);
     },
@@ -64,50 +99,20 @@ export function createBatches(options: BatchOptions): { at(index: number): Batch
 
 // --- internal ---
 
+type NonEmpty<T> = [T, ...T[]];
 type Part = Mixture[number];
-type Draw<P> = (part: P, documents: readonly Document[], length: number, rng: Rng) => WeightedSequence;
 
-const tasks: { readonly [Task in Part["task"]]: Draw<Extract<Part, { task: Task }>> } = {
-  text: (_, documents, length, rng) => ({
-    tokens: Int32Array.from(drawWindow(documents, length + 1, rng)),
-    weights: new Float32Array(length).fill(1),
-  }),
-
-  copy: (_, __, length, rng) => copySequence(length, rng),
-
-  passkey(part, documents, length, rng) {
-    const useText = part.haystack === "text" || (part.haystack === "mixed" && rng.uniform() < 0.5);
-    const haystack: Haystack = useText ? { kind: "text", tokens: drawWindow(documents, length + 1, rng) } : { kind: "garbage" };
-    // The longest answer always fits: a prompt is drawn first, then cut to leave room for its own answer.
-    const room = encodeText(passkeyAnswer("00000")).length;
-    const shortest = Math.min(part.minLength ?? length, length + 1 - room);
-    const promptLength = shortest + rng.integer(length + 1 - room - shortest + 1);
-    const { tokens: prompt, answer } = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng });
-    const continuation = encodeText(passkeyAnswer(answer));
-    const tokens = Int32Array.from(drawLead(documents, length + 1 - prompt.length - continuation.length, useText, rng));
-    const sequence = Int32Array.of(...tokens, ...prompt, ...continuation);
-    const weights = new Float32Array(length).fill(part.textWeight);
-    weights.fill(part.answerWeight, length - continuation.length);
-    return { tokens: sequence, weights };
-  },
-};
-
-function drawSequence(part: Part, documents: readonly Document[], length: number, rng: Rng): WeightedSequence {
-  return (tasks[part.task] as Draw<Part>)(part, documents, length, rng);
+function taskOf(part: Part): Task<z.ZodType<Part>> {
+  return tasks[part.task] as Task<z.ZodType<Part>>;
 }
 
 function drawPart(mixture: Mixture, rng: Rng): Part {
   const total = mixture.reduce((sum, { share }) => sum + share, 0);
   let rest = rng.uniform() * total;
-  const chosen = mixture.find(({ share }) => (rest -= share) < 0) ?? mixture[0];
-  if (!chosen) throw new RangeError("the mixture is empty");
+  // Rounding may leave a rest after the last part.
+  const chosen = mixture.find(({ share }) => (rest -= share) < 0) ?? mixture.at(-1);
+  if (!chosen) throw new RangeError("no part of the mixture has a share above 0");
   return chosen;
-}
-
-/** What fills a sequence before a prompt that is shorter: text, or newlines where there is none. */
-function drawLead(documents: readonly Document[], length: number, useText: boolean, rng: Rng): Uint8Array {
-  if (length === 0 || !useText) return new Uint8Array(length).fill(10);
-  return drawWindow(documents, length, rng);
 }
 
 /** A window of a document, every position of the corpus as likely as any other. */

