@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CorpusError, readCorpus } from "./corpus.ts";
+import { readCorpus } from "./corpus.ts";
+import { CorpusError } from "./document.ts";
 
 let folder: string;
 

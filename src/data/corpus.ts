@@ -1,18 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-
-/** One text as byte tokens. */
-export interface Document {
-  /** Name of the file without its folder; with `:` and the line where it is a line of a JSONL file. */
-  readonly name: string;
-  readonly tokens: Uint8Array;
-}
-
-/** Text that cannot be read. The message names the file, and the line in JSONL. */
-export class CorpusError extends Error {
-  override name = "CorpusError";
-}
+import { CorpusError, type Document } from "./document.ts";
 
 /**
  * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted

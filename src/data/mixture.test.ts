@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeTokens } from "./bytes.ts";
-import { CorpusError, type Document } from "./corpus.ts";
+import { CorpusError, type Document } from "./document.ts";
 import { createBatches, mixtureSchema, type Batch, type BatchOptions } from "./mixture.ts";
-import { passkeySentence, shortestPasskeyPrompt } from "./passkey.ts";
+import { PASSKEY_QUESTION, passkeySentence, shortestPasskeyPrompt } from "./passkey.ts";
 
 const documents = [documentOf("long", 3000, "a"), documentOf("short", 1000, "b"), documentOf("stub", 20, "c")];
 const everything = mixtureSchema.parse([
@@ -73,20 +73,33 @@ describe("createBatches", () => {
 });
 
 describe("the pass key task", () => {
-  it("ends with a prompt and its answer, which is what answerWeight is for", () => {
+  it("ends with a prompt, its answer, which is what answerWeight is for, and a few tokens more", () => {
     fc.assert(
       fc.property(fc.constantFrom("garbage", "text", "mixed"), fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }), fc.nat(), (haystack, digits, seed) => {
         const mixture = mixtureSchema.parse([{ task: "passkey", share: 1, haystack, answerWeight: 8, textWeight: 0.5, digits }]);
         const batch = batchAt({ mixture, batch: 1, seed });
         const text = lanesOf(batch)[0] ?? "";
-        const [answer, key = ""] = /The pass key is( (\d+)\.)$/.exec(text)?.slice(1) ?? [];
+        const start = text.indexOf(PASSKEY_QUESTION) + PASSKEY_QUESTION.length;
+        const [answer, key = ""] = /^ (\d+)\./.exec(text.slice(start)) ?? [];
         expect(text).toContain(`\n${passkeySentence(key)}\n`);
         expect(key.length).toBe(digits ?? String(Number(key)).length);
         const answerLength = answer?.length ?? 0;
-        expect([...batch.weights.data]).toEqual([...Array(300 - answerLength).fill(0.5), ...Array(answerLength).fill(8)]);
+        const trailing = 301 - start - answerLength;
+        expect(trailing).toBeLessThanOrEqual(64);
+        const weights = [...Array(start - 1).fill(0.5), ...Array(answerLength).fill(8), ...Array(trailing).fill(0.5)];
+        expect([...batch.weights.data]).toEqual(weights);
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("ends the answer at many places, so that no segment border is special", () => {
+    const mixture = mixtureSchema.parse([{ task: "passkey", share: 1, haystack: "garbage" }]);
+    const lanes = lanesOf(batchAt({ mixture, batch: 60, length: 900 }));
+    const starts = lanes.map((text) => text.indexOf(PASSKEY_QUESTION));
+    expect(new Set(starts).size).toBeGreaterThan(30);
+    const fixed = mixtureSchema.parse([{ task: "passkey", share: 1, haystack: "garbage", maxTrailing: 0 }]);
+    for (const text of lanesOf(batchAt({ mixture: fixed, batch: 9 }))) expect(text).toMatch(/The pass key is \d+\.$/);
   });
 
   it("puts text before prompts that are shorter than the sequence", () => {
@@ -128,11 +141,11 @@ describe("mixtureSchema", () => {
     expect(mixtureSchema.safeParse(mixture).success).toBe(false);
   });
 
-  it("adds no more keys than it always has, so that runs can go on", () => {
+  it("fills in what has a default", () => {
     expect(everything).toEqual([
       { task: "text", share: 1 },
       { task: "copy", share: 1 },
-      { task: "passkey", share: 2, haystack: "mixed", answerWeight: 1, textWeight: 1 },
+      { task: "passkey", share: 2, haystack: "mixed", answerWeight: 1, textWeight: 1, maxTrailing: 64 },
     ]);
   });
 });

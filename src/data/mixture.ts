@@ -2,7 +2,7 @@ import { z } from "zod";
 import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
 import { createRng, type Rng } from "../random.ts";
 import { copyTask } from "./copy.ts";
-import { CorpusError, type Document } from "./corpus.ts";
+import { CorpusError, type Document } from "./document.ts";
 import { passkeyTask } from "./passkey.ts";
 
 /** A sequence and how much the prediction of each token after the first counts. */

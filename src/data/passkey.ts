@@ -69,13 +69,13 @@ export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
     Int32Array, Int32Array, Int32Array,
   ];
   const fillerLength = length - head.length - info.length - tail.length;
-  const filler = takeFiller(haystack, fillerLength, rng);
   const split = Math.round(depth * fillerLength);
+  const [before, after] = takeFiller(haystack, split, fillerLength - split, rng);
   const tokens = new Int32Array(length);
   tokens.set(head);
-  tokens.set(filler.subarray(0, split), head.length);
+  tokens.set(before, head.length);
   tokens.set(info, head.length + split);
-  tokens.set(filler.subarray(split), head.length + split + info.length);
+  tokens.set(after, head.length + split + info.length);
   tokens.set(tail, length - tail.length);
   return { tokens, answer, keyPosition: head.length + split + 1 };
 }
@@ -107,34 +107,42 @@ const schema = z.strictObject({
   textWeight: weight.default(1),
   /** Shortest prompt; shorter ones than the sequence follow on running text. Default: the whole sequence. */
   minLength: z.int().positive().optional(),
+  /**
+   * Most tokens that follow on the answer, as far as there is room; how many is drawn anew for each sequence.
+   * Without them question and answer would lie at the same place of a segment every time.
+   */
+  maxTrailing: z.int().nonnegative().default(64),
   /** Digits of the key. Default: a key from 1 to 49,999. */
   digits: z.int().positive().optional(),
 });
 
-/** Trains the memory to keep a key; the prompt and its answer end the sequence. */
+/** Trains the memory to keep a key; the prompt and its answer stand at the end of the sequence. */
 export const passkeyTask: Task<typeof schema> = {
   schema,
   readsText: ({ haystack }) => haystack !== "garbage",
 
   draw(part, { length, rng, window }) {
-    const { digits, minLength = length } = part;
+    const { digits, minLength = length, maxTrailing } = part;
     const useText = part.haystack === "text" || (part.haystack === "mixed" && rng.uniform() < 0.5);
     const haystack: Haystack = useText ? { kind: "text", tokens: window(length + 1) } : { kind: "garbage" };
+    const filler = (size: number): Uint8Array => (useText && size > 0 ? window(size) : new Uint8Array(size).fill(NEWLINE));
     // Drawn before the key is known, so it leaves room for the longest answer.
-    const longest = length + 1 - passkeyAnswer("0".repeat(digits ?? KEY_LIMIT_DIGITS)).length;
-    const shortest = Math.min(minLength, longest);
-    checkLength(shortest, digits);
-    const promptLength = shortest + rng.integer(longest - shortest + 1);
-    const { tokens: prompt, answer } = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng, digits });
-    const continuation = encodeText(passkeyAnswer(answer));
-    const leadLength = length + 1 - prompt.length - continuation.length;
-    const lead = useText && leadLength > 0 ? window(leadLength) : new Uint8Array(leadLength).fill(NEWLINE);
+    const room = length + 1 - passkeyAnswer("0".repeat(digits ?? KEY_LIMIT_DIGITS)).length;
+    checkLength(Math.min(minLength, room), digits);
+    const trailing = rng.integer(Math.min(maxTrailing, room - shortestPasskeyPrompt(digits)) + 1);
+    const longest = room - trailing;
+    const promptLength = longest - rng.integer(longest - Math.min(minLength, longest) + 1);
+    const prompt = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng, digits });
+    const continuation = encodeText(passkeyAnswer(prompt.answer));
+    const end = length + 1 - trailing;
+    const start = end - continuation.length;
     const tokens = new Int32Array(length + 1);
-    tokens.set(lead);
-    tokens.set(prompt, leadLength);
-    tokens.set(continuation, leadLength + prompt.length);
+    tokens.set(filler(start - promptLength));
+    tokens.set(prompt.tokens, start - promptLength);
+    tokens.set(continuation, start);
+    tokens.set(filler(trailing), end);
     const weights = new Float32Array(length).fill(part.textWeight);
-    weights.fill(part.answerWeight, length - continuation.length);
+    weights.fill(part.answerWeight, start - 1, end - 1);
     return { tokens, weights };
   },
 };
@@ -152,10 +160,13 @@ function checkLength(length: number, digits?: number): void {
   if (!(length >= minimum)) throw new RangeError(`a pass key prompt needs at least ${minimum} tokens, got ${length}`);
 }
 
-function takeFiller(haystack: Haystack, length: number, rng: Rng): Int32Array {
-  const source = haystack.kind === "garbage" ? GARBAGE_TOKENS : haystack.tokens;
-  const start = haystack.kind === "garbage" ? 0 : rng.integer(source.length);
-  return Int32Array.from({ length }, (_, i) => source[(start + i) % source.length] ?? 0);
+/** What stands before and after the key: text goes on where it was cut, garbage starts again as in the generator. */
+function takeFiller(haystack: Haystack, before: number, after: number, rng: Rng): readonly [Int32Array, Int32Array] {
+  const take = (source: ArrayLike<number>, start: number, length: number): Int32Array =>
+    Int32Array.from({ length }, (_, i) => source[(start + i) % source.length] ?? 0);
+  if (haystack.kind === "garbage") return [take(GARBAGE_TOKENS, 0, before), take(GARBAGE_TOKENS, 0, after)];
+  const start = rng.integer(haystack.tokens.length);
+  return [take(haystack.tokens, start, before), take(haystack.tokens, start + before, after)];
 }
 
 const NEWLINE = 10;

@@ -154,8 +154,8 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
     const indexShape = writer.int64s([...(operands[1]?.shape ?? []), 1]);
     const columns = writer.add({ type: "Reshape", inputs: [wide, indexShape] });
     const table = writer.add({ type: "ConstantOfShape", inputs: [writer.int64s(shape)] });
-    const reduction = { name: "reduction", type: AttributeType.STRING, s: new TextEncoder().encode("add") };
-    return { type: "ScatterND", inputs: [table, columns, updates], attributes: [reduction] };
+    const additive = { name: "reduction", type: AttributeType.STRING, s: new TextEncoder().encode("add") };
+    return { type: "ScatterND", inputs: [table, columns, updates], attributes: [additive] };
   },
 };
 

@@ -46,7 +46,7 @@ export async function findKeysInBook(session: Session, book: Uint8Array, keys: r
     const end = position + (sentences[lane]?.length ?? 0);
     return [...options.distances.map((distance) => end + distance).filter((at) => at < length), length].map((at) => ({ lane, at, distance: at - end }));
   });
-  const answers: (BookAnswer & { lane: number })[] = [];
+  const answers: { lane: number; answer: BookAnswer }[] = [];
   let seconds = 0;
   for (let done = 0; done < length; ) {
     const due = stops.filter(({ at }) => at > done).map(({ at }) => at);
@@ -62,10 +62,10 @@ export async function findKeysInBook(session: Session, book: Uint8Array, keys: r
     for (const { lane, distance } of asked) {
       const hidden = keys[lane];
       const answer = replies[lane]?.match(/\d+/)?.[0] ?? "";
-      if (hidden) answers.push({ ...hidden, lane, distance, answer, right: answer === hidden.key });
+      if (hidden) answers.push({ lane, answer: { ...hidden, distance, answer, right: answer === hidden.key } });
     }
   }
-  return answers.toSorted((a, b) => a.lane - b.lane || a.distance - b.distance).map(({ lane: _, ...answer }) => answer);
+  return answers.toSorted((a, b) => a.lane - b.lane || a.answer.distance - b.answer.distance).map(({ answer }) => answer);
 }
 
 // --- internal ---

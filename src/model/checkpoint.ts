@@ -1,4 +1,4 @@
-import type { FloatTensor, HostTensor } from "../graph/host-tensor.ts";
+import type { HostTensor } from "../graph/host-tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { createRng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";

@@ -21,7 +21,7 @@ export interface InfiniConfig {
     readonly update: MemoryUpdate;
     /** Initial value of the gate beta of eq. 10; 0 gives both paths the same share. */
     readonly gateInit: number;
-    /** Whether keys and values also see the token before theirs. */
+    /** Whether queries, keys and values also see the token before theirs. */
     readonly tokenShift: boolean;
     readonly writeStrength: WriteStrength;
   };

@@ -111,16 +111,15 @@ function project(
   const { numHeads, numKeyValueHeads: heads } = config;
   const { shift, write } = params;
   const shifted = shift && previous ? shiftTokens(x, previous) : x;
-  const keyInput = shift ? mixShifted(x, shifted, shift.key) : x;
-  const valueInput = shift ? mixShifted(x, shifted, shift.value) : x;
+  const seen = (mix: Tensor | undefined): Tensor => (mix ? mixShifted(x, shifted, mix) : x);
   const split = (y: Tensor): Tensor => splitHeads(y, segments, heads);
-  const queries = splitHeads(matmul(x, params.query), segments, numHeads);
+  const queries = splitHeads(matmul(seen(shift?.query), params.query), segments, numHeads);
   const [B, S, , N, d] = queries.shape as unknown as [number, number, number, number, number];
   return {
     queries: reshape(queries, [B, S, heads, numHeads / heads, N, d]),
     writes: {
-      keys: split(matmul(keyInput, params.key)),
-      values: split(matmul(valueInput, params.value)),
+      keys: split(matmul(seen(shift?.key), params.key)),
+      values: split(matmul(seen(shift?.value), params.value)),
       ...(write && { strengths: split(writeStrength(add(matmul(x, write.strength), write.bias), config)) }),
     },
   };

@@ -10,8 +10,8 @@ export type InfiniParams<T> = {
   readonly value: T; // [D, K*d]  W_V
   readonly output: T; // [H*d, D]  W_O of eq. 11
   readonly gate: T; // [H]  beta of eq. 10
-  /** Share of the token before in the input of keys and values; with `tokenShift` only. */
-  readonly shift?: { readonly key: T; readonly value: T }; // [D] each
+  /** Share of the token before in the input of queries, keys and values; with `tokenShift` only. */
+  readonly shift?: { readonly query: T; readonly key: T; readonly value: T }; // [D] each
   /** With `token-delta` only. */
   readonly write?: WriteParams<T>;
 };
@@ -23,8 +23,8 @@ export type WriteParams<T> = {
   readonly readScale: T; // [d]  scale of the norm on what is read
 };
 
-/** Keys look at their own token and the one before alike; values start from their own token alone. */
-const INITIAL_SHIFT = { key: 0.5, value: 0 };
+/** Keys look at their own token and the one before alike; queries and values start from their own token alone. */
+const INITIAL_SHIFT = { query: 0, key: 0.5, value: 0 };
 
 /** Fresh weights; `outputGain` scales W_O. */
 export function initInfiniParams(
@@ -34,6 +34,7 @@ export function initInfiniParams(
 ): InfiniParams<FloatTensor> {
   const { modelDim, numHeads, numKeyValueHeads, headDim, memory } = config;
   const shift = {
+    query: filled([modelDim], INITIAL_SHIFT.query),
     key: filled([modelDim], INITIAL_SHIFT.key),
     value: filled([modelDim], INITIAL_SHIFT.value),
   };

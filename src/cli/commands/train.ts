@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
-import { readCorpus, type Document } from "../../data/corpus.ts";
+import { readCorpus } from "../../data/corpus.ts";
+import type { Document } from "../../data/document.ts";
 import { readJson } from "../../data/files.ts";
 import { createBatches } from "../../data/mixture.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -78,7 +79,8 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
 }
 
 function withFlags(config: RunConfig, { steps, seed, mode }: TrainFlags): RunConfig {
-  const training = { ...config.training, ...(steps && { steps }), ...(seed !== undefined && { seed }), ...(mode && { mode }) };
+  const curriculum = config.training.curriculum.filter(({ until }) => until < (steps ?? config.training.steps));
+  const training = { ...config.training, curriculum, ...(steps && { steps }), ...(seed !== undefined && { seed }), ...(mode && { mode }) };
   return parseRunConfig({ model: config.model, training });
 }
 

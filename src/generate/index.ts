@@ -1,0 +1,5 @@
+/** Streams: sessions that read, and text that is written. */
+export { generate, type GenerateOptions } from "./generate.ts";
+export { standaloneSegment } from "./programs.ts";
+export { mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
+export { createSession, SessionError, type LaneTokens, type Session, type SessionOptions } from "./session.ts";
