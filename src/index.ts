@@ -1,6 +1,5 @@
 /** The names that most programs need; everything else is under a sub-path such as `infini-transformer/train`. */
 export { decodeTokens, encodeText } from "./data/bytes.ts";
-export { createBatches } from "./data/mixture.ts";
 export { evaluatePasskey } from "./evaluate/passkey.ts";
 export { evaluatePerplexity } from "./evaluate/perplexity.ts";
 export { generate, type GenerateOptions } from "./generate/generate.ts";
@@ -10,7 +9,6 @@ export { parseModelConfig, type ModelConfig } from "./model/config.ts";
 export { parameterCount, stateBytes } from "./model/cost.ts";
 export { createModel, type LoadedModel, type Model } from "./model/transformer.ts";
 export { createRng, type Rng } from "./random.ts";
-export { createOptimizer, parseRunConfig, type RunConfig } from "./train/config.ts";
-export { train } from "./train/loop.ts";
+export { parseRunConfig, type RunConfig } from "./train/config.ts";
 export { presets } from "./train/presets.ts";
-export { createStepper, initialTrainingState } from "./train/stepper.ts";
+export { runTraining, trainedModel, type RunOptions } from "./train/run.ts";

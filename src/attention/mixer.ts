@@ -42,6 +42,8 @@ export interface SequenceMixer {
 export interface MixerResult {
   readonly y: Tensor;
   readonly state: Tree<Tensor>;
+  /** How strongly each token is written to the memory, in 0..1 [B, T], from mixers that choose; by `apply` only. */
+  readonly writeStrength?: Tensor;
 }
 
 /** A state in the middle of a segment. */

@@ -7,7 +7,7 @@ import { NODE_DEVICES } from "../engine/ort-node.ts";
 export function wholeNumber(minimum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < minimum) {
+    if (text.trim() === "" || !Number.isInteger(value) || value < minimum) {
       throw new InvalidArgumentError(`Expected a whole number from ${minimum} up.`);
     }
     return value;

@@ -22,7 +22,7 @@ export async function* generate(session: Session, prompt: LaneTokens, options: G
   for (let i = 0; i < maxTokens; i++) {
     const token = sampleToken(logits, options, rng);
     yield token;
-    if (stopAfter?.(token)) return;
     logits = await session.step(token);
+    if (stopAfter?.(token)) return;
   }
 }

@@ -108,6 +108,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     const lanes = checkLanes(tokens, batch, vocabularySize);
     const goals = targets && checkLanes(targets, batch, vocabularySize);
     const total = lanes[0]?.length ?? 0;
+    const targetCount = goals?.[0]?.length ?? total;
+    if (targetCount !== total) throw new SessionError(`there are ${targetCount} targets for ${total} tokens`);
     const results: Float32Array[] = [];
     for (let done = 0; done < total; ) {
       const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
@@ -148,9 +150,11 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       const { tensors, metadata } = decodeSafetensors(bytes, source);
       if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
       if (metadata.config !== configHash(model.config)) throw new SessionError(`${source}: was saved by another model`);
+      const savedPosition = Number(metadata.position);
+      if (!Number.isInteger(savedPosition) || savedPosition < 0) throw new SessionError(`${source}: has no position`);
       const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
       [state, segment] = [flatten<HostTensor>(restored.state, "state"), flatten<HostTensor>(restored.segment, "segment")];
-      position = Number(metadata.position);
+      position = savedPosition;
     },
     reset() {
       [state, segment, position] = [emptyState, emptySegment, 0];

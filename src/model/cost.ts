@@ -8,7 +8,7 @@ export function parameterCount(config: ModelConfig): number {
   const { vocabularySize: V, modelDim: D, numLayers, feedForwardDim: F, numHeads, numKeyValueHeads: K, headDim: d, memory } = config;
   const projections = 2 * D * numHeads * d + 2 * D * K * d;
   const shift = memory.tokenShift ? 3 * D : 0;
-  const write = memory.update === "token-delta" ? D * K + K + d : 0;
+  const write = memory.update === "token-delta" ? (D + numHeads * d + 1) * K + d : 0;
   const block = projections + numHeads + shift + write + 3 * D * F + 2 * D;
   return V * D * (config.tieEmbeddings ? 1 : 2) + numLayers * block + D;
 }

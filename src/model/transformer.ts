@@ -35,13 +35,20 @@ export interface Model {
   initialState(batch: number): LayerStates<FloatTensor>;
   emptySegment(batch: number): LayerStates<FloatTensor>;
   /** Whole segments: hidden states [B, T, D] after the final norm, and the state after them. */
-  apply(params: ModelParams<Tensor>, tokens: Tensor, state: LayerStates<Tensor>): { hidden: Tensor; state: LayerStates<Tensor> };
+  apply(params: ModelParams<Tensor>, tokens: Tensor, state: LayerStates<Tensor>): ModelResult;
   /** Part of one segment; see {@link SequenceMixer.extend}. */
   extend(params: ModelParams<Tensor>, tokens: Tensor, open: OpenLayers, place: ChunkPlace): { hidden: Tensor } & OpenLayers;
   /** Closes the open segment; see {@link SequenceMixer.commit}. */
   commit(params: ModelParams<Tensor>, open: OpenLayers): LayerStates<Tensor>;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor>, hidden: Tensor): Tensor;
+}
+
+export interface ModelResult {
+  readonly hidden: Tensor;
+  readonly state: LayerStates<Tensor>;
+  /** See {@link MixerResult.writeStrength}; mean over the layers [B, T]. */
+  readonly writeStrength?: Tensor;
 }
 
 /** A model and its weights. */
@@ -74,14 +81,18 @@ export function createModel(config: ModelConfig): Model {
 
     apply(params, tokens, states) {
       let x = embed(params, tokens);
+      const strengths: Tensor[] = [];
       const state = perLayer((layer) => {
         const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
           mixer.apply(attention, h, at(states, layer)),
         );
         x = result.y;
+        if (result.writeStrength) strengths.push(result.writeStrength);
         return result.state;
       });
-      return { hidden: rmsNorm(x, params.finalNorm, config.normEpsilon), state };
+      const [first, ...others] = strengths;
+      const writeStrength = first && mul(others.reduce(add, first), 1 / strengths.length);
+      return { hidden: rmsNorm(x, params.finalNorm, config.normEpsilon), state, ...(writeStrength && { writeStrength }) };
     },
 
     extend(params, tokens, open, place) {

@@ -34,6 +34,8 @@ const adafactorSchema = z.strictObject({
  */
 export const TRAINING_MODES = ["parallel", "rematerialized"] as const;
 
+const writePenalty = z.number().nonnegative().default(0);
+
 const trainingSchema = z.strictObject({
   steps: count,
   /** Sequences of one forward pass. */
@@ -53,8 +55,13 @@ const trainingSchema = z.strictObject({
   gateLearningRateFactor: rate.default(10),
   /** Global norm that gradients are clipped to. */
   clipNorm: rate.default(1),
+  /**
+   * Added to the loss, in nats, for a memory that writes every token at full strength: what is not worth its
+   * price is left out, which keeps a memory from filling up with what nobody will ask for. `token-delta` only.
+   */
+  writePenalty,
   /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */
-  curriculum: z.array(z.strictObject({ until: count, batch: count, length: count })).default([]),
+  curriculum: z.array(z.strictObject({ until: count, batch: count, length: count, writePenalty })).default([]),
   /** Steps between checkpoints. */
   checkpointEvery: count.default(100),
   mixture: mixtureSchema.prefault([{ task: "text", share: 1 }]),
@@ -70,6 +77,10 @@ export const runConfigSchema = z
   .refine(({ training }) => stagesOf(training).every(({ after, until }) => after < until), {
     path: ["training", "curriculum"],
     error: "stages must end one after the other, before the last step",
+  })
+  .refine(({ model, training }) => model.memory.update === "token-delta" || stagesOf(training).every((stage) => stage.writePenalty === 0), {
+    path: ["training", "writePenalty"],
+    error: "needs a memory that chooses what to write: memory.update must be token-delta",
   });
 
 export type RunConfig = z.output<typeof runConfigSchema>;
@@ -87,11 +98,12 @@ export interface Stage {
   readonly until: number;
   readonly batch: number;
   readonly length: number;
+  readonly writePenalty: number;
 }
 
 /** The stages of the curriculum and then the main one. */
-export function stagesOf({ curriculum, steps, batch, length }: TrainingConfig): Stage[] {
-  const stages = [...curriculum, { until: steps, batch, length }];
+export function stagesOf({ curriculum, steps, batch, length, writePenalty }: TrainingConfig): Stage[] {
+  const stages = [...curriculum, { until: steps, batch, length, writePenalty }];
   return stages.map((stage, i) => ({ ...stage, after: stages[i - 1]?.until ?? 0 }));
 }
 

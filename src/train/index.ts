@@ -5,5 +5,6 @@ export { createOptimizer, learningRateAt, parseRunConfig, stagesOf, type RunConf
 export { DivergedError, train, type StepMetrics, type TrainOptions } from "./loop.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";
 export { presets, type PresetName } from "./presets.ts";
+export { runTraining, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";
 export { decodeRunState, encodeRunState, ResumeError } from "./run-state.ts";
 export { createStepper, initialTrainingState, type Stepper, type StepperOptions, type StepResult, type TrainingState } from "./stepper.ts";

@@ -10,6 +10,8 @@ export interface StepMetrics {
   readonly loss: number;
   readonly gradientNorm: number;
   readonly learningRate: number;
+  /** Mean strength in 0..1 at which tokens are written to the memory; for memories that choose. */
+  readonly writeStrength?: number;
   readonly tokensPerSecond: number;
 }
 
@@ -44,7 +46,8 @@ export async function train(options: TrainOptions): Promise<number> {
     step += 1;
     const learningRate = learningRateAt(step, training);
     const data = Array.from({ length: accumulate }, (_, i) => batches.at((step - 1) * accumulate + i));
-    const { loss, gradientNorm } = await stepper.step(data, learningRate, step);
+    const result = await stepper.step(data, learningRate, step);
+    const { loss, gradientNorm } = result;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
       if (saved < step - 1) await options.save(stepper.state, step - 1);
       throw new DivergedError(
@@ -54,7 +57,7 @@ export async function train(options: TrainOptions): Promise<number> {
     stepper.keep();
     const seconds = (performance.now() - started) / 1000;
     const tokensPerSecond = (accumulate * batch * length) / seconds;
-    await options.onStep({ step, loss, gradientNorm, learningRate, tokensPerSecond });
+    await options.onStep({ step, ...result, learningRate, tokensPerSecond });
     if (step % checkpointEvery === 0) {
       await options.save(stepper.state, step);
       saved = step;

@@ -6,12 +6,12 @@ import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
-import { weightedLoss, type LayerStates, type Model, type ModelParams } from "../model/transformer.ts";
+import { weightedLoss, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
  * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`. A result that takes the place of an input has that input's name after `next.`. The gradient of the
+ * `weights`, `writePenalty`. A result that takes the place of an input has that input's name after `next.`. The gradient of the
  * loss with respect to the state before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
  */
 
@@ -34,21 +34,22 @@ export interface BatchShape {
 export function trainingStep(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape, update: UpdateConfig): Graph {
   const symbols = parameterInputs(params);
   const { tokens, targets, weights } = batchInputs(shape);
-  const { hidden } = model.apply(symbols, tokens, zeroStates(model, shape.batch));
-  const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
+  const result = model.apply(symbols, tokens, zeroStates(model, shape.batch));
+  const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
   const flat = flatten<Tensor>(symbols);
-  const slopes = gradients(loss, Object.values(flat));
-  return createGraph({ loss, ...applyUpdate(params, flat, slopes, update) });
+  const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
+  return createGraph({ loss, ...writtenOf(result), ...applyUpdate(params, flat, slopes, update) });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
 export function accumulateGradients(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
   const symbols = parameterInputs(params);
   const { tokens, targets, weights } = batchInputs(shape);
-  const { hidden } = model.apply(symbols, tokens, zeroStates(model, shape.batch));
-  const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
+  const result = model.apply(symbols, tokens, zeroStates(model, shape.batch));
+  const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
   const flat = flatten<Tensor>(symbols);
-  return createGraph({ loss, ...addedGradients(flat, gradients(loss, Object.values(flat))) });
+  const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
+  return createGraph({ loss, ...writtenOf(result), ...addedGradients(flat, slopes) });
 }
 
 /** The state after a segment. */
@@ -67,17 +68,18 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
   const { tokens, targets, weights } = batchInputs(shape);
   const before = layerInputs(model.initialState(shape.batch), "state");
   const incoming = flatten<Tensor>(layerInputs(model.initialState(shape.batch), "nextStateGradients"));
-  const { hidden, state } = model.apply(symbols, tokens, before);
-  const loss = weightedLoss(model.logits(symbols, hidden), targets, weights);
-  const after = Object.entries(flatten<Tensor>(state));
+  const result = model.apply(symbols, tokens, before);
+  const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
+  const after = Object.entries(flatten<Tensor>(result.state));
   const seeds = after.map(([name, output]) => ({ output, gradient: leaf(incoming, name) }));
   const [flat, flatBefore] = [flatten<Tensor>(symbols), flatten<Tensor>(before)];
   const sources = [...Object.values(flat), ...Object.values(flatBefore)];
-  const slopes = vectorJacobianProduct([{ output: loss, gradient: scalar(1) }, ...seeds], sources);
+  const slopes = vectorJacobianProduct([{ output: add(loss, writeCost(result)), gradient: scalar(1) }, ...seeds], sources);
   const count = Object.keys(flat).length;
   const stateSlopes = Object.keys(flatBefore).map((name, i) => [name, slopes[count + i]] as const);
   return createGraph({
     loss,
+    ...writtenOf(result),
     ...addedGradients(flat, slopes.slice(0, count)),
     ...prefixed("stateGradients", Object.fromEntries(stateSlopes) as Flat<Tensor>),
   });
@@ -110,6 +112,16 @@ function batchInputs({ batch, length }: BatchShape): { tokens: Tensor; targets: 
     targets: input("targets", [batch, length], "int32"),
     weights: input("weights", [batch, length]),
   };
+}
+
+/** `writePenalty`, an input, for each token that is written at full strength; none for mixers that do not choose. */
+function writeCost({ writeStrength }: ModelResult): Tensor {
+  return writeStrength ? mul(input("writePenalty", []), sum(writeStrength)) : scalar(0);
+}
+
+/** The output `written`: the sum of all write strengths. */
+function writtenOf({ writeStrength }: ModelResult): Flat<Tensor> {
+  return writeStrength ? { written: sum(writeStrength) } : {};
 }
 
 function zeroStates(model: Model, batch: number): LayerStates<Tensor> {

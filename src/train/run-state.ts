@@ -1,4 +1,3 @@
-import type { HostTensor } from "../graph/host-tensor.ts";
 import { configHash, restoreTree } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import type { RunConfig } from "./config.ts";
@@ -30,8 +29,7 @@ export function decodeRunState(
   }
   const step = Number(metadata.step);
   if (!Number.isInteger(step) || step < 0) throw new ResumeError(`${source}: has no step number`);
-  const nested = restoreTree<{ state: TrainingState }>({ state: like }, renamed(tensors), source);
-  return { state: nested.state, step };
+  return { state: restoreTree(like, tensors, source), step };
 }
 
 // --- internal ---
@@ -39,8 +37,4 @@ export function decodeRunState(
 /** How often to save may change between two halves of a run; nothing else may. */
 function resumeHash({ model, training }: RunConfig): string {
   return configHash({ model, training: { ...training, checkpointEvery: 0 } });
-}
-
-function renamed(tensors: Readonly<Record<string, HostTensor>>): Record<string, HostTensor> {
-  return Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`state.${name}`, value]));
 }

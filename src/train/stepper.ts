@@ -18,6 +18,8 @@ export interface StepResult {
   readonly loss: number;
   /** Global norm of the gradients before clipping. */
   readonly gradientNorm: number;
+  /** Mean strength in 0..1 at which tokens are written to the memory; for memories that choose. */
+  readonly writeStrength?: number;
 }
 
 /** Performs training steps on a state of its own. */
@@ -63,8 +65,10 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
       return state;
     },
     async step(batches, learningRate, step) {
-      const rates = { learningRate: scalarTensor(learningRate), step: scalarTensor(step) };
-      return runner.run(normalizeWeights(batches), { ...state, ...rates }, prefixed("next", spare));
+      const tokens = training.accumulate * training.batch * training.length;
+      const rates = { learningRate: scalarTensor(learningRate), step: scalarTensor(step), writePenalty: scalarTensor(training.writePenalty / tokens) };
+      const { written, ...result } = await runner.run(normalizeWeights(batches), { ...state, ...rates }, prefixed("next", spare));
+      return { ...result, ...(written === undefined ? {} : { writeStrength: written / tokens }) };
     },
     keep() {
       [state, spare] = [spare, state];
@@ -75,8 +79,13 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
 
 // --- internal ---
 
+/** Sum of the write strengths, where the memory chooses. */
+interface Written {
+  readonly written?: number;
+}
+
 interface Runner {
-  run(batches: readonly Batch[], feeds: Flat<HostTensor>, into: Flat<HostTensor>): Promise<StepResult>;
+  run(batches: readonly Batch[], feeds: Flat<HostTensor>, into: Flat<HostTensor>): Promise<Written & Pick<StepResult, "loss" | "gradientNorm">>;
   dispose(): Promise<void>;
 }
 
@@ -85,7 +94,7 @@ async function fusedRunner({ model, params, engine, training, optimizer }: Stepp
   return {
     async run([batch], feeds, into) {
       const outputs = await program.run({ ...feeds, ...batch }, into);
-      return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm) };
+      return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm), ...writtenOf(outputs) };
     },
     dispose: () => program.dispose(),
   };
@@ -101,13 +110,15 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
     async run(batches, feeds, into) {
       let gradients: Flat<HostTensor> = Object.fromEntries(blank.map(([name, shape]) => [name, zeros(shape)]));
       let loss = 0;
+      let written: Written = {};
       for (const batch of batches) {
         const result = await source.add(batch, feeds, gradients);
         gradients = result.gradients;
         loss += result.loss;
+        written = addWritten(written, result);
       }
       const outputs = await program.run({ ...feeds, ...gradients }, into);
-      return { loss, gradientNorm: scalarOf(outputs.gradientNorm) };
+      return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...written };
     },
     async dispose() {
       await source.dispose();
@@ -116,9 +127,14 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
   };
 }
 
+interface Added extends Written {
+  readonly loss: number;
+  readonly gradients: Flat<HostTensor>;
+}
+
 /** Adds the gradients of a batch to those of the batches before it. */
 interface GradientSource {
-  add(batch: Batch, params: Flat<HostTensor>, gradients: Flat<HostTensor>): Promise<{ loss: number; gradients: Flat<HostTensor> }>;
+  add(batch: Batch, params: Flat<HostTensor>, gradients: Flat<HostTensor>): Promise<Added>;
   dispose(): Promise<void>;
 }
 
@@ -127,7 +143,7 @@ async function parallelGradients({ model, params, engine, training }: StepperOpt
   return {
     async add(batch, feeds, gradients) {
       const outputs = await program.run({ ...feeds, ...batch, ...gradients });
-      return { loss: scalarOf(outputs.loss), gradients: taken(outputs, "next.gradients.", "gradients.") };
+      return { loss: scalarOf(outputs.loss), gradients: taken(outputs, "next.gradients.", "gradients."), ...writtenOf(outputs) };
     },
     dispose: () => program.dispose(),
   };
@@ -165,24 +181,34 @@ async function backThrough(
   states: readonly Flat<HostTensor>[],
   feeds: Flat<HostTensor>,
   accumulated: Flat<HostTensor>,
-): Promise<{ loss: number; gradients: Flat<HostTensor> }> {
+): Promise<Added> {
   let gradients = accumulated;
   let loss = 0;
+  let written: Written = {};
   // Nothing comes after the last segment, so its state has no gradient.
   let incoming: Flat<HostTensor> = zerosLike(taken(states[0] ?? {}, "state.", "nextStateGradients."));
   for (let s = segments.length - 1; s >= 0; s--) {
     const outputs = await backward.run({ ...feeds, ...segments[s], ...states[s], ...incoming, ...gradients });
     loss += scalarOf(outputs.loss);
+    written = addWritten(written, writtenOf(outputs));
     gradients = taken(outputs, "next.gradients.", "gradients.");
     incoming = taken(outputs, "stateGradients.", "nextStateGradients.");
   }
-  return { loss, gradients };
+  return { loss, gradients, ...written };
+}
+
+function writtenOf({ written }: Flat<HostTensor>): Written {
+  return written ? { written: scalarOf(written) } : {};
+}
+
+function addWritten(total: Written, { written }: Written): Written {
+  return written === undefined ? total : { written: (total.written ?? 0) + written };
 }
 
 /** Weights that sum to one over all batches, so that every way of adding up gives the same loss. */
 function normalizeWeights(batches: readonly Batch[]): Batch[] {
   const total = batches.reduce((sum, { weights }) => sum + weights.data.reduce((a, b) => a + b, 0), 0);
-  const scale = 1 / Math.max(total, Number.MIN_VALUE);
+  const scale = total > 0 ? 1 / total : 0;
   return batches.map((batch) => ({ ...batch, weights: floatTensor(batch.weights.shape, batch.weights.data.map((w) => w * scale)) }));
 }
 

@@ -1,5 +1,5 @@
 import {
-  add, cast, constant, equal, iota, less, matmul, reshape, slice, sub, transpose, where,
+  add, cast, constant, equal, iota, less, matmul, mean, reshape, slice, sub, transpose, where,
 } from "../../graph/builder.ts";
 import { intTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
@@ -42,24 +42,30 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const [params, state] = [tree as InfiniParams<Tensor>, states as InfiniState<Tensor>];
       const [length, N] = [axisSize(x.shape, 1), config.segmentLength];
       if (length % N !== 0) throw new GraphError(`${length} tokens are no whole number of segments of ${N}`);
-      const { queries, writes } = project(config, params, x, length / N, state.previous);
+      const { queries, keys, values } = project(config, params, x, length / N, state.previous);
+      const tables = ropeTables(N, config.headDim, config.ropeBase);
+      const [q, k] = [applyRope(queries, tables), applyRope(keys, tables)];
+      const local = localAttention(q, k, values, causalMask(N)); // eq. 6
+      const writes = { keys, values, ...strengthsOf(config, params, x, local) };
       const { before, after } = rule.write(state.memory, writes); // eq. 8 or 9
       const fromMemory = readMemory(config, params, before, queries); // eq. 7
-      const tables = ropeTables(N, config.headDim, config.ropeBase);
-      const [q, k] = [applyRope(queries, tables), applyRope(writes.keys, tables)];
-      const local = localAttention(q, k, writes.values, causalMask(N)); // eq. 6
       const A = mixByGate(fromMemory, local, params.gate, state.written); // eq. 10
       const written = add(state.written, length / N);
       const last = slice(x, 1, length - 1, length);
-      return { y: mergeHeads(A, params.output), state: { memory: after, written, ...carry(state, last) } };
+      return {
+        y: matmul(mergeHeads(A), params.output), // eq. 11
+        state: { memory: after, written, ...carry(state, last) },
+        ...(writes.strengths && { writeStrength: reshape(mean(writes.strengths, [2, 4]), x.shape.slice(0, 2)) }),
+      };
     },
 
     extend(tree, x, open, place) {
       const params = tree as InfiniParams<Tensor>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
       const [C, N] = [axisSize(x.shape, 1), config.segmentLength];
-      const { queries, writes } = project(config, params, x, 1, state.previous);
-      const filled = placeInSegment(segment, writes, place, N);
+      const { queries, keys, values } = project(config, params, x, 1, state.previous);
+      const put = writerAt(place, C, N);
+      const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
       const before = { M: withSegmentAxis(state.memory.M), ...(state.memory.z && { z: withSegmentAxis(state.memory.z) }) };
       const fromMemory = readMemory(config, params, before, queries); // eq. 7
       const tables = ropeTables(N + C, config.headDim, config.ropeBase);
@@ -67,8 +73,10 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const k = applyRope(withSegmentAxis(filled.keys), ropeRows(tables, iota(N)));
       const local = localAttention(q, k, withSegmentAxis(filled.values), causalMaskFrom(place.offset)); // eq. 6
       const A = mixByGate(fromMemory, local, params.gate, state.written); // eq. 10
+      const { strengths } = strengthsOf(config, params, x, local);
+      const chosen = segment.strengths && strengths ? { strengths: put(segment.strengths, strengths) } : {};
       const last = matmul(cast(lastRow(place, C), "float32"), x); // [B, 1, D]
-      return { y: mergeHeads(A, params.output), state: { ...state, ...carry(state, last) }, segment: filled };
+      return { y: matmul(mergeHeads(A), params.output), state: { ...state, ...carry(state, last) }, segment: { ...filled, ...chosen } };
     },
 
     commit(_, open) {
@@ -100,16 +108,16 @@ function emptySegment(config: InfiniConfig, batch: number): InfiniSegment<FloatT
   };
 }
 
-/** Eq. 5 for S segments of x [B, S*N, D]: queries [B, S, K, G, N, d], and what will be written. */
+/** Eq. 5 for S segments of x [B, S*N, D]: queries [B, S, K, G, N, d], keys and values [B, S, K, N, d]. */
 function project(
   config: InfiniConfig,
   params: InfiniParams<Tensor>,
   x: Tensor,
   segments: number,
   previous: Tensor | undefined,
-): { queries: Tensor; writes: Writes } {
+): { queries: Tensor; keys: Tensor; values: Tensor } {
   const { numHeads, numKeyValueHeads: heads } = config;
-  const { shift, write } = params;
+  const { shift } = params;
   const shifted = shift && previous ? shiftTokens(x, previous) : x;
   const seen = (mix: Tensor | undefined): Tensor => (mix ? mixShifted(x, shifted, mix) : x);
   const split = (y: Tensor): Tensor => splitHeads(y, segments, heads);
@@ -117,12 +125,21 @@ function project(
   const [B, S, , N, d] = queries.shape as unknown as [number, number, number, number, number];
   return {
     queries: reshape(queries, [B, S, heads, numHeads / heads, N, d]),
-    writes: {
-      keys: split(matmul(seen(shift?.key), params.key)),
-      values: split(matmul(seen(shift?.value), params.value)),
-      ...(write && { strengths: split(writeStrength(add(matmul(x, write.strength), write.bias), config)) }),
-    },
+    keys: split(matmul(seen(shift?.key), params.key)),
+    values: split(matmul(seen(shift?.value), params.value)),
   };
+}
+
+/** How strongly each token is written [B, S, K, N, 1]: chosen by the token and what local attention saw around it. */
+function strengthsOf(
+  config: InfiniConfig,
+  { write }: InfiniParams<Tensor>,
+  x: Tensor,
+  local: Tensor,
+): { strengths?: Tensor } {
+  if (!write) return {};
+  const wish = add(add(matmul(x, write.strength), matmul(mergeHeads(local), write.context)), write.bias);
+  return { strengths: splitHeads(writeStrength(wish, config), axisSize(local.shape, 1), config.numKeyValueHeads) };
 }
 
 /** [B, S*N, heads*d] -> [B, S, heads, N, d] */
@@ -131,10 +148,10 @@ function splitHeads(x: Tensor, segments: number, heads: number): Tensor {
   return transpose(reshape(x, [B, segments, T / segments, heads, width / heads]), [0, 1, 3, 2, 4]);
 }
 
-/** Eq. 11: heads [B, S, K, G, N, d] side by side, times W_O -> [B, S*N, D] */
-function mergeHeads(A: Tensor, output: Tensor): Tensor {
+/** Heads [B, S, K, G, N, d] side by side -> [B, S*N, K*G*d] */
+function mergeHeads(A: Tensor): Tensor {
   const [B, S, K, G, N, d] = A.shape as unknown as [number, number, number, number, number, number];
-  return matmul(reshape(transpose(A, [0, 1, 4, 2, 3, 5]), [B, S * N, K * G * d]), output);
+  return reshape(transpose(A, [0, 1, 4, 2, 3, 5]), [B, S * N, K * G * d]);
 }
 
 function readMemory(
@@ -151,23 +168,12 @@ function carry(state: InfiniState<Tensor>, last: Tensor): { previous?: Tensor } 
   return state.previous ? { previous: reshape(last, state.previous.shape) } : {};
 }
 
-/** Puts the rows of a chunk [B, 1, K, C, ..] that count into the open segment [B, K, N, ..], at the offset. */
-function placeInSegment(
-  segment: InfiniSegment<Tensor>,
-  writes: Writes,
-  place: ChunkPlace,
-  N: number,
-): InfiniSegment<Tensor> {
-  const C = axisSize(writes.keys.shape, 3);
+/** Puts the rows of a chunk [B, 1, K, C, ..] that count into those of the open segment [B, K, N, ..]. */
+function writerAt(place: ChunkPlace, C: number, N: number): (open: Tensor, rows: Tensor) => Tensor {
   const column = iota(C);
   const goesTo = where(less(column, place.length), add(column, place.offset), int(-1)); // [C]
   const placement = cast(equal(reshape(iota(N), [N, 1]), goesTo), "float32"); // [N, C]
-  const put = (old: Tensor, rows: Tensor): Tensor => add(old, matmul(placement, reshape(rows, old.shape.with(2, C))));
-  return {
-    keys: put(segment.keys, writes.keys),
-    values: put(segment.values, writes.values),
-    ...(segment.strengths && writes.strengths && { strengths: put(segment.strengths, writes.strengths) }),
-  };
+  return (open, rows) => add(open, matmul(placement, reshape(rows, open.shape.with(2, C))));
 }
 
 /** One row [1, C] that is true at the last token that counts. */

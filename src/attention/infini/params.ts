@@ -19,6 +19,7 @@ export type InfiniParams<T> = {
 /** What the token-delta rule learns beside the projections. */
 export type WriteParams<T> = {
   readonly strength: T; // [D, K]
+  readonly context: T; // [H*d, K]  from what local attention gave
   readonly bias: T; // [K]
   readonly readScale: T; // [d]  scale of the norm on what is read
 };
@@ -40,6 +41,7 @@ export function initInfiniParams(
   };
   const write = {
     strength: weight(modelDim, numKeyValueHeads, rng.fork("strength")),
+    context: weight(numHeads * headDim, numKeyValueHeads, rng.fork("context")),
     bias: filled([numKeyValueHeads], 0),
     readScale: filled([headDim], 1),
   };

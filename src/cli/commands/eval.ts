@@ -4,6 +4,7 @@ import { loadModelFolder } from "../../data/model-folder.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluatePerplexity } from "../../evaluate/perplexity.ts";
 import { createSession } from "../../generate/session.ts";
+import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption } from "../options.ts";
 import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
 
@@ -30,6 +31,7 @@ export function evalCommand(): Command {
 async function runEval(folder: string, { data, device, json }: EvalFlags): Promise<void> {
   const loaded = await loadModelFolder(folder);
   const text = Int32Array.from(await readText(data));
+  if (text.length < 2) throw new UsageError(`--data: ${data} has one token; there is none after it to foretell`);
   const session = createSession({ loaded, engine: await createNodeEngine({ device }) });
   const progress = createProgress("read", text.length - 1, "tokens");
   const measured = await evaluatePerplexity(session, text, { onProgress: (done) => progress.update(done) });

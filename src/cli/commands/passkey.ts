@@ -2,10 +2,11 @@ import { Command, Option } from "commander";
 import Table from "cli-table3";
 import { readText } from "../../data/corpus.ts";
 import { loadModelFolder } from "../../data/model-folder.ts";
-import type { Haystack } from "../../data/passkey.ts";
+import { shortestPasskeyPrompt, type Haystack } from "../../data/passkey.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluatePasskey } from "../../evaluate/passkey.ts";
 import { createSession } from "../../generate/session.ts";
+import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
 import { createProgress, formatCount, print, writeJson } from "../output.ts";
 
@@ -39,6 +40,9 @@ export function passkeyCommand(): Command {
 
 async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   const { lengths, depths, samples, seed, json } = flags;
+  // Before anything is read, or the rows of the lengths before a short one would be lost.
+  const [shortest, shortestPossible] = [Math.min(...lengths), shortestPasskeyPrompt()];
+  if (shortest < shortestPossible) throw new UsageError(`--lengths: a pass key prompt needs at least ${shortestPossible} tokens, got ${shortest}`);
   const loaded = await loadModelFolder(folder);
   const haystack: Haystack = flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
   const engine = await createNodeEngine({ device: flags.device });

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
-import { createReadStream, existsSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { access, constants, stat } from "node:fs/promises";
 import { decodeTokens, encodeText } from "../../data/bytes.ts";
 import { readBytes, writeAtomically } from "../../data/files.ts";
 import { loadModelFolder } from "../../data/model-folder.ts";
@@ -42,7 +42,7 @@ const BLOCK = 16_384;
 async function runStream(folder: string, file: string, flags: StreamFlags): Promise<void> {
   const { ask, save, load, json } = flags;
   if (ask === "") throw new UsageError("--ask: the question has no tokens");
-  if (file !== "-" && !existsSync(file)) throw new UsageError(`${file}: there is no such file`);
+  if (file !== "-") await checkFile(file);
   const loaded = await loadModelFolder(folder);
   const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }), blockLength: 4096 });
   if (load !== undefined) session.load(await readBytes(load), load);
@@ -57,6 +57,15 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
     { tokens: read, position: session.position, tokensPerSecond: read / seconds, stateBytes: session.stateBytes, peakRssBytes: peakRssBytes(), ask, answer },
     json,
   );
+}
+
+async function checkFile(file: string): Promise<void> {
+  const info = await stat(file).catch(() => undefined);
+  if (!info) throw new UsageError(`${file}: there is no such file`);
+  if (info.isDirectory()) throw new UsageError(`${file}: is a folder, not a text file`);
+  await access(file, constants.R_OK).catch(() => {
+    throw new UsageError(`${file}: cannot be read: permission denied`);
+  });
 }
 
 /** Reads a file or standard input block by block; never holds more than one. Returns the number of tokens. */

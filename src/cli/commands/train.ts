@@ -1,24 +1,20 @@
 import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
 import { readCorpus } from "../../data/corpus.ts";
-import type { Document } from "../../data/document.ts";
 import { readJson } from "../../data/files.ts";
-import { createBatches } from "../../data/mixture.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { measureGemmRate } from "../../engine/gemm-rate.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { forwardFlops, parameterCount } from "../../model/cost.ts";
 import { suggestion } from "../../model/parse-config.ts";
-import { createModel } from "../../model/transformer.ts";
-import { createRng } from "../../random.ts";
-import { createOptimizer, parseRunConfig, stagesOf, TRAINING_MODES, type RunConfig, type Stage } from "../../train/config.ts";
-import { train, type StepMetrics } from "../../train/loop.ts";
+import { parseRunConfig, TRAINING_MODES, type RunConfig } from "../../train/config.ts";
+import type { StepMetrics } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
-import { createStepper, initialTrainingState, type TrainingState } from "../../train/stepper.ts";
+import { runTraining, startOfRun } from "../../train/run.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
 import { createProgress, formatCount, print, writeJson, type Progress } from "../output.ts";
-import { openRunFolder, type RunFolder } from "../run-folder.ts";
+import { openRunFolder } from "../run-folder.ts";
 
 interface TrainFlags {
   readonly data: string[];
@@ -66,8 +62,14 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   const folder = await openRunFolder(flags.out, config, flags.resume);
   const stop = stopOnInterrupt();
   const report = await createReport(config, engine);
+  const logStep = async (metrics: StepMetrics): Promise<void> => {
+    await folder.log(metrics);
+    report.onStep(metrics);
+  };
   try {
-    const step = await trainStages({ config, documents, engine, folder, resume: flags.resume, signal: stop.signal, onStep: report.onStep });
+    const from = flags.resume ? await folder.restore() : startOfRun(config);
+    if (!flags.resume) await folder.save(from);
+    const { step } = await runTraining({ config, documents, engine, from, signal: stop.signal, onStep: logStep, save: folder.save });
     report.finish();
     const summary = { folder: flags.out, step, steps: config.training.steps, parameters: parameterCount(config.model), ...report.last() };
     print(step < config.training.steps ? `Stopped at step ${step}; go on with --resume.` : `Done: ${flags.out} holds the model.`, flags.json);
@@ -82,57 +84,6 @@ function withFlags(config: RunConfig, { steps, seed, mode }: TrainFlags): RunCon
   const curriculum = config.training.curriculum.filter(({ until }) => until < (steps ?? config.training.steps));
   const training = { ...config.training, curriculum, ...(steps && { steps }), ...(seed !== undefined && { seed }), ...(mode && { mode }) };
   return parseRunConfig({ model: config.model, training });
-}
-
-interface StagesOptions {
-  readonly config: RunConfig;
-  readonly documents: readonly Document[];
-  readonly engine: Engine;
-  readonly folder: RunFolder;
-  readonly resume: boolean;
-  readonly signal: AbortSignal;
-  onStep(metrics: StepMetrics): void;
-}
-
-/** Goes through the stages of the run, from the checkpoint on where there is one. Returns the last step. */
-async function trainStages(options: StagesOptions): Promise<number> {
-  const { config, folder, signal } = options;
-  const model = createModel(config.model);
-  const params = model.initParams(createRng(config.training.seed).fork("params"));
-  const optimizer = createOptimizer(config.training.optimizer);
-  const fresh = initialTrainingState(params, optimizer);
-  let { state, step } = options.resume ? await folder.restore(fresh) : { state: fresh, step: 0 };
-  for (const stage of stagesOf(config.training)) {
-    if (stage.until <= step || signal.aborted) continue;
-    ({ state, step } = await trainStage(options, stage, { model, params, optimizer, state, step }));
-  }
-  return step;
-}
-
-type Position = Omit<Parameters<typeof createStepper>[0], "training" | "engine" | "state"> & { state: TrainingState; step: number };
-
-async function trainStage(options: StagesOptions, stage: Stage, position: Position): Promise<{ state: TrainingState; step: number }> {
-  const { config, documents, engine, folder, signal } = options;
-  const { batch, length } = stage;
-  const training = { ...config.training, batch, length };
-  const batches = createBatches({ ...training, documents });
-  const stepper = await createStepper({ ...position, training, engine });
-  const step = await train({
-    stepper,
-    training,
-    batches,
-    fromStep: position.step,
-    toStep: stage.until,
-    signal,
-    async onStep(metrics) {
-      await folder.log(metrics);
-      options.onStep(metrics);
-    },
-    save: folder.save,
-  });
-  const { state } = stepper;
-  await stepper.dispose();
-  return { state, step };
 }
 
 interface Report {

@@ -1,0 +1,81 @@
+import { decodeTokens, encodeText } from "../data/bytes.ts";
+import { tinyModel } from "../generate/fixtures.ts";
+import { SessionError, type LaneTokens, type Session } from "../generate/session.ts";
+
+export interface FakeSession extends Session {
+  /** What each lane has read since the last reset, questions that were taken back not counted. */
+  readonly texts: readonly string[];
+  /** How often each method was called. */
+  readonly calls: Readonly<Record<"prefill" | "step" | "save" | "load" | "reset", number>>;
+}
+
+/**
+ * A session that remembers all it has read and writes what `answer` makes of it: `text` is all that the lane
+ * has read, `asked` counts the prompts that were read before.
+ */
+export function fakeSession(batch: number, answer: (text: string, asked: number, lane: number) => string): FakeSession {
+  const calls = { prefill: 0, step: 0, save: 0, load: 0, reset: 0 };
+  const loaded = tinyModel({}, 256);
+  let texts: string[] = Array<string>(batch).fill("");
+  let pending: Int32Array[] = [];
+  let written = 0;
+  const likely = (): Float32Array => {
+    const logits = new Float32Array(batch * 256);
+    pending.forEach((tokens, lane) => (logits[lane * 256 + (tokens[written] ?? 10)] = 1));
+    return logits;
+  };
+  const append = (lanes: readonly Int32Array[]): void => {
+    texts = texts.map((text, lane) => text + decodeTokens(lanes[lane] ?? []));
+  };
+  return {
+    loaded,
+    batch,
+    calls,
+    stateBytes: 0,
+    get texts() {
+      return texts;
+    },
+    get position() {
+      return texts[0]?.length ?? 0;
+    },
+    async prefill(tokens: LaneTokens, onProgress) {
+      const lanes = tokens instanceof Int32Array ? [tokens] : tokens;
+      const length = lanes[0]?.length ?? 0;
+      if (lanes.length !== batch || lanes.some((lane) => lane.length !== length))
+        throw new SessionError("lanes do not fit");
+      append(lanes);
+      pending = texts.map((text, lane) => encodeText(answer(text, calls.prefill, lane)));
+      written = 0;
+      calls.prefill += 1;
+      onProgress?.(Math.floor(length / 2));
+      onProgress?.(length);
+      return likely();
+    },
+    async step(tokens) {
+      const each = typeof tokens === "number" ? [tokens] : tokens;
+      append(each.map((token) => Int32Array.of(token)));
+      calls.step += 1;
+      written += 1;
+      return likely();
+    },
+    score: () => Promise.reject(new SessionError("nothing is scored")),
+    save() {
+      calls.save += 1;
+      return new TextEncoder().encode(JSON.stringify(texts));
+    },
+    load(bytes) {
+      calls.load += 1;
+      texts = JSON.parse(new TextDecoder().decode(bytes)) as string[];
+    },
+    reset() {
+      calls.reset += 1;
+      texts = Array<string>(batch).fill("");
+    },
+    dispose: () => Promise.resolve(),
+  };
+}
+
+/** The key that a text hides; none when there is none. */
+export function keyIn(text: string): string {
+  return /The pass key is (\d+)\. Remember it\./.exec(text)?.[1] ?? "";
+}

@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Engine } from "../engine/engine.ts";
+import { createNodeEngine } from "../engine/ort-node.ts";
+import { randomTokens, SEGMENT, tinyModel, weightsOf } from "../generate/fixtures.ts";
+import { createSession, SessionError, type Session } from "../generate/session.ts";
+import { input } from "../graph/builder.ts";
+import { createGraph } from "../graph/graph.ts";
+import { intTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten } from "../graph/tree.ts";
+import { layerInputs, parameterInputs } from "../model/inputs.ts";
+import { evaluatePerplexity } from "./perplexity.ts";
+
+const TOKENS = 6 * SEGMENT; // whole segments, as the plain computation needs
+const loaded = tinyModel();
+const text = randomTokens(TOKENS + 1);
+let engine: Engine;
+let session: Session;
+
+beforeAll(async () => {
+  engine = await createNodeEngine({ threads: 1 });
+  session = createSession({ loaded, engine });
+});
+beforeEach(() => session.reset());
+afterAll(() => session.dispose());
+
+describe("evaluatePerplexity", () => {
+  it("is what the logits of the model give", async () => {
+    const nats = await plainMean();
+    const result = await evaluatePerplexity(session, text);
+    expect(result.bitsPerByte).toBeCloseTo(nats / Math.LN2, 5);
+    expect(result.perplexity / Math.exp(nats)).toBeCloseTo(1, 5);
+    expect(result.bitsPerByte).toBeCloseTo(Math.log2(result.perplexity), 10);
+    expect(result.tokens).toBe(TOKENS);
+    expect(result.stateBytes).toBe(session.stateBytes);
+    expect(result.tokensPerSecond).toBeGreaterThan(0);
+    expect(session.position).toBe(TOKENS);
+  });
+
+  it.each([1, 5, SEGMENT, 3 * SEGMENT + 1, TOKENS, 10_000])(
+    "is the same when told of every %i tokens",
+    async (reportEvery) => {
+      const seen: [number, number][] = [];
+      const whole = await evaluatePerplexity(session, text);
+      session.reset();
+      const result = await evaluatePerplexity(session, text, {
+        reportEvery,
+        onProgress: (done, total) => seen.push([done, total]),
+      });
+      expect(result.bitsPerByte).toBeCloseTo(whole.bitsPerByte, 5);
+      const ends = Array.from({ length: Math.ceil(TOKENS / reportEvery) }, (_, i) =>
+        Math.min(TOKENS, (i + 1) * reportEvery),
+      );
+      expect(seen).toEqual(ends.map((end) => [end, TOKENS]));
+    },
+  );
+
+  it("takes a text of two tokens, and none that is shorter", async () => {
+    const { tokens, perplexity } = await evaluatePerplexity(session, text.subarray(0, 2));
+    expect(tokens).toBe(1);
+    expect(perplexity).toBeGreaterThan(1);
+    for (const length of [0, 1]) {
+      await expect(evaluatePerplexity(session, text.subarray(0, length))).rejects.toThrow(RangeError);
+    }
+  });
+
+  it("refuses tokens that the model does not know", async () => {
+    await expect(evaluatePerplexity(session, Int32Array.of(1, 2, 20))).rejects.toThrow(SessionError);
+  });
+});
+
+// --- internal ---
+
+/** Mean cross-entropy in nats, from the logits of all tokens at once. */
+async function plainMean(): Promise<number> {
+  const { model, params } = loaded;
+  const weights = parameterInputs(params);
+  const result = model.apply(
+    weights,
+    input("tokens", [1, TOKENS], "int32"),
+    layerInputs(model.initialState(1), "state"),
+  );
+  const program = await engine.compile(createGraph({ logits: model.logits(weights, result.hidden) }));
+  const state = flatten<HostTensor>(model.initialState(1), "state");
+  const { logits } = await program.run({
+    ...weightsOf(loaded),
+    ...state,
+    tokens: intTensor([1, TOKENS], text.slice(0, TOKENS)),
+  });
+  const size = model.config.vocabularySize;
+  const losses = Array.from({ length: TOKENS }, (_, i) => {
+    const row = Array.from(logits?.data.subarray(i * size, (i + 1) * size) ?? []);
+    const total = row.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    return -Math.log(Math.exp(row[text[i + 1] ?? -1] ?? NaN) / total);
+  });
+  await program.dispose();
+  return losses.reduce((sum, loss) => sum + loss, 0) / TOKENS;
+}

@@ -1,0 +1,290 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MEMORY_UPDATES } from "../attention/infini/config.ts";
+import type { Engine } from "../engine/engine.ts";
+import { createNodeEngine } from "../engine/ort-node.ts";
+import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../model/safetensors.ts";
+import { stateBytes } from "../model/cost.ts";
+import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
+import { createSession, SessionError, type LaneTokens, type Session } from "./session.ts";
+
+const LENGTH = 23; // five segments and a rest
+const TOLERANCE = 2e-5;
+let engine: Engine;
+
+beforeAll(async () => {
+  engine = await createNodeEngine({ threads: 1 });
+});
+
+describe.each(MEMORY_UPDATES.flatMap((update) => [1, 2].map((batch) => ({ update, batch }))))(
+  "a session with $update memory and $batch lanes",
+  ({ update, batch }) => {
+    const loaded = tinyModel({ update });
+    const lanes = Array.from({ length: batch }, (_, lane) => randomTokens(LENGTH + 1, lane));
+    const cut = (start: number, end: number): readonly Int32Array[] => lanes.map((lane) => lane.subarray(start, end));
+    const sessions = new Map<number, Session>();
+    const fresh = (blockLength = 1024): Session => {
+      const session = sessions.get(blockLength) ?? createSession({ loaded, engine, batch, blockLength });
+      sessions.set(blockLength, session);
+      session.reset();
+      return session;
+    };
+    let losses: Float32Array;
+    let logits: Float32Array[];
+
+    beforeAll(async () => {
+      losses = await fresh().score(cut(0, LENGTH), cut(1, LENGTH + 1));
+      logits = [];
+      for (let end = 1; end <= LENGTH; end++) logits.push(await fresh().prefill(cut(0, end)));
+    });
+    afterAll(async () => {
+      for (const session of sessions.values()) await session.dispose();
+    });
+
+    it("scores every token of every lane, and finds them unlike", () => {
+      expect(losses.length).toBe(batch * LENGTH);
+      expect(new Set(losses.map((loss) => Math.round(loss * 1e4))).size).toBeGreaterThan(batch * LENGTH * 0.8);
+    });
+
+    it("scores what the logits say", () => {
+      lanes.forEach((lane, at) => {
+        for (let i = 0; i < LENGTH; i++) {
+          expect(losses[at * LENGTH + i]).toBeCloseTo(crossEntropy(laneOf(logits[i], at, batch), lane[i + 1] ?? -1), 4);
+        }
+      });
+    });
+
+    it("gives the same logits step by step", async () => {
+      const session = fresh();
+      for (let i = 0; i < LENGTH; i++) {
+        const tokens = lanes.map((lane) => lane[i] ?? 0);
+        expectNear(await session.step(batch === 1 ? (tokens[0] ?? 0) : tokens), logits[i]);
+        expect(session.position).toBe(i + 1);
+      }
+    });
+
+    it("gives the same losses and logits in any chunks and blocks", async () => {
+      const cuts = fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 8 });
+      const blocks = fc.constantFrom(1, SEGMENT, 2 * SEGMENT, 3 * SEGMENT + 1, 1024);
+      await fc.assert(
+        fc.asyncProperty(cuts, blocks, async (sizes, blockLength) => {
+          const ends = endsOf(sizes, LENGTH);
+          const scorer = fresh(blockLength);
+          const parts: Float32Array[] = [];
+          for (const [start, end] of ends) {
+            parts.push(await scorer.score(cut(start, end), cut(start + 1, end + 1)));
+            expect(scorer.position).toBe(end);
+          }
+          const scored = lanes.flatMap((_, lane) => parts.flatMap((part) => [...laneOf(part, lane, batch)]));
+          expectNear(Float32Array.from(scored), losses);
+          const reader = fresh(blockLength);
+          for (const [start, end] of ends) expectNear(await reader.prefill(cut(start, end)), logits[end - 1]);
+        }),
+        { numRuns: 12 },
+      );
+    });
+
+    it("goes on from a saved state as if it had not been saved, bit for bit", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.nat(LENGTH - 1), async (place) => {
+          const session = fresh();
+          if (place > 0) await session.prefill(cut(0, place));
+          const saved = session.save();
+          const expected = await session.prefill(cut(place, LENGTH));
+          const end = session.save();
+          const other = fresh(2 * SEGMENT);
+          await other.prefill(cut(3, 9));
+          other.load(saved, "saved");
+          expect(other.position).toBe(place);
+          expect(other.save()).toEqual(saved);
+          const again = fresh();
+          again.load(saved, "saved");
+          expect(await again.prefill(cut(place, LENGTH))).toEqual(expected);
+          expect(again.save()).toEqual(end);
+        }),
+        { numRuns: 8 },
+      );
+    });
+
+    it("forgets everything on reset", async () => {
+      const blank = fresh().save();
+      const session = fresh();
+      await session.prefill(cut(2, 12));
+      expect(session.save()).not.toEqual(blank);
+      session.reset();
+      expect(session.position).toBe(0);
+      expect(session.save()).toEqual(blank);
+      expect(await session.score(cut(0, LENGTH), cut(1, LENGTH + 1))).toEqual(losses);
+    });
+
+    it("keeps the same number of bytes at every length", async () => {
+      const session = fresh();
+      const size = session.stateBytes;
+      expect(size).toBe(stateBytes(loaded.model.config, batch));
+      for (let i = 0; i < LENGTH; i++) {
+        await session.prefill(cut(i, i + 1));
+        const kept = Object.values(decodeSafetensors(session.save(), "saved").tensors);
+        expect(kept.reduce((sum, { data }) => sum + data.byteLength, 0)).toBe(size);
+        expect(session.stateBytes).toBe(size);
+      }
+    });
+
+    it("depends on the token that the memory alone can know", async () => {
+      const changed = lanes.map((lane) => lane.with(0, ((lane[0] ?? 0) + 1) % 20));
+      const session = fresh();
+      const other = await session.prefill(changed.map((lane) => lane.subarray(0, LENGTH)));
+      expect(distance(other, logits.at(-1))).toBeGreaterThan(10 * TOLERANCE);
+    });
+
+    it("tells how far it is, up to all tokens", async () => {
+      const seen: number[] = [];
+      await fresh(2 * SEGMENT).prefill(cut(0, LENGTH), (done) => seen.push(done));
+      expect(seen).toEqual([8, 16, 20, 23]);
+    });
+  },
+);
+
+describe("a session of two lanes", () => {
+  it("reads each as a session of one does", async () => {
+    const loaded = tinyModel();
+    const lanes = [randomTokens(LENGTH, 1), randomTokens(LENGTH, 2)];
+    const both = await createSession({ loaded, engine, batch: 2 }).prefill(lanes);
+    for (const [at, lane] of lanes.entries()) {
+      expectNear(laneOf(both, at, 2), await createSession({ loaded, engine }).prefill(lane));
+    }
+  });
+});
+
+describe("what a session refuses", () => {
+  const two = (a: number, b: number): LaneTokens => [randomTokens(a), randomTokens(b)];
+
+  it.each<[string, LaneTokens, RegExp]>([
+    ["no tokens", [new Int32Array(), new Int32Array()], /there are no tokens to read/],
+    [
+      "a token past the vocabulary",
+      [Int32Array.of(1, 2), Int32Array.of(3, 20)],
+      /token 20 is not in the vocabulary of 20/,
+    ],
+    ["a negative token", [Int32Array.of(-1), Int32Array.of(0)], /token -1 is not in the vocabulary/],
+    ["lanes of different lengths", two(3, 4), /lanes differ in length: 3 and 4 tokens/],
+    ["too few lanes", randomTokens(3), /has 2 lanes, got tokens for 1/],
+    ["too many lanes", [...two(3, 3), randomTokens(3)] as LaneTokens, /has 2 lanes, got tokens for 3/],
+  ])("%s, and stays as it was", async (_, tokens, problem) => {
+    const session = createSession({ loaded: tinyModel(), engine, batch: 2 });
+    await session.prefill(two(6, 6));
+    const before = session.save();
+    await expectRejection(session.prefill(tokens), problem);
+    await expectRejection(session.score(tokens, tokens), problem);
+    expect(session.save()).toEqual(before);
+  });
+
+  it("a step with a token outside the vocabulary, or for another number of lanes", async () => {
+    const session = createSession({ loaded: tinyModel(), engine });
+    await expectRejection(session.step(20), /token 20/);
+    await expectRejection(session.step([]), /got tokens for 0/);
+    await expectRejection(session.step([1, 2]), /got tokens for 2/);
+    expect(session.position).toBe(0);
+  });
+
+  it.each([2, 3, SEGMENT, 9])("targets of another number than its %i tokens", async (length) => {
+    const session = createSession({ loaded: tinyModel(), engine });
+    for (const count of [length - 1, length + 1]) {
+      await expectRejection(session.score(randomTokens(length), randomTokens(count)), /targets for/);
+    }
+    await expectRejection(session.score(randomTokens(2), Int32Array.of(1, 20)), /token 20/);
+    expect(session.position).toBe(0);
+  });
+});
+
+describe("a saved state that a session refuses", () => {
+  const loaded = tinyModel();
+
+  it.each<[string, () => Uint8Array | Promise<Uint8Array>, RegExp]>([
+    ["of another model", () => savedBy(tinyModel({ update: "linear" })), /f: was saved by another model/],
+    ["with another number of lanes", () => savedBy(loaded, 2), /f: "state\..*" must have shape/],
+    ["that is a file of another kind", () => encodeSafetensors({}, { kind: "weights" }), /f: is not a saved session/],
+    ["that lacks the position", () => edited(({ kind = "", config = "" }) => ({ kind, config })), /f: has no position/],
+    ["at half a token", () => edited((metadata) => ({ ...metadata, position: "2.5" })), /f: has no position/],
+    ["at a negative position", () => edited((metadata) => ({ ...metadata, position: "-4" })), /f: has no position/],
+    [
+      "that is no safetensors file",
+      () => new TextEncoder().encode("The grass is green."),
+      /f: is cut off or no safetensors/,
+    ],
+    ["that is empty", () => new Uint8Array(), /f: is cut off/],
+  ])("is one %s", async (_, make, problem) => {
+    const bytes = await make();
+    await expectUnharmed((session) => session.load(bytes, "f"), problem);
+  });
+
+  it("is one cut off anywhere", async () => {
+    const bytes = await savedBy(loaded);
+    await expectUnharmed((session) => {
+      for (let end = 0; end < bytes.length; end += 7)
+        expect(() => session.load(bytes.subarray(0, end), "f")).toThrow(SafetensorsError);
+      session.load(bytes.subarray(0, -1), "f");
+    }, /f: is cut off/);
+  });
+
+  async function savedBy(model: typeof loaded, batch = 1): Promise<Uint8Array> {
+    const session = createSession({ loaded: model, engine, batch });
+    await session.prefill(Array.from({ length: batch }, (_, lane) => randomTokens(6, lane)));
+    return session.save();
+  }
+
+  async function edited(
+    edit: (metadata: Readonly<Record<string, string>>) => Record<string, string>,
+  ): Promise<Uint8Array> {
+    const { tensors, metadata } = decodeSafetensors(await savedBy(loaded), "saved");
+    return encodeSafetensors(tensors, edit(metadata));
+  }
+
+  async function expectUnharmed(act: (session: Session) => void, problem: RegExp): Promise<void> {
+    const session = createSession({ loaded, engine });
+    await session.prefill(randomTokens(7));
+    const before = session.save();
+    expect(() => act(session)).toThrow(problem);
+    expect(session.save()).toEqual(before);
+  }
+});
+
+// --- internal ---
+
+/** Starts and ends of consecutive parts of these sizes, over and over, up to a length. */
+function endsOf(sizes: readonly number[], length: number): (readonly [number, number])[] {
+  const parts: (readonly [number, number])[] = [];
+  for (let start = 0, i = 0; start < length; i++) {
+    const end = Math.min(length, start + (sizes[i % sizes.length] ?? 1));
+    parts.push([start, end]);
+    start = end;
+  }
+  return parts;
+}
+
+function laneOf(rows: Float32Array = new Float32Array(), lane: number, lanes: number): Float32Array {
+  const width = rows.length / lanes;
+  return rows.subarray(lane * width, (lane + 1) * width);
+}
+
+function crossEntropy(logits: Float32Array, target: number): number {
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0);
+  return Math.log(sum) - (logits[target] ?? NaN);
+}
+
+function distance(a: Float32Array, b: Float32Array = new Float32Array()): number {
+  expect(a.length).toBe(b.length);
+  return Math.max(...a.map((value, i) => Math.abs(value - (b[i] ?? NaN)) / (1 + Math.abs(value))));
+}
+
+function expectNear(actual: Float32Array, expected: Float32Array | undefined): void {
+  expect(distance(actual, expected)).toBeLessThanOrEqual(TOLERANCE);
+}
+
+async function expectRejection(promise: Promise<unknown>, problem: RegExp): Promise<void> {
+  const error = await promise.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  expect(error).toBeInstanceOf(SessionError);
+  expect(String(error)).toMatch(problem);
+}

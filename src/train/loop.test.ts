@@ -1,0 +1,259 @@
+import { describe, expect, it } from "vitest";
+import type { Batch } from "../data/mixture.ts";
+import type { Document } from "../data/document.ts";
+import { createRng } from "../random.ts";
+import { learningRateAt, type RunConfig, type TrainingConfig } from "./config.ts";
+import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
+import { DivergedError, train, type StepMetrics } from "./loop.ts";
+import { decodeRunState, encodeRunState } from "./run-state.ts";
+import { runTraining, startOfRun, type RunOptions, type RunPosition } from "./run.ts";
+import type { Stepper, StepResult, TrainingState } from "./stepper.ts";
+
+describe("train", () => {
+  it("steps with the batches and the learning rate of each step", async () => {
+    const config = tinyRun({ steps: 4, accumulate: 3, warmupSteps: 2 }).training;
+    const { stepper, calls } = countingStepper();
+    await run(stepper, config);
+    const expected = [1, 2, 3, 4].map((step) => ({
+      step,
+      learningRate: learningRateAt(step, config),
+      batches: [0, 1, 2].map((i) => 3 * (step - 1) + i),
+    }));
+    expect(calls).toEqual(expected);
+  });
+
+  it("goes on after the steps that are done", async () => {
+    const { stepper, calls } = countingStepper();
+    const { last, saved } = await run(stepper, tinyRun({ steps: 9 }).training, { fromStep: 3, toStep: 5 });
+    expect(calls.map(({ step, batches }) => [step, ...batches])).toEqual([
+      [4, 3],
+      [5, 4],
+    ]);
+    expect([last, saved]).toEqual([5, [5]]);
+  });
+
+  it("tells of every step, with what it took", async () => {
+    const { stepper } = countingStepper();
+    const { metrics } = await run(stepper, tinyRun({ steps: 3, warmupSteps: 10, learningRate: 1 }).training);
+    expect(metrics).toEqual(
+      [1, 2, 3].map((step) => ({
+        step,
+        loss: 1 / step,
+        gradientNorm: step,
+        learningRate: step / 10,
+        tokensPerSecond: expect.any(Number),
+      })),
+    );
+    expect(metrics.every(({ tokensPerSecond }) => tokensPerSecond > 0)).toBe(true);
+  });
+
+  it.each([
+    [1, 3, [1, 2, 3]],
+    [2, 5, [2, 4, 5]],
+    [3, 6, [3, 6]],
+    [100, 4, [4]],
+  ])("saves every %i of %i steps and the last, none twice", async (checkpointEvery, steps, expected) => {
+    const { stepper } = countingStepper();
+    expect((await run(stepper, tinyRun({ steps, checkpointEvery }).training)).saved).toEqual(expected);
+  });
+
+  it("does and saves nothing when there is nothing left to do", async () => {
+    const { stepper, calls } = countingStepper();
+    expect(await run(stepper, tinyRun({ steps: 3 }).training, { fromStep: 3 })).toEqual({
+      last: 3,
+      saved: [],
+      metrics: [],
+    });
+    expect(calls).toEqual([]);
+  });
+
+  it("finishes its step and saves when the signal comes", async () => {
+    const { stepper, calls } = countingStepper();
+    const controller = new AbortController();
+    const onStep = ({ step }: StepMetrics): void => (step === 2 ? controller.abort() : undefined);
+    const { last, saved } = await run(stepper, tinyRun({ steps: 9 }).training, { signal: controller.signal, onStep });
+    expect([last, saved, calls.length]).toEqual([2, [2], 2]);
+  });
+
+  it("does not begin when the signal came before", async () => {
+    const { stepper } = countingStepper();
+    expect(await run(stepper, tinyRun().training, { signal: AbortSignal.abort() })).toEqual({
+      last: 0,
+      saved: [],
+      metrics: [],
+    });
+  });
+});
+
+describe("a step that diverges", () => {
+  it.each<[string, StepResult]>([
+    ["the loss", { loss: Number.NaN, gradientNorm: 1 }],
+    ["the gradient", { loss: 1, gradientNorm: Infinity }],
+  ])("ends the run by %s, with the last good state saved", async (_, result) => {
+    const { stepper, kept } = countingStepper({ 4: result });
+    const saved: [TrainingState, number][] = [];
+    const save = async (state: TrainingState, step: number): Promise<void> => void saved.push([state, step]);
+    const failed = run(stepper, tinyRun({ steps: 9, checkpointEvery: 2 }).training, { save });
+    await expect(failed).rejects.toThrow(DivergedError);
+    const numbers = `step 4: the loss is ${result.loss}, the gradient norm ${result.gradientNorm}; the checkpoint holds step 3`;
+    await expect(failed).rejects.toThrow(numbers);
+    expect(saved.map(([, step]) => step)).toEqual([2, 3]);
+    expect(saved.at(-1)?.[0]).toBe(stepper.state);
+    expect(kept()).toBe(3);
+  });
+
+  it("saves nothing again that is saved", async () => {
+    const { stepper } = countingStepper({ 5: { loss: Infinity, gradientNorm: 1 } });
+    const saved: number[] = [];
+    const save = async (_: TrainingState, step: number): Promise<void> => void saved.push(step);
+    await expect(run(stepper, tinyRun({ steps: 9, checkpointEvery: 2 }).training, { save })).rejects.toThrow(
+      DivergedError,
+    );
+    expect(saved).toEqual([2, 4]);
+  });
+
+  it("leaves a state that trains on, whatever the failed step wrote", async () => {
+    const config = tinyRun();
+    const stepper = await stepperOf(config);
+    const poisoned = {
+      ...batchesOf(config).at(0),
+      weights: { dtype: "float32", shape: [2, 12], data: new Float32Array(24).fill(1) },
+    } as Batch;
+    poisoned.weights.data[5] = Number.NaN;
+    const batches = { at: (index: number): Batch => (index === 2 ? poisoned : randomBatch(2, 12, index)) };
+    const saved: [Record<string, unknown>, number][] = [];
+    const save = async (state: TrainingState, step: number): Promise<void> => void saved.push([copyOf(state), step]);
+    const options = { stepper, training: config.training, onStep: () => {}, save };
+    await expect(train({ ...options, batches })).rejects.toThrow(DivergedError);
+    expect(saved.map(([, step]) => step)).toEqual([2]);
+    expect(stepper.state).toEqual(saved[0]?.[0]);
+
+    // As if the bad batch had never been tried.
+    const good = { at: (index: number): Batch => randomBatch(2, 12, index) };
+    await train({ ...options, batches: good, fromStep: 2, toStep: 4 });
+    const untroubled = await stepperOf(config);
+    await train({ ...options, stepper: untroubled, batches: good, toStep: 4 });
+    expect(stepper.state).toEqual(untroubled.state);
+    for (const each of [stepper, untroubled]) await each.dispose();
+  });
+
+  it("comes of a learning rate that is far too high, in a finite checkpoint", async () => {
+    const saved: RunPosition[] = [];
+    const config = tinyRun({ steps: 50, learningRate: 1e30, optimizer: { kind: "adamw", weightDecay: 0 } });
+    await expect(play(config, { save: async (position) => void saved.push(position) })).rejects.toThrow(DivergedError);
+    expect(saved).toHaveLength(1);
+    const values = Object.entries(saved[0]?.state ?? {}).filter(([name]) => name.startsWith("params."));
+    expect(values.length).toBeGreaterThan(0);
+    expect(values.every(([, { data }]) => data.every(Number.isFinite))).toBe(true);
+  });
+});
+
+describe("a run that is resumed", () => {
+  const curriculum = [
+    { until: 2, batch: 3, length: 4 },
+    { until: 4, batch: 1, length: 12 },
+  ];
+  const small = { numLayers: 1 };
+  const variants: [string, RunConfig][] = [
+    ["AdamW", tinyRun({ steps: 3, warmupSteps: 2 }, small)],
+    ["Adafactor, accumulated", tinyRun({ steps: 3, optimizer: { kind: "adafactor" }, accumulate: 2, batch: 1 }, small)],
+    ["a curriculum", tinyRun({ steps: 5, curriculum }, small)],
+  ];
+
+  it.each(variants)("ends with the bits of one that was not, from every step: %s", async (_, config) => {
+    const checkpoints: Uint8Array[] = [];
+    const whole = await play(config, {
+      config: { ...config, training: { ...config.training, checkpointEvery: 1 } },
+      save: async ({ state, step }) => void checkpoints.push(encodeRunState(state, step, config)),
+    });
+    const { steps } = config.training;
+    expect([checkpoints.length, whole.step]).toEqual([steps, steps]);
+    for (const [i, bytes] of checkpoints.entries()) {
+      const from = decodeRunState(bytes, startOfRun(config).state, config, "checkpoint");
+      expect(from.step).toBe(i + 1);
+      expect(await play(config, { from })).toEqual(whole);
+    }
+  });
+
+  it("is stopped at the end of its step, in any stage, and goes on from there", async () => {
+    const config = tinyRun({ curriculum }, small);
+    const whole = await play(config);
+    for (const stopAt of [1, 2, 3]) {
+      const controller = new AbortController();
+      const saved: RunPosition[] = [];
+      const stopped = await play(config, {
+        signal: controller.signal,
+        onStep: ({ step }) => (step === stopAt ? controller.abort() : undefined),
+        save: async ({ state, step }) => void saved.push({ state: copyOf(state), step }),
+      });
+      expect(stopped.step).toBe(stopAt);
+      expect(saved.at(-1)).toEqual(stopped);
+      expect(await play(config, { from: stopped })).toEqual(whole);
+    }
+  });
+});
+
+// --- internal ---
+
+interface Call {
+  readonly step: number;
+  readonly learningRate: number;
+  /** Numbers of the batches. */
+  readonly batches: readonly number[];
+}
+
+/** A stepper that only takes note; step n has a loss of 1/n unless `results` says otherwise. */
+function countingStepper(results: Readonly<Record<number, StepResult>> = {}): {
+  stepper: Stepper;
+  calls: Call[];
+  kept(): number;
+} {
+  const calls: Call[] = [];
+  let kept = 0;
+  const stepper: Stepper = {
+    state: {},
+    async step(batches, learningRate, step) {
+      calls.push({ step, learningRate, batches: batches.map(({ tokens }) => tokens.data[0] ?? -1) });
+      return results[step] ?? { loss: 1 / step, gradientNorm: step };
+    },
+    keep: () => void kept++,
+    dispose: async () => {},
+  };
+  return { stepper, calls, kept: () => kept };
+}
+
+/** Trains with batches that hold their own number. */
+async function run(
+  stepper: Stepper,
+  training: TrainingConfig,
+  options: Partial<Parameters<typeof train>[0]> = {},
+): Promise<{ last: number; saved: number[]; metrics: StepMetrics[] }> {
+  const saved: number[] = [];
+  const metrics: StepMetrics[] = [];
+  const numbered = (index: number): Batch => {
+    const batch = randomBatch(1, 4, 0);
+    batch.tokens.data.fill(index);
+    return batch;
+  };
+  const last = await train({
+    stepper,
+    training,
+    batches: { at: numbered },
+    onStep: (step) => void metrics.push(step),
+    save: async (_, step) => void saved.push(step),
+    ...options,
+  });
+  return { last, saved, metrics };
+}
+
+const documents: readonly Document[] = [{ name: "noise", tokens: noise() }];
+
+function noise(): Uint8Array {
+  const rng = createRng(7);
+  return Uint8Array.from({ length: 500 }, () => rng.integer(16));
+}
+
+/** The run of a config on a real engine. */
+async function play(config: RunConfig, options: Partial<RunOptions> = {}): Promise<RunPosition> {
+  return runTraining({ config, documents, engine: await testEngine(), ...options });
+}

@@ -1,0 +1,91 @@
+import { createBatches } from "../data/mixture.ts";
+import type { Document } from "../data/document.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { HostTensor } from "../graph/host-tensor.ts";
+import type { Flat } from "../graph/tree.ts";
+import { restoreTree } from "../model/checkpoint.ts";
+import { createModel, type LoadedModel } from "../model/transformer.ts";
+import { createRng } from "../random.ts";
+import { createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
+import { train, type StepMetrics } from "./loop.ts";
+import { createStepper, initialTrainingState, type StepperOptions, type TrainingState } from "./stepper.ts";
+
+/** How far a run is. */
+export interface RunPosition {
+  readonly state: TrainingState;
+  /** Steps done. */
+  readonly step: number;
+}
+
+export interface RunOptions {
+  readonly config: RunConfig;
+  readonly documents: readonly Document[];
+  readonly engine: Engine;
+  /** Where to go on from. Default: {@link startOfRun}. */
+  readonly from?: RunPosition;
+  /** Stops the run after the step that it is at. */
+  readonly signal?: AbortSignal;
+  onStep?(metrics: StepMetrics): void | Promise<void>;
+  /** Called every `checkpointEvery` steps, at the end of each stage and when stopped. */
+  save?(position: RunPosition): Promise<void>;
+}
+
+/** Fresh weights and a fresh optimizer, as the seed of the config has them. */
+export function startOfRun(config: RunConfig): RunPosition {
+  const params = createModel(config.model).initParams(createRng(config.training.seed).fork("params"));
+  return { state: initialTrainingState(params, createOptimizer(config.training.optimizer)), step: 0 };
+}
+
+/**
+ * Trains a model through the stages of its curriculum; ends early when the signal says so. Throws
+ * {@link DivergedError} when a loss is not finite, CorpusError when the text is too short for a stage.
+ */
+export async function runTraining(options: RunOptions): Promise<RunPosition> {
+  let position = options.from ?? startOfRun(options.config);
+  for (const stage of stagesOf(options.config.training)) {
+    if (stage.until <= position.step || options.signal?.aborted) continue;
+    position = await runStage(options, stage, position);
+  }
+  return position;
+}
+
+/** The weights, by name, of a state. */
+export function weightsOf(state: TrainingState): Flat<HostTensor> {
+  const prefix = "params.";
+  const entries = Object.entries(state).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(entries.map(([name, value]) => [name.slice(prefix.length), value]));
+}
+
+/** The model as the run has left it. */
+export function trainedModel({ model: config }: RunConfig, { state }: RunPosition): LoadedModel {
+  const model = createModel(config);
+  return { model, params: restoreTree(model.initParams(createRng(0)), weightsOf(state), "the state of the run") };
+}
+
+// --- internal ---
+
+async function runStage(options: RunOptions, { batch, length, writePenalty, until }: Stage, from: RunPosition): Promise<RunPosition> {
+  const { config, documents, engine, signal, onStep, save } = options;
+  const training = { ...config.training, batch, length, writePenalty };
+  const batches = createBatches({ ...training, documents });
+  const stepper = await createStepper({ ...modelOf(config), training, engine, state: from.state });
+  const step = await train({
+    stepper,
+    training,
+    batches,
+    fromStep: from.step,
+    toStep: until,
+    ...(signal && { signal }),
+    onStep: (metrics) => onStep?.(metrics),
+    save: async (state, reached) => save?.({ state, step: reached }),
+  });
+  const { state } = stepper;
+  await stepper.dispose();
+  return { state, step };
+}
+
+function modelOf({ model: config, training }: RunConfig): Pick<StepperOptions, "model" | "params" | "optimizer"> {
+  const model = createModel(config);
+  // The stepper needs the shapes of the parameters; their values come with the state.
+  return { model, params: model.initParams(createRng(training.seed)), optimizer: createOptimizer(training.optimizer) };
+}
