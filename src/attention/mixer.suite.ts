@@ -1,181 +1,606 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { gradients, vectorJacobianProduct } from "../autodiff/gradients.ts";
+import type { Engine, Program } from "../engine/engine.ts";
 import { expectClose } from "../engine/engine.suite.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
-import { floatTensor } from "../graph/host-tensor.ts";
+import { add, input, mul, sum } from "../graph/builder.ts";
+import { createGraph, type Graph } from "../graph/graph.ts";
+import { floatTensor, intTensor, sizeOf, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
+import { GraphError, type Tensor } from "../graph/tensor.ts";
+import { flatten, mapTree, unflatten, type Flat, type Tree } from "../graph/tree.ts";
+import { restoreTree } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import { createRng } from "../random.ts";
-import {
-  applyGraph, gradientGraph, newReader, noisyParams, randomValues, readInChunks, stateValues, takeLane, takeRows, withoutNext,
-  type Values,
-} from "./mixer.fixtures.ts";
 import type { SequenceMixer } from "./mixer.ts";
 
 export interface MixerSuiteOptions {
+  /** The mixer at a small size. */
   readonly mixer: SequenceMixer;
-  readonly modelDim: number;
-  readonly segmentLength: number;
-  /** Independent outputs [1, T, D] for one lane x [1, T, D] that starts from nothing. */
-  naive(params: Values, x: NumericTensor): NumericTensor;
+  readonly modelDim: number; // D
+  readonly segmentLength: number; // N, 3 or more
+  /** The same computation in plain loops, for x [B, T, D] of any length and from an empty past. */
+  readonly naive?: (params: Tree<NumericTensor>, x: NumericTensor) => NaiveMixerResult;
+  /** Leaves of which every element must have a gradient right after initialisation. */
+  readonly gates?: readonly string[];
 }
 
-const SEGMENTS = 3;
-const BATCH = 2;
-/** Of float64 against float64, where only the order of additions differs. */
-const EXACT = 1e-9;
+export interface NaiveMixerResult {
+  readonly y: NumericTensor;
+  readonly state: Tree<NumericTensor>;
+  readonly writeStrength?: NumericTensor;
+}
 
-/** What every sequence mixer must do; see {@link SequenceMixer}. */
+/** What every mixer must do: the contract of {@link SequenceMixer}, however its graph computes it. */
 export function mixerSuite(name: string, options: MixerSuiteOptions): void {
-  const { mixer, modelDim: D, segmentLength: N } = options;
-  const params = noisyParams(mixer, 1);
-  const T = SEGMENTS * N;
-  const x = randomValues([BATCH, T, D], createRng(2));
-  const whole = applyGraph(mixer, BATCH, T, D);
-  const fresh = stateValues(mixer, BATCH);
-  const expected = evaluate(whole, { ...params, ...fresh, x });
-  const read = (chunks: readonly number[], rows?: number) =>
-    readInChunks(mixer, params, x, { from: newReader(mixer, BATCH), chunks, segmentLength: N, ...(rows && { rows }) });
-
-  describe(name, () => {
-    it("starts from a state of zeros", () => {
-      for (const { data } of Object.values(newReader(mixer, BATCH).open)) expect(Array.from(data).every((value) => value === 0)).toBe(true);
-    });
-
-    it("equals the naive form, a tail that fills no segment included", () => {
-      for (const length of [T, T - 1, N + 1, N - 1, 1]) {
-        const lane = takeRows(takeLane(x, 0), 0, length);
-        const { y } = readInChunks(mixer, params, lane, { from: newReader(mixer, 1), chunks: [N], segmentLength: N });
-        expectClose(y, options.naive(params, lane), EXACT);
-      }
-      expectClose(takeLane(expected.y ?? x, 0), options.naive(params, takeLane(x, 0)), EXACT);
-    });
-
-    it("gives the same in float32 on ONNX Runtime", async () => {
-      const program = await (await createNodeEngine()).compile(whole);
-      const results = await program.run({ ...params, ...fresh, x } as Parameters<typeof program.run>[0]);
-      for (const [output, value] of Object.entries(expected)) expectClose(results[output], value, 2e-4);
-      await program.dispose();
-    });
-
-    it("reads segment by segment what it reads at once", () => {
-      const one = applyGraph(mixer, BATCH, N, D);
-      let state: Values = fresh;
-      for (let s = 0; s < SEGMENTS; s++) {
-        const { y, ...next } = evaluate(one, { ...params, ...state, x: takeRows(x, s * N, N) });
-        expectClose(y, takeRows(expected.y ?? x, s * N, N), EXACT);
-        state = withoutNext(next);
-      }
-      for (const [leaf, value] of Object.entries(state)) expectClose(value, expected[`next.${leaf}`] ?? x, EXACT);
-    });
-
-    it("reads token by token what it reads at once", () => {
-      const { y, reader } = read([1], 1);
-      expectClose(y, expected.y ?? x, EXACT);
-      for (const leaf of Object.keys(fresh)) expectClose(reader.open[leaf], expected[`next.${leaf}`] ?? x, EXACT);
-    });
-
-    it("reads in chunks of any size what it reads at once", () => {
-      fc.assert(
-        fc.property(fc.array(fc.integer({ min: 1, max: N }), { minLength: 1, maxLength: 5 }), (chunks) => {
-          const { y, reader } = read(chunks);
-          expectClose(y, expected.y ?? x, EXACT);
-          for (const leaf of Object.keys(fresh)) expectClose(reader.open[leaf], expected[`next.${leaf}`] ?? x, EXACT);
-        }),
-        { numRuns: 8 },
-      );
-    });
-
-    it("does not look ahead", () => {
-      for (const t of [1, N - 1, N, T - 1]) {
-        const changed = evaluate(whole, { ...params, ...fresh, x: changedFrom(x, t) }).y ?? x;
-        expect(Array.from(takeRows(changed, 0, t).data)).toEqual(Array.from(takeRows(expected.y ?? x, 0, t).data));
-        expect(Array.from(takeRows(changed, t, 1).data)).not.toEqual(Array.from(takeRows(expected.y ?? x, t, 1).data));
-      }
-    });
-
-    it("looks back beyond its segment", () => {
-      const changed = evaluate(whole, { ...params, ...fresh, x: changedRow(x, 0) }).y ?? x;
-      expect(Array.from(takeRows(changed, T - N, N).data)).not.toEqual(Array.from(takeRows(expected.y ?? x, T - N, N).data));
-    });
-
-    it("keeps the lanes of a batch apart", () => {
-      const single = applyGraph(mixer, 1, T, D);
-      for (let lane = 0; lane < BATCH; lane++) {
-        const alone = evaluate(single, { ...params, ...stateValues(mixer, 1), x: takeLane(x, lane) });
-        for (const [output, value] of Object.entries(expected)) expectClose(takeLane(value, lane), alone[output] ?? x, EXACT);
-      }
-    });
-
-    it("forgets a lane whose state is zeroed, and only that one", () => {
-      const after = withoutNext(expected);
-      const zeroed = Object.fromEntries(Object.entries(after).map(([leaf, value]) => [leaf, zeroLane(value, 0)]));
-      const [restarted, fromNothing, goneOn] = [zeroed, fresh, after].map((state) => evaluate(whole, { ...params, ...state, x }).y ?? x);
-      expectClose(takeLane(restarted ?? x, 0), takeLane(fromNothing ?? x, 0), EXACT);
-      expectClose(takeLane(restarted ?? x, 1), takeLane(goneOn ?? x, 1), EXACT);
-    });
-
-    it("keeps a state of one size", () => {
-      const shapes = (values: Values): string[] => Object.entries(values).map(([leaf, { shape }]) => `${leaf} ${shape}`).toSorted();
-      const { open } = read([N]).reader;
-      expect(shapes(open)).toEqual(shapes(newReader(mixer, BATCH).open));
-    });
-
-    it("goes on from a state that was saved in the middle of a segment", () => {
-      const at = N + 1;
-      const parts = [takeRows(x, 0, at), takeRows(x, at, T - at)] as const;
-      const before = readInChunks(mixer, params, parts[0], { from: newReader(mixer, BATCH), chunks: [N], segmentLength: N }).reader;
-      const file = encodeSafetensors(float32(before.open), {});
-      const open = { ...decodeSafetensors(file, "state").tensors };
-      const after = readInChunks(mixer, params, parts[1], { from: { open, position: at }, chunks: [N], segmentLength: N });
-      expectClose(after.y, takeRows(expected.y ?? x, at, T - at), 1e-5);
-    });
-
-    it("has the gradients that central differences give, through the memory and into the state before", () => {
-      const graph = gradientGraph(mixer, 1, T, D);
-      const rng = createRng(3);
-      const lane = Object.fromEntries(Object.entries(withoutNext(expected)).map(([leaf, value]) => [leaf, takeLane(value, 0)]));
-      const cotangents = ["y", ...Object.keys(lane)].map((leaf) => [`cotangent.${leaf}`, randomValues((leaf === "y" ? takeLane(x, 0) : lane[leaf])?.shape ?? [], rng)] as const);
-      const feeds: Values = { ...params, ...lane, x: takeLane(x, 1), ...Object.fromEntries(cotangents) };
-      const results = evaluate(graph, feeds);
-      for (const leaf of [...Object.keys(params), ...Object.keys(lane), "x"]) {
-        const value = feeds[leaf] ?? x;
-        for (let probe = 0; probe < 3; probe++) {
-          const i = rng.integer(value.data.length);
-          const lossAt = (shift: number): number => evaluate(graph, { ...feeds, [leaf]: moved(value, i, shift) }).loss?.data[0] ?? NaN;
-          const slope = (lossAt(STEP) - lossAt(-STEP)) / (2 * STEP);
-          const got = results[`gradient.${leaf}`]?.data[i] ?? NaN;
-          expect(Math.abs(got - slope), `${leaf}[${i}]: ${got}, by differences ${slope}`).toBeLessThan(1e-5 * (1 + Math.abs(slope)));
-        }
-      }
-    });
+  describe(`mixer ${name}`, () => {
+    const subject = subjectOf(options);
+    const cpu = ortRunner();
+    beforeAll(cpu.start);
+    afterAll(cpu.stop);
+    describe("state", () => stateTests(subject));
+    describe("a sequence in pieces", () => pieceTests(subject, cpu.run));
+    describe("causality", () => causalityTests(subject));
+    describe("lanes", () => laneTests(subject));
+    describe("gradients", () => gradientTests(subject));
+    describe("a saved state", () => savingTests(subject, cpu.run));
+    if (options.naive) describe("the naive mixer", () => naiveTests(subject, cpu.run));
   });
+}
+
+/** Values for inputs, or results, by name. */
+export type Values = Flat<NumericTensor>;
+
+/** Computes a graph. */
+export type Run = (graph: Graph, feeds: Values) => Promise<Values>;
+
+/** In double precision. */
+export const onReference: Run = async (graph, feeds) => evaluate(graph, feeds);
+
+/** In single precision, by ONNX Runtime on the CPU; to be started before and stopped after. */
+export function ortRunner(): { readonly run: Run; start(): Promise<void>; stop(): Promise<void> } {
+  let engine: Engine;
+  const programs = new Map<Graph, Program>();
+  return {
+    async start() {
+      engine = await createNodeEngine({ device: "cpu", threads: 1 });
+    },
+    async stop() {
+      for (const program of programs.values()) await program.dispose();
+    },
+    async run(graph, feeds) {
+      const program = programs.get(graph) ?? (await engine.compile(graph));
+      programs.set(graph, program);
+      const fed = Object.entries(graph.inputs).map(([name, { dtype }]) => {
+        const { shape, data } = valueOf(feeds, name);
+        return [name, dtype === "int32" ? intTensor(shape, Int32Array.from(data)) : floatTensor(shape, Float32Array.from(data))];
+      });
+      return program.run(Object.fromEntries(fed) as Flat<HostTensor>);
+    },
+  };
+}
+
+/** y, `next.state.*` and `writeStrength`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
+export function applyGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
+  const { y, state, writeStrength } = applied(mixer, params, shape);
+  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...(writeStrength && { writeStrength }) });
+}
+
+/** Values of the standard normal distribution, times `scale`, exact in single precision. */
+export function noise(shape: Shape, seed: number, scale = 1): FloatTensor {
+  const rng = createRng(seed);
+  return floatTensor(shape, Float32Array.from({ length: sizeOf(shape) }, () => scale * rng.normal()));
+}
+
+/** Initial weights moved a little, so that none is zero or one. */
+export function noisyParams(mixer: SequenceMixer, seed = 1): Tree<FloatTensor> {
+  let leaf = 0;
+  return mapTree(mixer.initParams(createRng(seed), 1), (value) => {
+    const { shape, data } = value as FloatTensor;
+    const moves = noise(shape, 1000 * seed + leaf++, 0.3).data;
+    return floatTensor(shape, data.map((element, i) => element + (moves[i] ?? 0)));
+  });
+}
+
+/** The values of one name. Throws `RangeError` when there are none. */
+export function valueOf(values: Values, name: string): NumericTensor {
+  const value = values[name];
+  if (!value) throw new RangeError(`there is no "${name}"`);
+  return value;
+}
+
+/** The values whose name begins with the prefix and a dot, by the rest of the name. */
+export function under(prefix: string, values: Values): Values {
+  const found = Object.entries(values).filter(([name]) => name.startsWith(`${prefix}.`));
+  return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length + 1), value]));
+}
+
+/** Fails unless the same names have values that are close to each other. */
+export function expectAllClose(actual: Values, expected: Values, tolerance: number): void {
+  expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());
+  for (const [name, value] of Object.entries(expected)) expectClose(actual[name], value, tolerance);
 }
 
 // --- internal ---
 
+/** A mixer with weights, and the graphs that it runs as. */
+interface Subject {
+  readonly options: MixerSuiteOptions;
+  readonly mixer: SequenceMixer;
+  readonly N: number;
+  readonly D: number;
+  readonly params: Tree<FloatTensor>;
+  readonly weights: Values; // params.*
+  readonly segments: (batch: number, tokens: number) => Graph;
+  readonly chunk: (batch: number, tokens: number) => Graph;
+  readonly commit: (batch: number) => Graph;
+  readonly input: (batch: number, tokens: number, seed?: number) => FloatTensor;
+}
+
+function subjectOf(options: MixerSuiteOptions): Subject {
+  const { mixer, modelDim: D, segmentLength: N } = options;
+  const params = noisyParams(mixer);
+  return {
+    options,
+    mixer,
+    N,
+    D,
+    params,
+    weights: flatten<FloatTensor>(params, "params"),
+    segments: remembered((batch, tokens) => applyGraph(mixer, params, [batch, tokens, D])),
+    chunk: remembered((batch, tokens) => chunkGraph(mixer, params, [batch, tokens, D])),
+    commit: remembered((batch) => commitGraph(mixer, params, batch)),
+    input: (batch, tokens, seed = 2) => noise([batch, tokens, D], seed, 1.5),
+  };
+}
+
+function remembered(build: (...sizes: number[]) => Graph): (...sizes: number[]) => Graph {
+  const built = new Map<string, Graph>();
+  return (...sizes) => {
+    const graph = built.get(sizes.join()) ?? build(...sizes);
+    built.set(sizes.join(), graph);
+    return graph;
+  };
+}
+
+function symbols(tree: Tree<FloatTensor>, prefix: string): Tree<Tensor> {
+  return mapTree(tree, ({ shape }, path) => input(`${prefix}.${path}`, shape));
+}
+
+function applied(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): ReturnType<SequenceMixer["apply"]> {
+  const state = symbols(mixer.initialState(shape[0] ?? 0), "state");
+  return mixer.apply(symbols(params, "params"), input("x", shape), state);
+}
+
+function chunkGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
+  const [batch = 0] = shape;
+  const open = { state: symbols(mixer.initialState(batch), "state"), segment: symbols(mixer.emptySegment(batch), "segment") };
+  const place = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const { y, state, segment } = mixer.extend(symbols(params, "params"), input("x", shape), open, place);
+  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...flatten<Tensor>(segment, "next.segment") });
+}
+
+function commitGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, batch: number): Graph {
+  const open = { state: symbols(mixer.initialState(batch), "state"), segment: symbols(mixer.emptySegment(batch), "segment") };
+  return createGraph(flatten<Tensor>(mixer.commit(symbols(params, "params"), open), "next.state"));
+}
+
+/** Where a reader stands. */
+interface Moment {
+  readonly state: Values;
+  readonly segment: Values;
+  readonly offset: number; // tokens in the open segment
+}
+
+/** How some tokens are read. */
+interface Piece {
+  readonly tokens: number;
+  /** Whole segments by `apply`, where the piece has them. */
+  readonly whole?: boolean;
+  /** By programs for N tokens, filled up with noise. */
+  readonly padded?: boolean;
+}
+
+interface Reading {
+  readonly y: NumericTensor;
+  readonly end: Moment;
+}
+
+function start({ mixer }: Subject, batch: number): Moment {
+  return { state: flatten<FloatTensor>(mixer.initialState(batch)), segment: flatten<FloatTensor>(mixer.emptySegment(batch)), offset: 0 };
+}
+
+/** Reads all of x in pieces: the pieces given, then the rest as one. */
+async function read(subject: Subject, run: Run, x: NumericTensor, pieces: readonly Piece[] = [], from?: Moment): Promise<Reading> {
+  const [batch = 0, length = 0] = x.shape;
+  let [moment, position] = [from ?? start(subject, batch), 0];
+  const parts: NumericTensor[] = [];
+  for (const { tokens, whole = false, padded = false } of [...pieces, { tokens: length, whole: true }]) {
+    const end = Math.min(position + tokens, length);
+    while (position < end) {
+      const segments = Math.floor((end - position) / subject.N);
+      const byApply = whole && moment.offset === 0 && segments > 0;
+      const count = byApply ? segments * subject.N : Math.min(end - position, subject.N - moment.offset);
+      const part = cut(x, position, position + count);
+      const reading = byApply ? await readWhole(subject, run, part, moment) : await readPart(subject, run, part, moment, padded);
+      parts.push(reading.y);
+      [moment, position] = [reading.end, position + count];
+    }
+  }
+  return { y: joined(parts), end: moment };
+}
+
+async function readWhole(subject: Subject, run: Run, x: NumericTensor, { state, segment }: Moment): Promise<Reading> {
+  const [batch = 0, length = 0] = x.shape;
+  const found = await run(subject.segments(batch, length), { ...subject.weights, ...named("state", state), x });
+  return { y: valueOf(found, "y"), end: { state: under("next.state", found), segment, offset: 0 } };
+}
+
+async function readPart(subject: Subject, run: Run, x: NumericTensor, at: Moment, padded: boolean): Promise<Reading> {
+  const [batch = 0, count = 0] = x.shape;
+  const size = padded ? subject.N : count;
+  const fed = size === count ? x : joined([x, noise([batch, size - count, subject.D], 99, 3)]);
+  const place = { offset: whole(at.offset), length: whole(count) };
+  const open = { ...named("state", at.state), ...named("segment", at.segment) };
+  const found = await run(subject.chunk(batch, size), { ...subject.weights, ...open, ...place, x: fed });
+  const y = cut(valueOf(found, "y"), 0, count);
+  const end = { state: under("next.state", found), segment: under("next.segment", found), offset: at.offset + count };
+  if (end.offset < subject.N) return { y, end };
+  const full = { ...subject.weights, ...named("state", end.state), ...named("segment", end.segment) };
+  const state = under("next.state", await run(subject.commit(batch), full));
+  return { y, end: { ...start(subject, batch), state } };
+}
+
+function stateTests(subject: Subject): void {
+  const { mixer, N, D } = subject;
+
+  it("begins with zeros for each lane", () => {
+    for (const tree of [mixer.initialState(3), mixer.emptySegment(3)]) {
+      for (const { shape, data } of Object.values(flatten<FloatTensor>(tree))) {
+        expect(shape[0]).toBe(3);
+        expect(data.every((value) => Object.is(value, 0))).toBe(true);
+      }
+    }
+  });
+
+  it("is of one size after one segment and after many", async () => {
+    const shapes = (values: Values): object => Object.fromEntries(Object.entries(values).map(([name, { shape }]) => [name, shape]));
+    const fresh = start(subject, 2);
+    for (const segments of [1, 2, 9]) {
+      const { end } = await read(subject, onReference, subject.input(2, segments * N));
+      expect(shapes(end.state)).toEqual(shapes(fresh.state));
+      const tail = await read(subject, onReference, subject.input(2, 2), [], end);
+      expect(shapes(tail.end.state)).toEqual(shapes(fresh.state));
+      expect(shapes(tail.end.segment)).toEqual(shapes(fresh.segment));
+    }
+  });
+
+  it("is not changed by reading", async () => {
+    const { end } = await read(subject, onReference, subject.input(1, N));
+    const copy = structuredClone(end);
+    await read(subject, onReference, subject.input(1, N + 1), [], end);
+    expect(end).toEqual(copy);
+  });
+
+  it("is needed: what came before changes what is read now", async () => {
+    const { end } = await read(subject, onReference, subject.input(1, 2 * N));
+    const [fresh, later] = await Promise.all([undefined, end].map((from) => read(subject, onReference, subject.input(1, N, 3), [], from)));
+    expect(farthest(cut(fresh?.y ?? later.y, N - 1, N), cut(later?.y ?? fresh.y, N - 1, N))).toBeGreaterThan(1e-3);
+  });
+
+  it("comes in whole segments only", () => {
+    expect(() => applyGraph(mixer, subject.params, [1, N + 1, D])).toThrow(GraphError);
+  });
+}
+
+function pieceTests(subject: Subject, onCpu: Run): void {
+  const { N } = subject;
+  const length = 3 * N + 2;
+  const x = subject.input(2, length);
+  const times = (count: number, piece: Piece): Piece[] => Array.from({ length: count }, () => piece);
+  const ways: readonly [string, readonly Piece[]][] = [
+    ["segment by segment", times(3, { tokens: N, whole: true })],
+    ["by open segments", times(3, { tokens: N })],
+    ["token by token", times(length, { tokens: 1 })],
+    ["token by token in padded chunks", times(length, { tokens: 1, padded: true })],
+  ];
+
+  it.each(ways)("gives the same numbers %s", async (_, pieces) => {
+    expectSame(await read(subject, onReference, x, pieces), await read(subject, onReference, x), 1e-10);
+  });
+
+  it.each(ways)("gives the same numbers %s on the CPU", async (_, pieces) => {
+    expectSame(await read(subject, onCpu, x, pieces), await read(subject, onReference, x), 1e-4);
+  });
+
+  it("gives the same numbers in any pieces", async () => {
+    const whole = await read(subject, onReference, x);
+    const piece = fc.record({ tokens: fc.integer({ min: 1, max: 2 * N + 1 }), whole: fc.boolean(), padded: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 8 }), async (pieces) => {
+        expectSame(await read(subject, onReference, x, pieces), whole, 1e-10);
+      }),
+      { numRuns: 20, seed: 1 },
+    );
+  });
+}
+
+function expectSame(actual: Reading, expected: Reading, tolerance: number): void {
+  expectClose(actual.y, expected.y, tolerance);
+  expectAllClose(actual.end.state, expected.end.state, tolerance);
+  expectAllClose(actual.end.segment, expected.end.segment, tolerance);
+  expect(actual.end.offset).toBe(expected.end.offset);
+}
+
+function causalityTests(subject: Subject): void {
+  const { N } = subject;
+  const x = subject.input(1, 3 * N);
+
+  it.each<[string, readonly Piece[]]>([
+    ["all at once", []],
+    ["in chunks", [{ tokens: N - 1 }, { tokens: N }, { tokens: N }, { tokens: N }]],
+  ])("keeps what comes later from every token, %s", async (_, pieces) => {
+    const { y } = await read(subject, onReference, x, pieces);
+    for (let t = 0; t < 3 * N; t++) {
+      const { y: changed } = await read(subject, onReference, perturbed(x, t), pieces);
+      expect(cut(changed, 0, t).data).toEqual(cut(y, 0, t).data);
+      expect(farthest(cut(changed, t, t + 1), cut(y, t, t + 1))).toBeGreaterThan(1e-6);
+    }
+  });
+
+  it("lets a segment see those before it", async () => {
+    const { y } = await read(subject, onReference, x);
+    const { y: changed } = await read(subject, onReference, perturbed(x, 1));
+    expect(farthest(cut(changed, 3 * N - 1, 3 * N), cut(y, 3 * N - 1, 3 * N))).toBeGreaterThan(1e-6);
+  });
+}
+
+/** The sequence [1, T, D] with another token at t. */
+function perturbed(x: FloatTensor, t: number): FloatTensor {
+  const D = x.shape[2] ?? 0;
+  const other = noise([D], 7, 3).data;
+  return floatTensor(x.shape, x.data.map((value, i) => (Math.floor(i / D) === t ? (other[i % D] ?? 0) : value)));
+}
+
+function laneTests(subject: Subject): void {
+  const { N } = subject;
+  const [x, more] = [subject.input(3, 2 * N + 1), subject.input(3, 2 * N + 1, 5)];
+  const ofLane = (values: Values, at: number): Values =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, lane(value, at)]));
+
+  it("are read as they would be alone", async () => {
+    const together = await read(subject, onReference, x);
+    for (const at of [0, 1, 2]) {
+      const alone = await read(subject, onReference, lane(x, at));
+      expectClose(lane(together.y, at), alone.y, 1e-12);
+      expectAllClose(ofLane(together.end.state, at), alone.end.state, 1e-12);
+      expectAllClose(ofLane(together.end.segment, at), alone.end.segment, 1e-12);
+    }
+    expect(farthest(lane(together.y, 0), lane(together.y, 1))).toBeGreaterThan(0.1);
+  });
+
+  it.each([0, 1, 2])("are reset by zeroing them: lane %i", async (reset) => {
+    const { end } = await read(subject, onReference, cut(x, 0, 2 * N));
+    const state = Object.fromEntries(Object.entries(end.state).map(([name, value]) => [name, withoutLane(value, reset)]));
+    const untouched = await read(subject, onReference, more, [], end);
+    const after = await read(subject, onReference, more, [], { ...end, state });
+    const fresh = await read(subject, onReference, lane(more, reset));
+    expect(lane(after.y, reset).data).toEqual(fresh.y.data);
+    expect(ofLane(after.end.state, reset)).toEqual(fresh.end.state);
+    expect(farthest(lane(after.y, reset), lane(untouched.y, reset))).toBeGreaterThan(1e-3);
+    for (const other of [0, 1, 2].filter((at) => at !== reset)) {
+      expect(lane(after.y, other)).toEqual(lane(untouched.y, other));
+      expect(ofLane(after.end.state, other)).toEqual(ofLane(untouched.end.state, other));
+    }
+  });
+}
+
+function gradientTests(subject: Subject): void {
+  const { mixer, N, D, options } = subject;
+  const shape = [2, 3 * N, D];
+  const fresh = named("state", start(subject, 2).state);
+  const graph = lossGraph(mixer, subject.params, shape);
+  const weights = Object.fromEntries(
+    Object.entries(graph.inputs)
+      .filter(([name]) => name.startsWith("weights."))
+      .map(([name, symbol], i) => [name, noise(symbol.shape, 50 + i)]),
+  );
+  const feeds: Values = { ...subject.weights, ...weights, ...fresh, x: subject.input(2, 3 * N) };
+
+  it("are those of central differences, from an empty past", () => {
+    for (const name of [...Object.keys(subject.weights), "x"]) expectSlopes(graph, feeds, name);
+  });
+
+  it("are those of central differences, from a past and with respect to it", async () => {
+    const { end } = await read(subject, onReference, subject.input(2, 2 * N, 4));
+    const later = { ...feeds, ...named("state", end.state) };
+    for (const name of [...Object.keys(subject.weights), ...Object.keys(fresh), "x"]) expectSlopes(graph, later, name);
+  });
+
+  it("reach every weight right after initialisation", () => {
+    const initial = flatten<FloatTensor>(mixer.initParams(createRng(1), 1), "params");
+    const found = under("gradients", evaluate(graph, { ...feeds, ...initial }));
+    const reached = (name: string): boolean[] => Array.from(valueOf(found, name).data, (slope) => Math.abs(slope) > 1e-3);
+    for (const name of Object.keys(initial)) expect([name, reached(name).includes(true)]).toEqual([name, true]);
+    for (const gate of options.gates ?? []) expect([gate, reached(`params.${gate}`).includes(false)]).toEqual([gate, false]);
+  });
+
+  it("can be carried from segment to segment, last to first", async () => {
+    const parallel = under("gradients", evaluate(graph, feeds));
+    const carried = await backwardBySegment(subject, feeds);
+    expectAllClose(carried, Object.fromEntries(Object.keys(carried).map((name) => [name, valueOf(parallel, name)])), 1e-9);
+  });
+}
+
+/** The loss, a weighted sum of all results, and `gradients.*` of it with respect to everything else. */
+function lossGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
+  const { y, state, writeStrength } = applied(mixer, params, shape);
+  const results = { y, ...flatten<Tensor>(state, "state"), ...(writeStrength && { writeStrength }) };
+  const terms = Object.entries(results).map(([name, result]) => sum(mul(result, input(`weights.${name}`, result.shape))));
+  const loss = terms.reduce((total, term) => add(total, term));
+  const sources = Object.entries(createGraph({ loss }).inputs).filter(([name]) => !name.startsWith("weights."));
+  const slopes = gradients(loss, sources.map(([, source]) => source));
+  return createGraph({ loss, ...Object.fromEntries(sources.map(([name], i) => [`gradients.${name}`, at(slopes, i)])) });
+}
+
+/** Compares the slope of the loss along a few directions of one input. */
+function expectSlopes(graph: Graph, feeds: Values, name: string): void {
+  const { shape, data } = valueOf(feeds, name);
+  const gradient = valueOf(evaluate(graph, feeds), `gradients.${name}`);
+  const forward = createGraph({ loss: at([graph.outputs["loss"]], 0) ?? input("loss", []) });
+  const lossAt = (step: number, direction: ArrayLike<number>): number => {
+    const moved = { shape, data: Float64Array.from(data, (value, i) => value + step * at(direction, i)) };
+    return at(valueOf(evaluate(forward, { ...feeds, [name]: moved }), "loss").data, 0);
+  };
+  for (const seed of [1, 2, 3]) {
+    const direction = noise(shape, seed).data;
+    const expected = (lossAt(STEP, direction) - lossAt(-STEP, direction)) / (2 * STEP);
+    const slope = direction.reduce((total, part, i) => total + part * at(gradient.data, i), 0);
+    expect([name, Math.abs(slope - expected) < 1e-5 * (1 + Math.abs(expected)) ? expected : slope]).toEqual([name, expected]);
+  }
+}
+
 const STEP = 1e-5;
 
-function moved({ shape, data }: NumericTensor, i: number, by: number): NumericTensor {
-  return { shape, data: Array.from(data).with(i, (data[i] ?? 0) + by) };
+/** The gradients of the loss of {@link lossGraph} from one segment at a time: states first, then back over them. */
+async function backwardBySegment(subject: Subject, feeds: Values): Promise<Values> {
+  const { N } = subject;
+  const x = valueOf(feeds, "x");
+  const [batch = 0, length = 0] = x.shape;
+  const starts = Array.from({ length: length / N }, (_, s) => s * N);
+  let state = under("state", feeds);
+  const before = [];
+  for (const from of starts) {
+    before.push(state);
+    state = (await read(subject, onReference, cut(x, from, from + N), [], { ...start(subject, batch), state })).end.state;
+  }
+  const graph = segmentGradients(subject, batch);
+  let incoming = under("weights.state", feeds);
+  let total: Values = {};
+  for (const from of starts.toReversed()) {
+    const part = (name: string): NumericTensor => cut(valueOf(feeds, name), from, from + N);
+    const byToken = Object.keys(graph.inputs).filter((name) => name === "x" || /^weights\.(y|writeStrength)$/.test(name));
+    const results = evaluate(graph, {
+      ...feeds,
+      ...Object.fromEntries(byToken.map((name) => [name, part(name)])),
+      ...named("state", before[from / N] ?? {}),
+      ...named("weights.state", incoming),
+    });
+    const slopes = under("gradients", results);
+    incoming = { ...incoming, ...under("state", slopes) };
+    total = Object.fromEntries(Object.keys(subject.weights).map((name) => [name, plus(total[name], valueOf(slopes, name))]));
+  }
+  const past = Object.entries(named("state", incoming)).filter(([name]) => graph.outputs[`gradients.${name}`]);
+  return { ...total, ...Object.fromEntries(past) };
 }
 
-/** With other values from token t on. */
-function changedFrom({ shape, data }: NumericTensor, t: number): NumericTensor {
-  const [, T = 0, D = 1] = shape;
-  return { shape, data: Array.from(data, (value, i) => (Math.floor(i / D) % T >= t ? value + 1 : value)) };
+/** As in {@link lossGraph} for one segment; `weights.state.*` is what the loss owes to the state after it. */
+function segmentGradients({ mixer, params, N, D }: Subject, batch: number): Graph {
+  const { y, state, writeStrength } = applied(mixer, params, [batch, N, D]);
+  const results = { y, ...flatten<Tensor>(state, "state"), ...(writeStrength && { writeStrength }) };
+  const seeds = Object.entries(results).map(([name, output]) => ({ output, gradient: input(`weights.${name}`, output.shape) }));
+  const sources = Object.entries(createGraph(results).inputs).filter(([name]) => name !== "x");
+  const slopes = vectorJacobianProduct(seeds, sources.map(([, source]) => source));
+  return createGraph(Object.fromEntries(sources.map(([name], i) => [`gradients.${name}`, at(slopes, i)])));
 }
 
-function changedRow({ shape, data }: NumericTensor, t: number): NumericTensor {
-  const [, T = 0, D = 1] = shape;
-  return { shape, data: Array.from(data, (value, i) => (Math.floor(i / D) % T === t ? value + 1 : value)) };
+function savingTests(subject: Subject, onCpu: Run): void {
+  const { N } = subject;
+  const [x, more] = [subject.input(2, 2 * N + 2), subject.input(2, 2 * N + 1, 6)];
+
+  it("goes on as if it had never been saved, to the bit", async () => {
+    const { end } = await read(subject, onCpu, x);
+    expect(end.offset).toBe(2);
+    const bytes = encodeSafetensors({ ...named("state", end.state), ...named("segment", end.segment) } as Flat<HostTensor>);
+    const form = { state: subject.mixer.initialState(2), segment: subject.mixer.emptySegment(2) };
+    const { state, segment } = restoreTree(form, decodeSafetensors(bytes, "state").tensors, "state");
+    const restored = { state: flatten<FloatTensor>(state), segment: flatten<FloatTensor>(segment), offset: end.offset };
+    const expected = await read(subject, onCpu, more, [], end);
+    expect(await read(subject, onCpu, more, [], restored)).toEqual(expected);
+    const emptied = { ...restored, segment: start(subject, 2).segment };
+    expect((await read(subject, onCpu, more, [], emptied)).y).not.toEqual(expected.y);
+  });
 }
 
-function zeroLane({ shape, data }: NumericTensor, lane: number): NumericTensor {
-  const size = data.length / (shape[0] ?? 1);
-  return { shape, data: Array.from(data, (value, i) => (Math.floor(i / size) === lane ? 0 : value)) };
+function naiveTests(subject: Subject, onCpu: Run): void {
+  const { N, options, params } = subject;
+  const naive = (x: NumericTensor): NaiveMixerResult => {
+    if (!options.naive) throw new Error("there is none");
+    return options.naive(params, x);
+  };
+
+  it.each<[string, Run, number]>([
+    ["in double precision", onReference, 1e-9],
+    ["on the CPU", onCpu, 1e-4],
+  ])("gives the same numbers %s", async (_, run, tolerance) => {
+    for (const length of [1, N - 1, N, N + 1, 4 * N, 4 * N + 2]) {
+      const x = subject.input(2, length);
+      const [expected, actual] = [naive(x), await read(subject, run, x)];
+      expectClose(actual.y, expected.y, tolerance);
+      expectAllClose(actual.end.state, flatten<NumericTensor & FloatTensor>(expected.state), tolerance);
+    }
+  });
+
+  it("writes as strongly", async () => {
+    const x = subject.input(2, 3 * N);
+    const state = named("state", start(subject, 2).state);
+    const { writeStrength } = evaluate(subject.segments(2, 3 * N), { ...subject.weights, ...state, x });
+    const expected = naive(x).writeStrength;
+    expect(writeStrength === undefined).toBe(expected === undefined);
+    if (expected) expectClose(writeStrength, expected, 1e-9);
+  });
 }
 
-function float32(values: Values): Record<string, ReturnType<typeof floatTensor>> {
-  return Object.fromEntries(Object.entries(values).map(([leaf, { shape, data }]) => [leaf, floatTensor(shape, Float32Array.from(data))]));
+function named(prefix: string, values: Values): Values {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]));
+}
+
+function whole(value: number): NumericTensor {
+  return { shape: [], data: [value] };
+}
+
+/** The tokens start .. end-1 of [B, T, ..]. */
+function cut({ shape, data }: NumericTensor, from: number, end: number): NumericTensor {
+  const [batch = 0, length = 0, ...rest] = shape;
+  const width = sizeOf(rest);
+  const lanes = Array.from({ length: batch }, (_, b) => Array.from(data).slice((b * length + from) * width, (b * length + end) * width));
+  return { shape: [batch, end - from, ...rest], data: Float64Array.from(lanes.flat()) };
+}
+
+/** Parts [B, T, ..] one after the other. */
+function joined(parts: readonly NumericTensor[]): NumericTensor {
+  const [batch = 0, , ...rest] = parts[0]?.shape ?? [];
+  const lanes = Array.from({ length: batch }, (_, b) => parts.flatMap((part) => Array.from(lane(part, b).data)));
+  const length = parts.reduce((total, { shape }) => total + (shape[1] ?? 0), 0);
+  return { shape: [batch, length, ...rest], data: Float64Array.from(lanes.flat()) };
+}
+
+/** One lane of [B, ..] as [1, ..]. */
+function lane({ shape, data }: NumericTensor, index: number): NumericTensor {
+  const [, ...rest] = shape;
+  const width = sizeOf(rest);
+  return { shape: [1, ...rest], data: Float64Array.from(Array.from(data).slice(index * width, (index + 1) * width)) };
+}
+
+/** All lanes but one, which is zero. */
+function withoutLane({ shape, data }: NumericTensor, index: number): NumericTensor {
+  const width = sizeOf(shape.slice(1));
+  return { shape, data: Float64Array.from(data, (value, i) => (Math.floor(i / width) === index ? 0 : value)) };
+}
+
+function plus(a: NumericTensor | undefined, b: NumericTensor): NumericTensor {
+  return a ? { shape: b.shape, data: Float64Array.from(b.data, (value, i) => value + at(a.data, i)) } : b;
+}
+
+/** The largest distance between elements. */
+function farthest(a: NumericTensor, b: NumericTensor): number {
+  expect(a.shape).toEqual(b.shape);
+  return Array.from(a.data).reduce((most, value, i) => Math.max(most, Math.abs(value - at(b.data, i))), 0);
+}
+
+function at<T>(values: ArrayLike<T>, i: number): T {
+  const value = values[i];
+  if (value === undefined) throw new RangeError(`there is no element ${i} of ${values.length}`);
+  return value;
 }

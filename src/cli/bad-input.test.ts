@@ -1,9 +1,9 @@
-import fs, { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { FileError } from "../data/files.ts";
+import { FileError } from "../node/files.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { callCommand, spawnCommand, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
@@ -500,12 +500,14 @@ describe("a full disk", () => {
 
   /** Runs a command on a disk that has room for so many files and no more. */
   async function callOnFullDisk(room: number, args: Args): Promise<Ran> {
-    const { write } = fs;
+    const anyFile = await open("/dev/null");
+    await anyFile.close();
+    const handles = Object.getPrototypeOf(anyFile) as FileHandle;
+    const { write } = handles;
     let left = room;
-    vi.spyOn(fs, "write").mockImplementation((...given: unknown[]) => {
-      if (left-- > 0) return Reflect.apply(write, fs, given);
-      const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
-      return (given.at(-1) as (error: Error) => void)(full);
+    vi.spyOn(handles, "write").mockImplementation(function (this: FileHandle, ...given: unknown[]) {
+      if (left-- > 0) return Reflect.apply(write, this, given);
+      return Promise.reject(Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" }));
     });
     const ran = await call(args);
     vi.restoreAllMocks();

@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { encodeText } from "../data/bytes.ts";
-import { loadModelFolder } from "../data/model-folder.ts";
+import { loadModelFolder } from "../node/model-folder.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { createSession, type Session } from "../generate/session.ts";
 import { sizeOf, type FloatTensor } from "../graph/host-tensor.ts";

@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import { toJson, writeAtomically } from "../data/files.ts";
+import { toJson, writeAtomically } from "../node/files.ts";
 
 /** Writes a result as JSON where `--json` asks for it: a file, or `-` for standard output. */
 export async function writeJson(value: unknown, target: string | undefined): Promise<void> {

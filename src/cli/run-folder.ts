@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { FileError, readBytes, toJson, writeAtomically } from "../data/files.ts";
-import { MODEL_FILES } from "../data/model-folder.ts";
+import { FileError, readBytes, toJson, writeAtomically } from "../node/files.ts";
+import { MODEL_FILES } from "../node/model-folder.ts";
 import { encodeWeights } from "../model/checkpoint.ts";
 import type { RunConfig } from "../train/config.ts";
 import type { StepMetrics } from "../train/loop.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadModelFolder } from "../data/model-folder.ts";
+import { loadModelFolder } from "../node/model-folder.ts";
 import { flatten } from "../graph/tree.ts";
 import type { FloatTensor } from "../graph/host-tensor.ts";
 import { createRng } from "../random.ts";

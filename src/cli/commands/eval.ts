@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
-import { readText } from "../../data/corpus.ts";
-import { loadModelFolder } from "../../data/model-folder.ts";
+import { readText } from "../../node/corpus.ts";
+import { loadModelFolder } from "../../node/model-folder.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluatePerplexity } from "../../evaluate/perplexity.ts";
 import { createSession } from "../../generate/session.ts";

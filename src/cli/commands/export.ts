@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { join } from "node:path";
 import { readdir } from "node:fs/promises";
-import { toJson, writeAtomically } from "../../data/files.ts";
-import { loadModelFolder, MODEL_FILES } from "../../data/model-folder.ts";
+import { toJson, writeAtomically } from "../../node/files.ts";
+import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
 import { OPSET_VERSION, writeOnnx } from "../../engine/onnx-writer.ts";
 import { standaloneSegment } from "../../generate/programs.ts";
 import { optimize } from "../../graph/graph.ts";

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { text as readAll } from "node:stream/consumers";
 import { createStreamDecoder, encodeText } from "../../data/bytes.ts";
-import { loadModelFolder } from "../../data/model-folder.ts";
+import { loadModelFolder } from "../../node/model-folder.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { generate } from "../../generate/generate.ts";
 import { createSession } from "../../generate/session.ts";

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { styleText } from "node:util";
-import { loadModelFolder, MODEL_FILES } from "../../data/model-folder.ts";
+import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
 import type { FloatTensor } from "../../graph/host-tensor.ts";
 import { flatten } from "../../graph/tree.ts";
 import type { ModelConfig } from "../../model/config.ts";

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import Table from "cli-table3";
-import { readText } from "../../data/corpus.ts";
-import { loadModelFolder } from "../../data/model-folder.ts";
+import { readText } from "../../node/corpus.ts";
+import { loadModelFolder } from "../../node/model-folder.ts";
 import { shortestPasskeyPrompt, type Haystack } from "../../data/passkey.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluatePasskey } from "../../evaluate/passkey.ts";

@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
-import { readCorpus } from "../../data/corpus.ts";
-import { readJson } from "../../data/files.ts";
+import { readCorpus } from "../../node/corpus.ts";
+import { readJson } from "../../node/files.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { measureGemmRate } from "../../engine/gemm-rate.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";

@@ -1,17 +1,21 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 
 /** A file that cannot be read or written. The message names it and says what can be done. */
 export class FileError extends Error {
   override name = "FileError";
 }
 
-/** Replaces a file as a whole, or leaves it as it was: nobody ever sees half of it. Throws {@link FileError}. */
+/**
+ * Replaces a file as a whole, or leaves it as it was: nobody ever sees half of it. What is no ordinary file, such
+ * as `/dev/stdout`, is written to directly. Throws {@link FileError}.
+ */
 export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, typeof content === "string" ? content : Buffer.from(content.buffer, content.byteOffset, content.byteLength));
+    if (await isDevice(file)) await writeAll(file, bytes);
+    else await replaceFile(file, bytes);
   } catch (cause) {
     const full = isNodeError(cause) && cause.code === "ENOSPC";
     throw new FileError(`${file}: ${full ? "the disk is full; what stood there before is unharmed" : `cannot be written: ${reason(cause)}`}`, { cause });
@@ -42,6 +46,37 @@ export function toJson(value: unknown): string {
 }
 
 // --- internal ---
+
+/** Writes beside the file first. What a killed process leaves there is overwritten the next time. */
+async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  const beside = `${file}.tmp`;
+  try {
+    await writeAll(beside, bytes);
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/** A disk that is nearly full takes a part and reports no error, so this goes on until all is written. */
+async function writeAll(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, "w");
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done);
+      done += bytesWritten;
+    }
+    if ((await handle.stat()).isFile()) await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function isDevice(file: string): Promise<boolean> {
+  const info = await stat(file).catch(() => undefined);
+  return info !== undefined && !info.isFile() && !info.isDirectory();
+}
 
 function isNodeError(cause: unknown): cause is NodeJS.ErrnoException {
   return cause instanceof Error && "code" in cause;

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { CorpusError, type Document } from "./document.ts";
+import { CorpusError, type Document } from "../data/document.ts";
 
 /**
  * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted

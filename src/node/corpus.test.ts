@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readCorpus } from "./corpus.ts";
-import { CorpusError } from "./document.ts";
+import { CorpusError } from "../data/document.ts";
 
 let folder: string;
 
