@@ -1,4 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
+import Table from "cli-table3";
+import { styleText } from "node:util";
 import { toJson, writeAtomically } from "../node/files.ts";
 
 /** Writes a result as JSON where `--json` asks for it: a file, or `-` for standard output. */
@@ -11,6 +13,18 @@ export async function writeJson(value: unknown, target: string | undefined): Pro
 export function print(line: string, json?: string): void {
   const stream = json === "-" ? process.stderr : process.stdout;
   stream.write(`${line}\n`);
+}
+
+/** A table with lines around its cells. */
+export function renderTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const table = new Table({ head: [...head], style: { head: [], border: [] } });
+  for (const row of rows) table.push([...row]);
+  return table.toString();
+}
+
+/** Text in a style on a terminal, as it is elsewhere. */
+export function styled(style: "bold" | "green" | "red", text: string): string {
+  return process.stdout.isTTY ? styleText(style, text) : text;
 }
 
 /** A bar on standard error with the time left. */

@@ -61,6 +61,8 @@ export interface Batch {
   readonly targets: IntTensor; // [B, T]
   /** How much each target counts in the loss. */
   readonly weights: FloatTensor; // [B, T]
+  /** 1 where a lane starts with an empty memory, 0 where it goes on from that of the batch before. */
+  readonly startOfSequence: IntTensor; // [B]
 }
 
 export interface BatchOptions {
@@ -71,6 +73,8 @@ export interface BatchOptions {
   /** T: tokens of a sequence. */
   readonly length: number;
   readonly seed: number;
+  /** Probability that a lane goes on from the memory of the batch before. Default 0. */
+  readonly carry?: number;
 }
 
 /**
@@ -78,7 +82,7 @@ export interface BatchOptions {
  * Throws CorpusError when a part reads text and no document is longer than `length`.
  */
 export function createBatches(options: BatchOptions): { at(index: number): Batch } {
-  const { batch, length, seed } = options;
+  const { batch, length, seed, carry = 0 } = options;
   const mixture = options.mixture.filter(({ share }) => share > 0);
   const documents = options.documents.filter(({ tokens }) => tokens.length > length);
   if (documents.length === 0 && mixture.some((part) => taskOf(part).readsText(part))) {
@@ -92,7 +96,9 @@ export function createBatches(options: BatchOptions): { at(index: number): Batch
         const part = drawPart(mixture, rng);
         return taskOf(part).draw(part, { length, rng, window: (size) => drawWindow(documents, size, rng) });
       });
-      return joinLanes(lanes, length);
+      const starts = root.fork(index).fork("carry");
+      const startOfSequence = intTensor([batch], Int32Array.from(lanes, () => (starts.uniform() < carry ? 0 : 1)));
+      return { ...joinLanes(lanes, length), startOfSequence };
     },
   };
 }
@@ -127,7 +133,7 @@ function drawWindow(documents: readonly Document[], length: number, rng: Rng): U
   throw new CorpusError(`no document has ${length} tokens`);
 }
 
-function joinLanes(lanes: readonly WeightedSequence[], length: number): Batch {
+function joinLanes(lanes: readonly WeightedSequence[], length: number): Omit<Batch, "startOfSequence"> {
   const shape = [lanes.length, length];
   const [tokens, targets] = [new Int32Array(lanes.length * length), new Int32Array(lanes.length * length)];
   const weights = new Float32Array(lanes.length * length);

@@ -34,7 +34,8 @@ const adafactorSchema = z.strictObject({
  */
 export const TRAINING_MODES = ["parallel", "rematerialized"] as const;
 
-const writePenalty = z.number().nonnegative().default(0);
+const price = z.number().nonnegative().default(0);
+const carried = fraction.default(0);
 
 const trainingSchema = z.strictObject({
   steps: count,
@@ -59,9 +60,15 @@ const trainingSchema = z.strictObject({
    * Added to the loss, in nats, for a memory that writes every token at full strength: what is not worth its
    * price is left out, which keeps a memory from filling up with what nobody will ask for. `token-delta` only.
    */
-  writePenalty,
+  writePenalty: price,
+  /**
+   * Probability that a lane goes on from the memory that the sequence before has left, without gradients into it,
+   * where it else starts with an empty one. So a model learns to live with a memory that has seen far more than
+   * the sequences it is trained on. Not with `accumulate` or `rematerialized`.
+   */
+  carry: carried,
   /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */
-  curriculum: z.array(z.strictObject({ until: count, batch: count, length: count, writePenalty })).default([]),
+  curriculum: z.array(z.strictObject({ until: count, batch: count, length: count, writePenalty: price, carry: carried })).default([]),
   /** Steps between checkpoints. */
   checkpointEvery: count.default(100),
   mixture: mixtureSchema.prefault([{ task: "text", share: 1 }]),
@@ -77,6 +84,10 @@ export const runConfigSchema = z
   .refine(({ training }) => stagesOf(training).every(({ after, until }) => after < until), {
     path: ["training", "curriculum"],
     error: "stages must end one after the other, before the last step",
+  })
+  .refine(({ training }) => (training.accumulate === 1 && training.mode === "parallel") || stagesOf(training).every(({ carry }) => carry === 0), {
+    path: ["training", "carry"],
+    error: "needs mode parallel, and accumulate 1",
   })
   .refine(({ model, training }) => model.memory.update === "token-delta" || stagesOf(training).every((stage) => stage.writePenalty === 0), {
     path: ["training", "writePenalty"],
@@ -99,11 +110,12 @@ export interface Stage {
   readonly batch: number;
   readonly length: number;
   readonly writePenalty: number;
+  readonly carry: number;
 }
 
 /** The stages of the curriculum and then the main one. */
-export function stagesOf({ curriculum, steps, batch, length, writePenalty }: TrainingConfig): Stage[] {
-  const stages = [...curriculum, { until: steps, batch, length, writePenalty }];
+export function stagesOf({ curriculum, steps, batch, length, writePenalty, carry }: TrainingConfig): Stage[] {
+  const stages = [...curriculum, { until: steps, batch, length, writePenalty, carry }];
   return stages.map((stage, i) => ({ ...stage, after: stages[i - 1]?.until ?? 0 }));
 }
 

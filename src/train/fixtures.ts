@@ -68,6 +68,7 @@ export function randomBatch(batch: number, length: number, seed: number, vocabul
     tokens: intTensor(shape, tokens()),
     targets: intTensor(shape, tokens()),
     weights: floatTensor(shape, weights),
+    startOfSequence: intTensor([batch], new Int32Array(batch).fill(1)),
   };
 }
 

@@ -6,12 +6,12 @@ import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
-import { weightedLoss, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
+import { resetLanes, weightedLoss, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
  * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`, `writePenalty`. A result that takes the place of an input has that input's name after `next.`. The gradient of the
+ * `weights`, `writePenalty`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that takes the place of an input has that input's name after `next.`. The gradient of the
  * loss with respect to the state before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
  */
 
@@ -22,6 +22,8 @@ export interface UpdateConfig {
   readonly clipNorm: number;
   /** Factor on the learning rate of the memory gates. */
   readonly gateLearningRateFactor: number;
+  /** Above zero, lanes may start from the memory that the step before has left. */
+  readonly carry: number;
 }
 
 /** Tokens of one step. */
@@ -34,11 +36,13 @@ export interface BatchShape {
 export function trainingStep(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape, update: UpdateConfig): Graph {
   const symbols = parameterInputs(params);
   const { tokens, targets, weights } = batchInputs(shape);
-  const result = model.apply(symbols, tokens, zeroStates(model, shape.batch));
+  const carries = update.carry > 0;
+  const result = model.apply(symbols, tokens, carries ? carriedStates(model, shape.batch) : zeroStates(model, shape.batch));
   const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
-  return createGraph({ loss, ...writtenOf(result), ...applyUpdate(params, flat, slopes, update) });
+  const memory = carries ? prefixed("next.memory", flatten<Tensor>(result.state)) : {};
+  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(params, flat, slopes, update) });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
@@ -126,6 +130,11 @@ function writtenOf({ writeStrength }: ModelResult): Flat<Tensor> {
 
 function zeroStates(model: Model, batch: number): LayerStates<Tensor> {
   return mapTree(model.initialState(batch), (value) => constant(value as FloatTensor));
+}
+
+/** What the step before has left in `memory.*`, empty in lanes that start a sequence. */
+function carriedStates(model: Model, batch: number): LayerStates<Tensor> {
+  return resetLanes(layerInputs(model.initialState(batch), "memory"), input("startOfSequence", [batch], "int32"));
 }
 
 function addedGradients(params: Flat<Tensor>, slopes: readonly Tensor[]): Flat<Tensor> {

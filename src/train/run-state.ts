@@ -1,7 +1,8 @@
 import { configHash, restoreTree } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
-import type { RunConfig } from "./config.ts";
-import type { TrainingState } from "./stepper.ts";
+import { createModel } from "../model/transformer.ts";
+import { stagesOf, type RunConfig } from "./config.ts";
+import { emptyMemory, type TrainingState } from "./stepper.ts";
 
 /** A run that cannot be gone on with. The message says why. */
 export class ResumeError extends Error {
@@ -14,7 +15,7 @@ export function encodeRunState(state: TrainingState, step: number, config: RunCo
 }
 
 /**
- * Reads a checkpoint that fits `like` and the config. Throws {@link ResumeError} when it is of another
+ * Reads a checkpoint that fits the config, and `like`, which is the state at its start. Throws {@link ResumeError} when it is of another
  * config, SafetensorsError when it is broken.
  */
 export function decodeRunState(
@@ -29,10 +30,16 @@ export function decodeRunState(
   }
   const step = Number(metadata.step);
   if (!Number.isInteger(step) || step < 0) throw new ResumeError(`${source}: has no step number`);
-  return { state: restoreTree(like, tensors, source), step };
+  return { state: restoreTree({ ...like, ...memoryAt(config, step) }, tensors, source), step };
 }
 
 // --- internal ---
+
+/** A lanes' memory as it is after a step: with the batch of the stage that the step is in. */
+function memoryAt({ model, training }: RunConfig, step: number): TrainingState {
+  const stage = stagesOf(training).find(({ after, until }) => after < step && step <= until);
+  return stage ? emptyMemory(createModel(model), { ...training, ...stage }) : {};
+}
 
 /** How often to save may change between two halves of a run; nothing else may. */
 function resumeHash({ model, training }: RunConfig): string {

@@ -294,7 +294,7 @@ function expectSameTraining(actual: Training, expected: Training): void {
 }
 
 /** A batch cut into several with so many lanes each. */
-function lanesOf({ tokens, targets, weights }: Batch, lanes: number): Batch[] {
+function lanesOf({ tokens, targets, weights, startOfSequence }: Batch, lanes: number): Batch[] {
   const [total = 0, length = 0] = tokens.shape;
   return Array.from({ length: total / lanes }, (_, i) => {
     const [from, to] = [i * lanes * length, (i + 1) * lanes * length];
@@ -302,6 +302,7 @@ function lanesOf({ tokens, targets, weights }: Batch, lanes: number): Batch[] {
       tokens: intTensor([lanes, length], tokens.data.slice(from, to)),
       targets: intTensor([lanes, length], targets.data.slice(from, to)),
       weights: floatTensor([lanes, length], weights.data.slice(from, to)),
+      startOfSequence: intTensor([lanes], startOfSequence.data.slice(i * lanes, (i + 1) * lanes)),
     };
   });
 }

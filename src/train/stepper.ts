@@ -10,7 +10,7 @@ import {
   type UpdateConfig,
 } from "./programs.ts";
 
-/** Everything that a step changes: `params.*` and `optimizer.*`. */
+/** Everything that a step changes: `params.*`, `optimizer.*` and, with `carry`, the lanes' `memory.*`. */
 export type TrainingState = Flat<HostTensor>;
 
 export interface StepResult {
@@ -53,10 +53,21 @@ export function initialTrainingState(params: ModelParams<FloatTensor>, optimizer
   return state;
 }
 
+/** The lanes' memory before the first step, for training that carries it on; nothing for any other. */
+export function emptyMemory(model: Model, { carry, batch }: Pick<TrainingConfig, "carry" | "batch">): TrainingState {
+  return carry > 0 ? flatten<HostTensor>(model.initialState(batch), "memory") : {};
+}
+
+/** The state without the lanes' memory. */
+export function withoutMemory(state: TrainingState): TrainingState {
+  return Object.fromEntries(Object.entries(state).filter(([name]) => !name.startsWith("memory.")));
+}
+
 /** Compiles what a run needs: one graph when nothing is accumulated, several otherwise. */
 export async function createStepper(options: StepperOptions): Promise<Stepper> {
   const { params, optimizer, training } = options;
-  let state = copyTensors(options.state ?? initialTrainingState(params, optimizer));
+  const start = options.state ?? initialTrainingState(params, optimizer);
+  let state = copyTensors({ ...emptyMemory(options.model, training), ...start });
   let spare: TrainingState = copyTensors(state);
   const fused = training.accumulate === 1 && training.mode === "parallel";
   const runner = await (fused ? fusedRunner(options) : accumulatingRunner(options));
@@ -213,7 +224,7 @@ function normalizeWeights(batches: readonly Batch[]): Batch[] {
 }
 
 /** Tokens start .. start+length-1 of every lane. */
-function cutBatch({ tokens, targets, weights }: Batch, start: number, length: number): Batch {
+function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: number, length: number): Batch {
   const [lanes = 0, total = 0] = tokens.shape;
   const cut = <Data extends Int32Array | Float32Array>(from: Data, to: Data): Data => {
     for (let lane = 0; lane < lanes; lane++) {
@@ -226,6 +237,7 @@ function cutBatch({ tokens, targets, weights }: Batch, start: number, length: nu
     tokens: intTensor(shape, cut(tokens.data, new Int32Array(lanes * length))),
     targets: intTensor(shape, cut(targets.data, new Int32Array(lanes * length))),
     weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
+    startOfSequence,
   };
 }
 

@@ -1,53 +1,173 @@
 import { describe, expect, it } from "vitest";
-import { evaluate } from "../../engine/reference.ts";
-import { constant, matmul } from "../../graph/builder.ts";
+import { evaluate, type NumericTensor } from "../../engine/reference.ts";
+import { constant, input, matmul } from "../../graph/builder.ts";
 import { createGraph } from "../../graph/graph.ts";
 import { filled, floatTensor, zeros } from "../../graph/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { mapTree } from "../../graph/tree.ts";
-import type { InfiniConfig } from "./config.ts";
+import { flatten, mapTree } from "../../graph/tree.ts";
+import type { MemoryUpdate } from "./config.ts";
 import { memoryRules } from "./memory.ts";
 import type { MemoryState } from "./rule.ts";
 import { unitFeatures } from "./token-delta.ts";
 
-const WRITES = 8;
-const d = 4;
-const VALUE = [1, -2, 3, 0.5];
+/*
+ * A pair (k, v) that is written again and again. Under eq. 9 the memory M does not change once it holds the
+ * pair, but z, by which reads are divided, grows with every write. Counted in keys, with z = Z sigma(k) and n
+ * copies in a segment, a read r of the pair goes on as r' = (r Z + n (v - r)) / (Z + n), whose fixed point is v / 2.
+ */
+
 const KEY = [0.3, -1, 2, 0.7];
+const VALUE = [1, -2, 3, 0.5];
+const d = KEY.length;
 
-/** The same pair of key and value, alone in its segment, again and again: keys or values [1, S, 1, 1, d]. */
-const repeated = (row: readonly number[]): Tensor =>
-  constant(floatTensor([1, WRITES + 1, 1, 1, d], Float32Array.from({ length: (WRITES + 1) * d }, (_, i) => row[i % d] ?? 0)));
+describe.each([1, 4])("a pair written in segments of %i copies", (copies) => {
+  it("keeps its value under eq. 8, where M and z grow alike", () => {
+    expectShares(
+      readsOf(
+        "linear",
+        Array.from({ length: 6 }, () => copies),
+      ),
+      [1, 1, 1, 1, 1, 1],
+    );
+  });
 
-/** What is read with the key before each segment, as a multiple of the value; exact multiples only. */
-function readsOf(update: InfiniConfig["memory"]["update"], read: (before: MemoryState<Tensor>, keys: Tensor) => Tensor): number[] {
-  const [keys, values] = [repeated(KEY), repeated(VALUE)];
-  const strengths = constant(filled([1, WRITES + 1, 1, 1, 1], 1));
-  const shapes = update === "token-delta" ? { M: zeros([1, 1, d, d]) } : { M: zeros([1, 1, d, d]), z: zeros([1, 1, d]) };
-  const empty = mapTree<MemoryState<Tensor>>(shapes, ({ shape }) => constant(zeros(shape)));
-  const { before } = memoryRules[update].write(empty, { keys, values, strengths });
-  const data = Array.from(evaluate(createGraph({ read: read(before, keys) }), {}).read?.data ?? []);
-  return Array.from({ length: WRITES }, (_, i) => {
-    const shares = VALUE.map((value, j) => (data[(i + 1) * d + j] ?? NaN) / value);
-    for (const share of shares) expect(share).toBeCloseTo(shares[0] ?? NaN, 5);
-    return shares[0] ?? NaN;
+  it("falls to half its value under eq. 9", () => {
+    expectShares(
+      readsOf(
+        "delta",
+        Array.from({ length: 6 }, () => copies),
+      ),
+      [1, 0.5, 0.5, 0.5, 0.5, 0.5],
+    );
+  });
+
+  it("leaves M as it is when eq. 9 writes it again, and doubles z", () => {
+    const once = write("delta", empty("delta"), copies);
+    const twice = write("delta", once, copies);
+    expectEqual(twice["M"], once["M"], 1);
+    expectEqual(twice["z"], once["z"], 2);
+  });
+
+  it("keeps its value under the delta rule of each token", () => {
+    expectShares(
+      readsOf(
+        "token-delta",
+        Array.from({ length: 6 }, () => copies),
+      ),
+      [1, 1, 1, 1, 1, 1],
+    );
+  });
+
+  it("comes closer to its value with every weak write of the delta rule of each token", () => {
+    const weak = readsOf(
+      "token-delta",
+      Array.from({ length: 6 }, () => copies),
+      0.3,
+    );
+    expectShares(
+      weak,
+      weak.map((_, i) => 1 - 0.7 ** (copies * (i + 1))),
+    );
+  });
+
+  it("is read as a vector of one size under token-delta, however often it was written", () => {
+    const expected = VALUE.map((value) => value / Math.hypot(...VALUE.map((v) => v / 2))); // divided by its root mean square
+    let memory = empty("token-delta");
+    for (let i = 0; i < 6; i++) {
+      memory = write("token-delta", memory, copies);
+      read("token-delta", memory).forEach((value, j) => expect(value).toBeCloseTo(expected[j] ?? NaN, 5));
+    }
+  });
+});
+
+describe("a pair that is well known", () => {
+  const known = 5; // writes by eq. 8
+  const memory = Array.from({ length: known }).reduce<Values>((before) => write("linear", before, 1), empty("linear"));
+
+  it("is forgotten gradually, as the algebra says, down to half under eq. 9", () => {
+    const shares = readsOf(
+      "delta",
+      Array.from({ length: 60 }, () => 1),
+      1,
+      memory,
+    );
+    let r = 1;
+    const expected = shares.map((_, i) => (r = (r * (known + i) + (1 - r)) / (known + i + 1)));
+    expectShares(shares, expected);
+    expect(shares.every((share, i) => share > 0.5 && share < (shares[i - 1] ?? 1))).toBe(true);
+    expect(shares.at(-1)).toBeLessThan(0.51);
+  });
+
+  it("keeps its value under eq. 8", () => {
+    const shares = readsOf(
+      "linear",
+      Array.from({ length: 60 }, () => 1),
+      1,
+      memory,
+    );
+    expectShares(
+      shares,
+      shares.map(() => 1),
+    );
+  });
+});
+
+// --- internal ---
+
+type Values = Readonly<Record<string, NumericTensor>>;
+
+const formOf = (update: MemoryUpdate): MemoryState<{ readonly shape: readonly number[] }> =>
+  update === "token-delta" ? { M: zeros([1, 1, d, d]) } : { M: zeros([1, 1, d, d]), z: zeros([1, 1, d]) };
+
+function empty(update: MemoryUpdate): Values {
+  return flatten<NumericTensor>(formOf(update));
+}
+
+/** The memory after one more segment of copies of the pair. */
+function write(update: MemoryUpdate, memory: Values, copies: number, strength = 1): Values {
+  const before = mapTree<MemoryState<Tensor>>(formOf(update), ({ shape }, name) => input(name, shape));
+  const many = (row: readonly number[]): Tensor => {
+    const data = Float32Array.from({ length: copies * d }, (_, i) => row[i % d] ?? 0);
+    return constant(floatTensor([1, 1, 1, copies, d], data));
+  };
+  const strengths = constant(filled([1, 1, 1, copies, 1], strength));
+  const { after } = memoryRules[update].write(before, { keys: many(KEY), values: many(VALUE), strengths });
+  const next = Object.entries(flatten<Tensor>(after)).map(([name, tensor]) => [`next.${name}`, tensor] as const);
+  const results = Object.entries(evaluate(createGraph(Object.fromEntries(next)), memory));
+  return Object.fromEntries(results.map(([name, value]) => [name.replace("next.", ""), value]));
+}
+
+/** What the memory gives for the key; with `raw`, before it is normalised. */
+function read(update: MemoryUpdate, memory: Values, raw = false): number[] {
+  const before = mapTree<MemoryState<Tensor>>(formOf(update), ({ shape }, name) => input(name, [1, ...shape]));
+  const fed = Object.entries(memory).map(([name, { shape, data }]) => [name, { shape: [1, ...shape], data }] as const);
+  const query = constant(floatTensor([1, 1, 1, 1, d], Float32Array.from(KEY)));
+  const params = {
+    write: { strength: query, context: query, bias: query, readScale: constant(filled([d], 1)) },
+    normEpsilon: 1e-6,
+  };
+  const found = raw ? matmul(unitFeatures(query), before.M) : memoryRules[update].read(before, query, params);
+  return Array.from(evaluate(createGraph({ found }), Object.fromEntries(fed))["found"]?.data ?? []);
+}
+
+/** What is read after each of several segments, as a share of the value. */
+function readsOf(update: MemoryUpdate, segments: readonly number[], strength = 1, start = empty(update)): number[] {
+  let memory = start;
+  return segments.map((copies) => {
+    memory = write(update, memory, copies, strength);
+    const shares = read(update, memory, update === "token-delta").map((found, i) => found / (VALUE[i] ?? NaN));
+    const [share = NaN] = shares;
+    for (const other of shares) expect(other).toBeCloseTo(share, 5);
+    return share;
   });
 }
 
-const normalized = { normEpsilon: 1e-6 };
+function expectShares(actual: readonly number[], expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length);
+  actual.forEach((share, i) => expect(share).toBeCloseTo(expected[i] ?? NaN, 5));
+}
 
-describe("a pair that is written again and again", () => {
-  it("is read at half its value under eq. 9: what is known is not stored again, but z grows all the same", () => {
-    const reads = readsOf("delta", (before, keys) => memoryRules.delta.read(before, keys, normalized));
-    expect(reads[0]).toBeCloseTo(1, 5);
-    for (const share of reads.slice(1)) expect(share).toBeCloseTo(0.5, 5);
-  });
-
-  it("keeps its value under eq. 8, where M and z grow together", () => {
-    for (const share of readsOf("linear", (before, keys) => memoryRules.linear.read(before, keys, normalized))) expect(share).toBeCloseTo(1, 5);
-  });
-
-  it("keeps its value under the delta rule for each token, which needs no z", () => {
-    for (const share of readsOf("token-delta", ({ M }, keys) => matmul(unitFeatures(keys), M))) expect(share).toBeCloseTo(1, 5);
-  });
-});
+function expectEqual(actual: NumericTensor | undefined, other: NumericTensor | undefined, factor: number): void {
+  expect(actual?.data.length).toBe(other?.data.length);
+  Array.from(actual?.data ?? []).forEach((value, i) => expect(value).toBeCloseTo(factor * (other?.data[i] ?? NaN), 5));
+}

@@ -1,154 +1,282 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../engine/engine.suite.ts";
 import { evaluate, type NumericTensor } from "../../engine/reference.ts";
-import { unflatten } from "../../graph/tree.ts";
+import { filled, floatTensor, type FloatTensor, type Shape } from "../../graph/host-tensor.ts";
+import { flatten, type Tree } from "../../graph/tree.ts";
 import { createRng } from "../../random.ts";
-import { applyGraph, gradientGraph, noisyParams, randomValues, stateValues, takeRows, withoutNext, type Values } from "../mixer.fixtures.ts";
-import { mixerSuite } from "../mixer.suite.ts";
-import type { InfiniConfig, MemoryUpdate, WriteStrength } from "./config.ts";
+import {
+  applyGraph,
+  mixerSuite,
+  noise,
+  noisyParams,
+  onReference,
+  ortRunner,
+  valueOf,
+  type Run,
+  type Values,
+} from "../mixer.suite.ts";
+import { MEMORY_UPDATES, type InfiniConfig, type MemoryUpdate, type WriteStrength } from "./config.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini } from "./naive.ts";
 import type { InfiniParams } from "./params.ts";
 
-interface Case {
+const N = 4;
+const D = 6;
+
+interface Variant {
   readonly update: MemoryUpdate;
-  readonly tokenShift: boolean;
+  readonly tokenShift?: boolean;
   readonly writeStrength?: WriteStrength;
+  readonly numHeads?: number;
   readonly numKeyValueHeads?: number;
 }
 
-const cases: readonly Case[] = [
-  { update: "linear", tokenShift: false },
+const variants: readonly Variant[] = [
+  { update: "linear", tokenShift: false, numKeyValueHeads: 2 },
   { update: "linear", tokenShift: true, numKeyValueHeads: 1 },
-  { update: "delta", tokenShift: false },
-  { update: "delta", tokenShift: true, numKeyValueHeads: 1 },
-  { update: "token-delta", tokenShift: false, writeStrength: "sigmoid" },
-  { update: "token-delta", tokenShift: true, writeStrength: "hard-sigmoid" },
-  { update: "token-delta", tokenShift: true, numKeyValueHeads: 1 },
+  { update: "delta", tokenShift: false, numKeyValueHeads: 1 },
+  { update: "delta", tokenShift: true, numKeyValueHeads: 2 },
+  { update: "token-delta", tokenShift: false, writeStrength: "sigmoid", numKeyValueHeads: 2 },
+  { update: "token-delta", tokenShift: true, writeStrength: "sigmoid", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "token-delta", tokenShift: false, writeStrength: "hard-sigmoid", numKeyValueHeads: 1 },
+  { update: "token-delta", tokenShift: true, writeStrength: "hard-sigmoid", numKeyValueHeads: 2 },
 ];
 
-for (const options of cases) {
-  const config = configOf(options);
-  mixerSuite(`infini-attention ${JSON.stringify(options)}`, {
+for (const variant of variants) {
+  const config = configOf(variant);
+  mixerSuite(JSON.stringify(variant), {
     mixer: infiniAttention(config),
-    modelDim: config.modelDim,
-    segmentLength: config.segmentLength,
-    naive: (params, x) => naiveOutputs(config, params, x),
+    modelDim: D,
+    segmentLength: N,
+    naive: (params, x) => naiveInfini(config, params as InfiniParams<NumericTensor>, x),
+    gates: ["gate"],
   });
 }
 
-describe("the gate", () => {
-  const config = configOf({ update: "linear", tokenShift: false });
-  const [T, D] = [2 * config.segmentLength, config.modelDim];
-  const mixer = infiniAttention(config);
-  const x = randomValues([1, T, D], createRng(5));
-  const outputs = (gate: number): NumericTensor => {
-    const params = { ...noisyParams(mixer, 4), "params.gate": { shape: [config.numHeads], data: [gate, gate] } };
-    return evaluate(applyGraph(mixer, 1, T, D), { ...params, ...stateValues(mixer, 1), x }).y ?? x;
-  };
-  const [first, second] = [0, config.segmentLength] as const;
+describe.each(MEMORY_UPDATES.map((update) => ({ update })))("the gate, $update", ({ update }) => {
+  const config = configOf({ update, tokenShift: true });
+  const x = noise([2, 3 * N, D], 3);
+  const withGate = (beta: number): NumericTensor => outputs(config, x, { gate: filled([2], beta) }).y;
 
-  it("is shut while the memory is empty: the first segment is purely local", () => {
-    expectClose(takeRows(outputs(3), first, second), takeRows(outputs(-40), first, second), 1e-12);
-    expect(Array.from(takeRows(outputs(3), second, 1).data)).not.toEqual(Array.from(takeRows(outputs(-40), second, 1).data));
+  it("is shut while the memory is empty", () => {
+    const [shut, open] = [withGate(-40), withGate(3)];
+    for (const lane of [0, 1]) {
+      expect(tokens(open, lane, 0, N)).toEqual(tokens(shut, lane, 0, N));
+      expect(tokens(open, lane, N, N + 1)).not.toEqual(tokens(shut, lane, N, N + 1));
+    }
   });
 
-  it("leaves a transformer that attends within its segment when it goes to zero", () => {
-    const parts = [first, second].map((from) => {
-      const params = { ...noisyParams(mixer, 4), "params.gate": { shape: [config.numHeads], data: [-40, -40] } };
-      return naiveOutputs(config, params, takeRows(x, from, config.segmentLength));
-    });
-    const [a, b] = parts as [NumericTensor, NumericTensor];
-    expectClose(takeRows(outputs(-40), first, second), a, 1e-9);
-    expectClose(takeRows(outputs(-40), second, second), b, 1e-9);
-  });
-
-  it.each(cases)("has a gradient at its initial value: $update", (options) => {
-    const { results } = slopes(configOf(options), 3, "fresh");
-    for (const slope of Array.from(results["gradient.params.gate"]?.data ?? [0])) expect(Math.abs(slope)).toBeGreaterThan(1e-6);
-  });
-});
-
-describe("gradients one segment at a time, each from the state before it", () => {
-  it.each(cases)("add up to those of all segments at once: $update", (options) => {
-    const config = configOf(options);
-    const { results, feeds } = slopes(config, 3, "noisy");
-    const sums = gradientsBySegment(config, 3, feeds);
-    for (const [name, sum] of Object.entries(sums)) expectClose(sum, results[name] ?? sum, 1e-9);
-  });
-});
-
-describe("token-delta", () => {
-  it("stays finite when every key is the same and every write of full strength", () => {
-    const config = configOf({ update: "token-delta", tokenShift: false });
+  it("opens for each lane by itself", () => {
     const mixer = infiniAttention(config);
-    const [T, D] = [8 * config.segmentLength, config.modelDim];
-    const params = { ...noisyParams(mixer, 6), "params.write.bias": { shape: [2], data: [50, 50] } };
-    const x = { shape: [1, T, D], data: Array.from({ length: T * D }, (_, i) => 3 + (i % D)) };
-    const results = evaluate(applyGraph(mixer, 1, T, D), { ...params, ...stateValues(mixer, 1), x });
-    for (const { data } of Object.values(results)) expect(Math.max(...data.map(Math.abs))).toBeLessThan(1e4);
+    const graph = applyGraph(mixer, mixer.initParams(createRng(0), 1), [2, N, D]);
+    const part = noise([2, N, D], 3);
+    const past = (written: number[]): Values => ({
+      ...state(config, 2),
+      ...Object.fromEntries(Object.entries(state(config, 2)).map(([name, { shape }]) => [name, noise(shape, 8, 0.1)])),
+      "state.written": { shape: [2], data: written },
+    });
+    const run = (written: number[]): NumericTensor =>
+      valueOf(evaluate(graph, { ...weights(config, {}), ...past(written), x: part }), "y");
+    expect(tokens(run([0, 1]), 0, 0, N)).toEqual(tokens(run([0, 0]), 0, 0, N));
+    expect(tokens(run([0, 1]), 1, 0, N)).toEqual(tokens(run([1, 1]), 1, 0, N));
+    expect(tokens(run([0, 1]), 1, 0, N)).not.toEqual(tokens(run([0, 0]), 1, 0, N));
+  });
+
+  it("leaves a transformer that attends within its segment when it shuts", () => {
+    const unshifted = configOf({ update });
+    const { y } = outputs(unshifted, x, { gate: filled([2], -40) });
+    expectClose(y, segmentAttention(unshifted, weights(unshifted, {}), x), 1e-6);
+  });
+});
+
+describe("token-delta writing", () => {
+  const cpu = ortRunner();
+  beforeAll(cpu.start);
+  afterAll(cpu.stop);
+  const hard = configOf({ update: "token-delta", writeStrength: "hard-sigmoid" });
+  const runs: readonly [string, Run][] = [
+    ["in double precision", onReference],
+    ["on the CPU", cpu.run],
+  ];
+
+  it.each(runs)("holds the last of the values for one key, at full strength, %s", async (_, run) => {
+    const silent = writing(hard, 100);
+    const x = floatTensor(
+      [1, 5 * N, D],
+      noise([1, 5 * N, D], 1).data.map((value, i) => (i % D < D / 2 ? 1 : value)),
+    );
+    const key = noise([D, 8], 4, 1).data.map((value, i) => (i < (D / 2) * 8 ? value : 0)); // sees what all tokens share
+    const results = await outputsBy(run, hard, x, { ...silent, key: floatTensor([D, 8], key) });
+    const M = valueOf(results, "next.state.memory.M").data;
+    const [read, written] = [readAlongKey(key, M), valuesOf(hard, x, 5 * N - 1)];
+    expectClose(list(read), list(written), 1e-4);
+  });
+
+  it.each(runs)("stays finite with keys of any size, %s", async (_, run) => {
+    for (const scale of [0, 1e-6, 1, 1e4, -1e4]) {
+      const x = noise([1, 20 * N, D], 2);
+      const results = await outputsBy(run, hard, x, { ...writing(hard, 100), key: filled([D, 8], scale) });
+      for (const { data } of Object.values(results)) {
+        for (const value of Array.from(data)) expect(Math.abs(value)).toBeLessThan(1e3);
+      }
+    }
+  });
+
+  it("leaves a token out when the hard sigmoid says so", () => {
+    const { results } = outputs(hard, noise([1, 2 * N, D], 2), writing(hard, -100));
+    expect(Array.from(valueOf(results, "next.state.memory.M").data).every((value) => value === 0)).toBe(true);
+    expect(Array.from(valueOf(results, "writeStrength").data).every((value) => value === 0)).toBe(true);
+  });
+
+  it("chooses between never, somewhat and fully by the token", () => {
+    const single = { ...hard, numKeyValueHeads: 1 };
+    const params = { ...writing(single, 0), "write.strength": noise([D, 1], 5, 3) };
+    const { results } = outputs(single, noise([2, 4 * N, D], 2), params);
+    const strengths = Array.from(valueOf(results, "writeStrength").data);
+    expect(strengths).toContain(0);
+    expect(strengths).toContain(1);
+    expect(strengths.some((strength) => strength > 0.1 && strength < 0.9)).toBe(true);
   });
 });
 
 // --- internal ---
 
-function configOf({ update, tokenShift, writeStrength = "hard-sigmoid", numKeyValueHeads = 2 }: Case): InfiniConfig {
+function configOf({
+  update,
+  tokenShift = false,
+  writeStrength = "sigmoid",
+  numHeads = 2,
+  numKeyValueHeads = 2,
+}: Variant): InfiniConfig {
   return {
-    modelDim: 6,
-    numHeads: 2,
+    modelDim: D,
+    numHeads,
     numKeyValueHeads,
     headDim: 4,
-    segmentLength: 5,
+    segmentLength: N,
     ropeBase: 100,
-    normEpsilon: 1e-6,
+    normEpsilon: 1e-5,
     memory: { update, gateInit: 0, tokenShift, writeStrength },
   };
 }
 
-/** Gradients of a random linear function of outputs and state after some segments. */
-function slopes(config: InfiniConfig, segments: number, start: "fresh" | "noisy"): { results: Values; feeds: Values } {
+type Replaced = Readonly<Record<string, FloatTensor>>;
+
+function weights(config: InfiniConfig, replaced: Replaced): Values {
+  const found = flatten<FloatTensor>(noisyParams(infiniAttention(config)), "params");
+  return {
+    ...found,
+    ...Object.fromEntries(Object.entries(replaced).map(([name, value]) => [`params.${name}`, value])),
+  };
+}
+
+function state(config: InfiniConfig, batch: number): Values {
+  return flatten<FloatTensor>(infiniAttention(config).initialState(batch) as Tree<FloatTensor>, "state");
+}
+
+function outputs(config: InfiniConfig, x: FloatTensor, replaced: Replaced): { y: NumericTensor; results: Values } {
   const mixer = infiniAttention(config);
-  const rng = createRng(8);
-  const [T, D] = [segments * config.segmentLength, config.modelDim];
-  const state = stateValues(mixer, 1);
-  const params = start === "fresh" ? freshParams(mixer) : noisyParams(mixer, 7);
-  const results = Object.entries({ y: { shape: [1, T, D] }, ...state });
-  const cotangents = Object.fromEntries(results.map(([name, { shape }]) => [`cotangent.${name}`, randomValues(shape, rng)]));
-  const feeds: Values = { ...params, ...state, x: randomValues([1, T, D], rng), ...cotangents };
-  return { results: evaluate(gradientGraph(mixer, 1, T, D), feeds), feeds };
+  const graph = applyGraph(mixer, noisyParams(mixer), x.shape);
+  const results = evaluate(graph, { ...weights(config, replaced), ...state(config, x.shape[0] ?? 0), x });
+  return { y: valueOf(results, "y"), results };
 }
 
-function freshParams(mixer: ReturnType<typeof infiniAttention>): Values {
-  const params = noisyParams(mixer, 7);
-  return { ...params, "params.gate": { shape: [2], data: [0, 0] } };
-}
-
-/** Backpropagation through the states between segments, which are all that is kept of the way forward. */
-function gradientsBySegment(config: InfiniConfig, segments: number, feeds: Values): Values {
+function outputsBy(run: Run, config: InfiniConfig, x: FloatTensor, replaced: Replaced): Promise<Values> {
   const mixer = infiniAttention(config);
-  const [N, D] = [config.segmentLength, config.modelDim];
-  const [forward, backward] = [applyGraph(mixer, 1, N, D), gradientGraph(mixer, 1, N, D)];
-  const part = (name: string, s: number): NumericTensor => takeRows(feeds[name] ?? { shape: [], data: [] }, s * N, N);
-  const states = [stateValues(mixer, 1)];
-  for (let s = 0; s + 1 < segments; s++) states.push(withoutNext(evaluate(forward, { ...feeds, ...states[s], x: part("x", s) })));
-  let incoming = Object.fromEntries(Object.entries(feeds).filter(([name]) => name.startsWith("cotangent.state.")));
-  const sums: Record<string, NumericTensor> = {};
-  for (let s = segments - 1; s >= 0; s--) {
-    const results = evaluate(backward, { ...feeds, ...states[s], ...incoming, x: part("x", s), "cotangent.y": part("cotangent.y", s) });
-    for (const [name, value] of Object.entries(results)) {
-      if (name.startsWith("gradient.params.")) sums[name] = plus(sums[name], value);
-    }
-    const before = Object.entries(results).filter(([name]) => name.startsWith("gradient.state."));
-    incoming = Object.fromEntries(before.map(([name, value]) => [name.replace("gradient.", "cotangent."), value]));
-  }
-  return sums;
+  const graph = applyGraph(mixer, noisyParams(mixer), x.shape);
+  return run(graph, { ...weights(config, replaced), ...state(config, x.shape[0] ?? 0), x });
 }
 
-function plus(a: NumericTensor | undefined, b: NumericTensor): NumericTensor {
-  return a ? { shape: b.shape, data: Array.from(b.data, (value, i) => value + (a.data[i] ?? 0)) } : b;
+/** Writes of one strength, whatever the token. */
+function writing(config: InfiniConfig, bias: number): Replaced {
+  const { modelDim, numHeads, headDim, numKeyValueHeads } = config;
+  return {
+    "write.strength": filled([modelDim, numKeyValueHeads], 0),
+    "write.context": filled([numHeads * headDim, numKeyValueHeads], 0),
+    "write.bias": filled([numKeyValueHeads], bias),
+  };
 }
 
-function naiveOutputs(config: InfiniConfig, values: Values, x: NumericTensor): NumericTensor {
-  const params = unflatten<InfiniParams<NumericTensor>>(values, infiniAttention(config).initParams(createRng(0), 1), "params");
-  return naiveInfini(config, params, x).y;
+/** unit(k) M of both heads, for the key of a token whose first half is ones. */
+function readAlongKey(key: Float32Array, M: ArrayLike<number>): number[] {
+  return [0, 1].flatMap((head) => {
+    const raw = range(4).map((j) => range(D / 2).reduce((total, i) => total + at(key, i * 8 + head * 4 + j), 0));
+    const active = raw.map((value) => value / (1 + Math.exp(-value)));
+    const length = Math.hypot(...active);
+    return range(4).map((j) =>
+      range(4).reduce((total, i) => total + (at(active, i) / length) * at(M, head * 16 + i * 4 + j), 0),
+    );
+  });
+}
+
+/** The values of both heads of one token. */
+function valuesOf(config: InfiniConfig, x: FloatTensor, t: number): number[] {
+  return project(valueOf(weights(config, {}), "params.value"), x.data.subarray(t * D, (t + 1) * D));
+}
+
+/** A plain transformer's attention within each segment: no memory, no gate, a head of keys and values for each of queries. */
+function segmentAttention(
+  { numHeads: H, headDim: d, ropeBase }: InfiniConfig,
+  params: Values,
+  x: NumericTensor,
+): NumericTensor {
+  const [B = 0, T = 0] = x.shape;
+  const turn = (heads: readonly number[], position: number): number[] =>
+    heads.map((value, i) => {
+      const [j, half] = [i % d, d / 2];
+      const angle = position * ropeBase ** (-(j % half) / half);
+      const partner = j < half ? -at(heads, i + half) : at(heads, i - half);
+      return value * Math.cos(angle) + partner * Math.sin(angle);
+    });
+  const y = range(B * T).flatMap((t) => {
+    const first = t - ((t % T) % N);
+    const of = (name: string, s: number): number[] =>
+      project(valueOf(params, `params.${name}`), Array.from(x.data).slice(s * D, (s + 1) * D));
+    const seen = range(t - first + 1);
+    const query = turn(of("query", t), t - first);
+    const keys = seen.map((position) => turn(of("key", first + position), position));
+    const values = seen.map((position) => of("value", first + position));
+    const heads = range(H).flatMap((h) => {
+      const part = (vector: readonly number[]): number[] => vector.slice(h * d, (h + 1) * d);
+      const powers = keys.map((key) => Math.exp(dot(part(query), part(key)) / Math.sqrt(d)));
+      const total = powers.reduce((a, b) => a + b);
+      return range(d).map(
+        (j) =>
+          dot(
+            powers,
+            values.map((value) => at(part(value), j)),
+          ) / total,
+      );
+    });
+    return project(valueOf(params, "params.output"), heads);
+  });
+  return { shape: x.shape, data: y };
+}
+
+/** x W */
+function project({ shape, data }: NumericTensor, x: ArrayLike<number>): number[] {
+  const width = at(shape, 1);
+  return range(width).map((j) => range(x.length).reduce((total, i) => total + at(x, i) * at(data, i * width + j), 0));
+}
+
+/** The numbers of the tokens start .. end-1 of one lane of [B, T, D]. */
+function tokens(
+  { shape, data }: { readonly shape: Shape; readonly data: ArrayLike<number> },
+  lane: number,
+  start: number,
+  end: number,
+): number[] {
+  const [, T = 0, width = 0] = shape;
+  return Array.from(data).slice((lane * T + start) * width, (lane * T + end) * width);
+}
+
+const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+const dot = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((total, value, i) => total + value * at(b, i), 0);
+const list = (data: readonly number[]): NumericTensor => ({ shape: [data.length], data });
+
+function at<T>(values: ArrayLike<T>, i: number): T {
+  const value = values[i];
+  if (value === undefined) throw new RangeError(`there is no element ${i} of ${values.length}`);
+  return value;
 }

@@ -27,7 +27,13 @@ export interface NaiveResult {
 export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTensor>, x: NumericTensor): NaiveResult {
   const weights = readParams(config, params);
   const [B, T] = [sizeAt(x, 0), sizeAt(x, 1)];
-  const lanes = range(B).map((lane) => readLane(config, weights, range(T).map((t) => row(x, lane * T + t))));
+  const lanes = range(B).map((lane) =>
+    readLane(
+      config,
+      weights,
+      range(T).map((t) => row(x, lane * T + t)),
+    ),
+  );
   const { numKeyValueHeads: K, headDim: d, modelDim: D, memory } = config;
   const join = (shape: Shape, part: (lane: Lane) => Vector): NumericTensor => ({ shape, data: lanes.flatMap(part) });
   const M = join([B, K, d, d], ({ memories }) => memories.flatMap(({ M: rows }) => rows.flat()));
@@ -85,7 +91,10 @@ function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
   const { numHeads, numKeyValueHeads, headDim, segmentLength } = config;
   const headOf = (h: number): number => Math.floor(h / (numHeads / numKeyValueHeads)); // the key/value head that h reads
   const [outputs, strengths]: [Vector[], number[]] = [[], []];
-  let memories = range(numKeyValueHeads).map((): Memory => ({ M: range(headDim).map(() => zeros(headDim)), z: zeros(headDim) }));
+  let memories = range(numKeyValueHeads).map((): Memory => ({
+    M: range(headDim).map(() => zeros(headDim)),
+    z: zeros(headDim),
+  }));
   let [segment, written, previous]: [Token[], number, Vector] = [[], 0, zeros(config.modelDim)];
   for (const x of xs) {
     const { q, k, v } = project(weights, x, previous); // eq. 5
@@ -122,10 +131,17 @@ function project({ WQ, WK, WV, shift }: Weights, x: Vector, previous: Vector): P
 }
 
 /** Eq. 6 for the last token seen: softmax(Q K^T / sqrt(d)) V over the segment so far. Positions start anew in each. */
-function attendLocally(config: InfiniConfig, seen: readonly Pick<Token, "q" | "k" | "v">[], h: number, head: number): Vector {
+function attendLocally(
+  config: InfiniConfig,
+  seen: readonly Pick<Token, "q" | "k" | "v">[],
+  h: number,
+  head: number,
+): Vector {
   const last = seen.length - 1;
   const query = rotate(config, at(at(seen, last).q, h), last);
-  const scores = seen.map(({ k }, position) => dot(query, rotate(config, at(k, head), position)) / Math.sqrt(config.headDim));
+  const scores = seen.map(
+    ({ k }, position) => dot(query, rotate(config, at(k, head), position)) / Math.sqrt(config.headDim),
+  );
   const highest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - highest));
   return total(seen.map(({ v }, i) => scale(at(powers, i) / sum(powers), at(v, head))));

@@ -1,9 +1,7 @@
-import Table from "cli-table3";
 import { Command } from "commander";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { styleText } from "node:util";
 import { readText } from "../../node/corpus.ts";
 import { writeAtomically } from "../../node/files.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
@@ -15,7 +13,7 @@ import { keyValueCacheBytes } from "../../model/cost.ts";
 import { createRng } from "../../random.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, seedOption } from "../options.ts";
-import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+import { createProgress, formatBytes, formatCount, peakRssBytes, print, renderTable, styled, writeJson } from "../output.ts";
 import { renderReport, type DemoResult } from "../report.ts";
 
 interface DemoFlags {
@@ -94,13 +92,12 @@ function lineEnd(book: Uint8Array, from: number): number {
 }
 
 function answerTable({ answers, bookTokens }: DemoResult): string {
-  const table = new Table({ head: ["key hidden at", "asked after", "key", "answer", ""], style: { head: [] } });
-  for (const { position, distance, key, answer, right } of answers) {
+  const rows = answers.map(({ position, distance, key, answer, right }) => {
     const place = `${((100 * position) / bookTokens).toFixed(0)} % of the book`;
-    const verdict = right ? styleText("green", "right") : styleText("red", "wrong");
-    table.push([place, `${formatCount(distance)} tokens`, key, answer || "none", verdict]);
-  }
-  return table.toString();
+    const verdict = right ? styled("green", "right") : styled("red", "wrong");
+    return [place, `${formatCount(distance)} tokens`, key, answer || "none", verdict];
+  });
+  return renderTable(["key hidden at", "asked after", "key", "answer", ""], rows);
 }
 
 function summary(result: DemoResult): string {

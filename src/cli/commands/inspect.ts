@@ -1,8 +1,6 @@
-import Table from "cli-table3";
 import { Command } from "commander";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { styleText } from "node:util";
 import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
 import type { FloatTensor } from "../../graph/host-tensor.ts";
 import { flatten } from "../../graph/tree.ts";
@@ -10,7 +8,7 @@ import type { ModelConfig } from "../../model/config.ts";
 import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "../../model/cost.ts";
 import { loadRunConfig } from "./train.ts";
 import { jsonOption } from "../options.ts";
-import { formatBytes, formatCount, print, writeJson } from "../output.ts";
+import { formatBytes, formatCount, print, renderTable, styled, writeJson } from "../output.ts";
 
 export function inspectCommand(): Command {
   return new Command("inspect")
@@ -56,11 +54,11 @@ function describe(config: ModelConfig): string {
 function footprintTable(config: ModelConfig): string {
   const footprints = memoryFootprints(config);
   const largest = Math.max(...footprints.map(({ entries }) => entries));
-  const table = new Table({ head: ["memory (table 1)", "numbers kept", "in float32", "compression", "context"], style: { head: [] } });
-  for (const { architecture, entries, contextLength } of footprints) {
-    table.push([architecture, formatCount(entries), formatBytes(4 * entries), `${(largest / entries).toFixed(1)}x`, contextLength]);
-  }
-  return table.toString();
+  const rows = footprints.map(({ architecture, entries, contextLength }) => {
+    const compression = `${(largest / entries).toFixed(1)}x`;
+    return [architecture, formatCount(entries), formatBytes(4 * entries), compression, contextLength];
+  });
+  return renderTable(["memory (table 1)", "numbers kept", "in float32", "compression", "context"], rows);
 }
 
 /** sigmoid(beta) of each head, layer by layer. */
@@ -77,5 +75,5 @@ function gateMap(gates: readonly number[][]): string {
     const cells = heads.map((gate) => `${(SHADES[Math.round(gate * (SHADES.length - 1))] ?? "").repeat(2)} ${gate.toFixed(2)}`);
     return `layer ${String(layer).padStart(2)}  ${cells.join("  ")}`;
   });
-  return [styleText("bold", "gates by layer and head: 0 local, 1 memory"), ...lines].join("\n");
+  return [styled("bold", "gates by layer and head: 0 local, 1 memory"), ...lines].join("\n");
 }

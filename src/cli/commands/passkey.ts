@@ -1,5 +1,4 @@
 import { Command, Option } from "commander";
-import Table from "cli-table3";
 import { readText } from "../../node/corpus.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
 import { shortestPasskeyPrompt, type Haystack } from "../../data/passkey.ts";
@@ -8,7 +7,7 @@ import { evaluatePasskey } from "../../evaluate/passkey.ts";
 import { createSession } from "../../generate/session.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
-import { createProgress, formatCount, print, writeJson } from "../output.ts";
+import { createProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
 
 interface PasskeyFlags {
   readonly lengths: number[];
@@ -57,11 +56,10 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
     onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
   });
   progress.stop();
-  const table = new Table({ head: ["length", "depth", "prompts", "token accuracy", "exact match", "tokens/s"], style: { head: [] } });
-  for (const row of rows) {
-    const accuracy = `${row.tokenAccuracy.toFixed(3)} ± ${row.standardError.toFixed(3)}`;
-    table.push([formatCount(row.length), row.depth, row.samples, accuracy, row.exactMatch.toFixed(2), formatCount(row.tokensPerSecond)]);
-  }
-  print(table.toString(), json);
+  const cells = rows.map(({ length, depth, tokenAccuracy, standardError, exactMatch, tokensPerSecond, ...row }) => {
+    const accuracy = `${tokenAccuracy.toFixed(3)} ± ${standardError.toFixed(3)}`;
+    return [formatCount(length), depth, row.samples, accuracy, exactMatch.toFixed(2), formatCount(tokensPerSecond)];
+  });
+  print(renderTable(["length", "depth", "prompts", "token accuracy", "exact match", "tokens/s"], cells), json);
   await writeJson({ model: folder, haystack: flags.haystack, seed, rows }, json);
 }
