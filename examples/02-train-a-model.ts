@@ -1,5 +1,14 @@
 /** Trains a small model on a text in half a minute, and lets it write. */
-import { createSession, decodeTokens, encodeText, generate, parseRunConfig, presets, runTraining, trainedModel } from "infini-transformer";
+import {
+  createSession,
+  decodeTokens,
+  encodeText,
+  generate,
+  parseRunConfig,
+  presets,
+  runTraining,
+  trainedModel,
+} from "infini-transformer";
 import { createNodeEngine } from "infini-transformer/node";
 
 const PROVERBS = [
@@ -25,6 +34,7 @@ process.stdout.write(`loss ${losses[0]?.toFixed(2)} -> ${last.toFixed(2)} nats a
 
 const session = createSession({ loaded: trainedModel(config, position), engine });
 const written: number[] = [];
-for await (const token of generate(session, encodeText("\nthe early"), { maxTokens: 40, temperature: 0.5, seed: 1 })) written.push(token);
+for await (const token of generate(session, encodeText("\nthe early"), { maxTokens: 40, temperature: 0.5, seed: 1 }))
+  written.push(token);
 process.stdout.write(`the early${decodeTokens(written)}\n`);
 if (!(last < 0.5)) throw new Error(`the loss is ${last}`);

@@ -23,5 +23,7 @@ after.load(await readBytes(file), file);
 const logits = await after.prefill(second);
 
 const difference = Math.max(...logits.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN))));
-process.stdout.write(`saved ${before.stateBytes} bytes at token ${before.position}; the difference afterwards is ${difference}\n`);
+process.stdout.write(
+  `saved ${before.stateBytes} bytes at token ${before.position}; the difference afterwards is ${difference}\n`,
+);
 if (difference !== 0) throw new Error("the restored session went another way");

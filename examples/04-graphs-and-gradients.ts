@@ -17,7 +17,13 @@ const graph = createGraph({
 
 const program = await (await createNodeEngine()).compile(graph);
 const xs = Float32Array.from({ length: 8 }, (_, i) => i / 4 - 1);
-const data = { x: floatTensor([8], xs), y: floatTensor([8], xs.map((value) => 3 * value - 2)) };
+const data = {
+  x: floatTensor([8], xs),
+  y: floatTensor(
+    [8],
+    xs.map((value) => 3 * value - 2),
+  ),
+};
 let parameters = { slope: floatTensor([1], new Float32Array(1)), offset: floatTensor([1], new Float32Array(1)) };
 for (let step = 0; step < 300; step++) {
   const { newSlope, newOffset } = await program.run({ ...data, ...parameters });

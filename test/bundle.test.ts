@@ -8,7 +8,9 @@ const MOST_BYTES = 700_000;
 
 describe("everything but infini-transformer/node", () => {
   it("bundles for the browser, without a module of Node and in little room", async () => {
-    const contents = BROWSER_PATHS.map((path, i) => `export * as part${i} from "infini-transformer${path.slice(1)}";`).join("\n");
+    const contents = BROWSER_PATHS.map(
+      (path, i) => `export * as part${i} from "infini-transformer${path.slice(1)}";`,
+    ).join("\n");
     const { outputFiles, metafile } = await build({
       stdin: { contents, resolveDir: "." },
       bundle: true,

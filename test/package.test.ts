@@ -22,7 +22,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("the packed tarball", () => {
   it("holds the build, the model, its recipe and the licence, and no tests", () => {
-    for (const file of ["dist/index.js", "dist/cli/main.js", "models/passkey/model.safetensors", "recipes/passkey.json", "LICENSE", "README.md"]) {
+    for (const file of [
+      "dist/index.js",
+      "dist/cli/main.js",
+      "models/passkey/model.safetensors",
+      "recipes/passkey.json",
+      "LICENSE",
+      "README.md",
+    ]) {
       expect(files).toContain(file);
     }
     expect(files.filter((file) => /\.(test|suite)\./.test(file))).toEqual([]);

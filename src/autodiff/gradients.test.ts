@@ -1,7 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../engine/reference.ts";
 import {
-  add, broadcastTo, cast, concat, input, less, matmul, mul, neg, pad, scalar, slice, square, sub, sum, tanh,
+  add,
+  broadcastTo,
+  cast,
+  concat,
+  input,
+  less,
+  matmul,
+  mul,
+  neg,
+  pad,
+  scalar,
+  slice,
+  square,
+  sub,
+  sum,
+  tanh,
 } from "../graph/builder.ts";
 import { createGraph, topologicalOrder } from "../graph/graph.ts";
 import type { Op } from "../graph/ops.ts";
@@ -94,19 +109,70 @@ describe("gradients of slices", () => {
     ranges.map(([start, end], i) => sum(mul(square(slice(long, 0, start, end)), i + 1))).reduce(add);
 
   it("joins those of slices that tile their operand, in any order", () => {
-    const [gradient = x] = gradients(weighted([[2, 5], [0, 2], [5, 6]]), [long]);
+    const [gradient = x] = gradients(
+      weighted([
+        [2, 5],
+        [0, 2],
+        [5, 6],
+      ]),
+      [long],
+    );
     expect(at(LONG, [gradient])).toEqual([[4, 8, 6, 8, 10, 36]]);
     expect(gradient.op).toBe("concat");
     expect(operationsOf(gradient)).not.toContain("pad");
   });
 
   it.each([
-    ["overlap", [[0, 4], [2, 6]], [2, 4, 18, 24, 20, 24]],
-    ["repeat", [[0, 3], [3, 6], [0, 3], [3, 6]], [8, 16, 24, 48, 60, 72]],
-    ["overlap and are as long as the whole", [[0, 4], [3, 5]], [2, 4, 6, 24, 20, 0]],
-    ["leave a gap", [[0, 2], [4, 6]], [2, 4, 0, 0, 20, 24]],
-    ["stop short of the end", [[0, 2], [2, 4]], [2, 4, 12, 16, 0, 0]],
-    ["start late", [[1, 3], [3, 6]], [0, 4, 6, 16, 20, 24]],
+    [
+      "overlap",
+      [
+        [0, 4],
+        [2, 6],
+      ],
+      [2, 4, 18, 24, 20, 24],
+    ],
+    [
+      "repeat",
+      [
+        [0, 3],
+        [3, 6],
+        [0, 3],
+        [3, 6],
+      ],
+      [8, 16, 24, 48, 60, 72],
+    ],
+    [
+      "overlap and are as long as the whole",
+      [
+        [0, 4],
+        [3, 5],
+      ],
+      [2, 4, 6, 24, 20, 0],
+    ],
+    [
+      "leave a gap",
+      [
+        [0, 2],
+        [4, 6],
+      ],
+      [2, 4, 0, 0, 20, 24],
+    ],
+    [
+      "stop short of the end",
+      [
+        [0, 2],
+        [2, 4],
+      ],
+      [2, 4, 12, 16, 0, 0],
+    ],
+    [
+      "start late",
+      [
+        [1, 3],
+        [3, 6],
+      ],
+      [0, 4, 6, 16, 20, 24],
+    ],
   ] as const)("adds up those of slices that %s", (_, ranges, expected) => {
     expect(at(LONG, gradients(weighted(ranges), [long]))).toEqual([expected]);
   });
@@ -124,7 +190,10 @@ describe("gradients of slices", () => {
 
   it("takes apart and joins through concat and pad", () => {
     const joined = concat([slice(long, 0, 3, 6), pad(slice(long, 0, 0, 3), 0, 1, 1)], 0);
-    const weights = concat(Array.from({ length: 8 }, (_, i) => mul(slice(long, 0, 0, 1), i)), 0);
+    const weights = concat(
+      Array.from({ length: 8 }, (_, i) => mul(slice(long, 0, 0, 1), i)),
+      0,
+    );
     // joined = [x3 x4 x5 0 x0 x1 x2 0], weights = x0 * [0..7], and x0 = 1.
     expect(at(LONG, gradients(sum(mul(joined, weights)), [long]))).toEqual([
       [4 + (1 * 5 + 2 * 6 + 4 * 1 + 5 * 2 + 6 * 3), 5, 6, 0, 1, 2],

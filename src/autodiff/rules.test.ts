@@ -2,9 +2,45 @@ import { describe, expect, it } from "vitest";
 import { expectClose } from "../engine/engine.suite.ts";
 import { evaluate, type Float64Tensor } from "../engine/reference.ts";
 import {
-  add, broadcastTo, cast, concat, crossEntropy, cumulativeSum, div, eluPlusOne, equal, exp, gather, input, iota,
-  l2Normalize, less, log, logSoftmax, matmul, max, mean, min, mul, neg, pad, reshape, rmsNorm, scalar, scatterAdd, sigmoid,
-  silu, slice, softmax, sqrt, sub, sum, tanh, transpose, unitLowerInverse, where,
+  add,
+  broadcastTo,
+  cast,
+  concat,
+  crossEntropy,
+  cumulativeSum,
+  div,
+  eluPlusOne,
+  equal,
+  exp,
+  gather,
+  input,
+  iota,
+  l2Normalize,
+  less,
+  log,
+  logSoftmax,
+  matmul,
+  max,
+  mean,
+  min,
+  mul,
+  neg,
+  pad,
+  reshape,
+  rmsNorm,
+  scalar,
+  scatterAdd,
+  sigmoid,
+  silu,
+  slice,
+  softmax,
+  sqrt,
+  sub,
+  sum,
+  tanh,
+  transpose,
+  unitLowerInverse,
+  where,
 } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
 import { sizeOf, type Shape } from "../graph/host-tensor.ts";
@@ -225,13 +261,25 @@ describe("gradient rules", () => {
 
 describe("sumTo", () => {
   it.each([
-    [[2, 3], [2, 3], [1, 2, 3, 4, 5, 6]],
+    [
+      [2, 3],
+      [2, 3],
+      [1, 2, 3, 4, 5, 6],
+    ],
     [[2, 3], [3], [5, 7, 9]],
-    [[2, 3], [2, 1], [6, 15]],
+    [
+      [2, 3],
+      [2, 1],
+      [6, 15],
+    ],
     [[2, 3], [1, 1], [21]],
     [[2, 3], [], [21]],
     [[1, 6], [6], [1, 2, 3, 4, 5, 6]],
-    [[2, 1, 3], [1, 3], [5, 7, 9]],
+    [
+      [2, 1, 3],
+      [1, 3],
+      [5, 7, 9],
+    ],
   ])("sums [%s] to [%s]", (from, to, expected) => {
     const feeds = { x: { shape: from, data: Float64Array.of(1, 2, 3, 4, 5, 6) } };
     const result = sumTo(input("x", from), to);

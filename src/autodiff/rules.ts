@@ -1,7 +1,31 @@
 import {
-  add, broadcastTo, cumulativeSum, div, eluPlusOne, exp, gather, less, matmul,
-  matrixTranspose, mean, min, mul, neg, pad, reshape, sameShape, scatterAdd, sigmoid, slice, softmax,
-  square, sub, sum, transpose, unitLowerInverse, where,
+  add,
+  broadcastTo,
+  cumulativeSum,
+  div,
+  eluPlusOne,
+  exp,
+  gather,
+  less,
+  matmul,
+  matrixTranspose,
+  mean,
+  min,
+  mul,
+  neg,
+  pad,
+  reshape,
+  sameShape,
+  scatterAdd,
+  sigmoid,
+  slice,
+  softmax,
+  square,
+  sub,
+  sum,
+  transpose,
+  unitLowerInverse,
+  where,
 } from "../graph/builder.ts";
 import { sizeOf, type Shape } from "../graph/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
@@ -65,7 +89,12 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
 
   transpose: (y, dy) => {
     const { permutation } = y.attributes;
-    return [transpose(dy, permutation.map((_, axis) => permutation.indexOf(axis)))];
+    return [
+      transpose(
+        dy,
+        permutation.map((_, axis) => permutation.indexOf(axis)),
+      ),
+    ];
   },
   reshape: (y, dy) => [reshape(dy, operand(y, 0).shape)],
   broadcastTo: (y, dy) => [sumTo(dy, operand(y, 0).shape)],
@@ -170,4 +199,3 @@ function weightGradient(a: Tensor, dy: Tensor): Tensor {
   const rows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), ...x.shape.slice(-1)]);
   return matmul(matrixTranspose(rows(a)), rows(dy));
 }
-

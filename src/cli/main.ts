@@ -4,14 +4,38 @@ import { createRequire } from "node:module";
 
 /** Each command is loaded when it is asked for, so that help and errors come at once. */
 const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Command> }>> = {
-  demo: { summary: "hide keys in a book, stream all of it, and ask for them", load: async () => (await import("./commands/demo.ts")).demoCommand() },
-  train: { summary: "train a model from scratch", load: async () => (await import("./commands/train.ts")).trainCommand() },
-  eval: { summary: "measure how well a model foretells a text", load: async () => (await import("./commands/eval.ts")).evalCommand() },
-  passkey: { summary: "hide a pass key at many lengths and depths", load: async () => (await import("./commands/passkey.ts")).passkeyCommand() },
-  stream: { summary: "read a text of any length, ask, save, go on later", load: async () => (await import("./commands/stream.ts")).streamCommand() },
-  generate: { summary: "go on with a prompt", load: async () => (await import("./commands/generate.ts")).generateCommand() },
-  inspect: { summary: "show sizes, memory and gates of a model", load: async () => (await import("./commands/inspect.ts")).inspectCommand() },
-  export: { summary: "write a model as ONNX", load: async () => (await import("./commands/export.ts")).exportCommand() },
+  demo: {
+    summary: "hide keys in a book, stream all of it, and ask for them",
+    load: async () => (await import("./commands/demo.ts")).demoCommand(),
+  },
+  train: {
+    summary: "train a model from scratch",
+    load: async () => (await import("./commands/train.ts")).trainCommand(),
+  },
+  eval: {
+    summary: "measure how well a model foretells a text",
+    load: async () => (await import("./commands/eval.ts")).evalCommand(),
+  },
+  passkey: {
+    summary: "hide a pass key at many lengths and depths",
+    load: async () => (await import("./commands/passkey.ts")).passkeyCommand(),
+  },
+  stream: {
+    summary: "read a text of any length, ask, save, go on later",
+    load: async () => (await import("./commands/stream.ts")).streamCommand(),
+  },
+  generate: {
+    summary: "go on with a prompt",
+    load: async () => (await import("./commands/generate.ts")).generateCommand(),
+  },
+  inspect: {
+    summary: "show sizes, memory and gates of a model",
+    load: async () => (await import("./commands/inspect.ts")).inspectCommand(),
+  },
+  export: {
+    summary: "write a model as ONNX",
+    load: async () => (await import("./commands/export.ts")).exportCommand(),
+  },
 };
 
 async function createProgram(name: string | undefined): Promise<Command> {
@@ -32,7 +56,18 @@ try {
   await program.parseAsync();
 } catch (error) {
   // Errors of these families say all there is to say; anything else is a defect and keeps its stack.
-  const expected = ["UsageError", "ConfigError", "CorpusError", "FileError", "SafetensorsError", "SessionError", "DeviceError", "ResumeError", "DivergedError", "RangeError"];
+  const expected = [
+    "UsageError",
+    "ConfigError",
+    "CorpusError",
+    "FileError",
+    "SafetensorsError",
+    "SessionError",
+    "DeviceError",
+    "ResumeError",
+    "DivergedError",
+    "RangeError",
+  ];
   const known = error instanceof Error && expected.includes(error.name);
   process.stderr.write(`error: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
   process.exitCode = 1;

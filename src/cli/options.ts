@@ -28,7 +28,10 @@ export function numberWithin(minimum: number, maximum: number): (text: string) =
 /** Token counts such as `4k,32k,1m`: k is 1,024, m is 1,048,576. */
 export function parseLengths(text: string): number[] {
   return text.split(",").map((part) => {
-    const match = part.trim().toLowerCase().match(/^(\d+)([km]?)$/);
+    const match = part
+      .trim()
+      .toLowerCase()
+      .match(/^(\d+)([km]?)$/);
     const value = Number(match?.[1]) * ({ k: 1024, m: 1024 ** 2 }[match?.[2] ?? ""] ?? 1);
     if (!match || value < 1) throw new InvalidArgumentError(`"${part}" is no length; write 4096, 32k or 1m.`);
     return value;

@@ -66,8 +66,18 @@ function memoryChart({ samples, stateBytesPerLane, model }: DemoResult): ECharts
     xAxis: tokensAxis,
     yAxis: { type: "log" },
     series: [
-      { name: "infini-transformer", type: "line", showSymbol: false, data: samples.map(({ tokens }) => [tokens, stateBytesPerLane]) },
-      { name: "key/value cache", type: "line", showSymbol: false, data: samples.map(({ tokens }) => [tokens, keyValueCacheBytes(model, tokens)]) },
+      {
+        name: "infini-transformer",
+        type: "line",
+        showSymbol: false,
+        data: samples.map(({ tokens }) => [tokens, stateBytesPerLane]),
+      },
+      {
+        name: "key/value cache",
+        type: "line",
+        showSymbol: false,
+        data: samples.map(({ tokens }) => [tokens, keyValueCacheBytes(model, tokens)]),
+      },
     ],
   };
 }
@@ -78,6 +88,12 @@ function speedChart({ samples }: DemoResult): EChartsOption {
     grid: GRID,
     xAxis: tokensAxis,
     yAxis: { type: "value", min: 0 },
-    series: [{ type: "line", showSymbol: false, data: samples.map(({ tokens, tokensPerSecond }) => [tokens, Math.round(tokensPerSecond)]) }],
+    series: [
+      {
+        type: "line",
+        showSymbol: false,
+        data: samples.map(({ tokens, tokensPerSecond }) => [tokens, Math.round(tokensPerSecond)]),
+      },
+    ],
   };
 }

@@ -28,7 +28,8 @@ export interface RunFolder {
 export async function openRunFolder(folder: string, config: RunConfig, resume: boolean): Promise<RunFolder> {
   const file = (name: string): string => join(folder, name);
   const present = await filesIn(folder);
-  if (resume && !present.includes(CHECKPOINT)) throw new UsageError(`--resume: ${folder} holds no checkpoint to go on from`);
+  if (resume && !present.includes(CHECKPOINT))
+    throw new UsageError(`--resume: ${folder} holds no checkpoint to go on from`);
   if (!resume && present.length > 0) {
     throw new UsageError(`--out: ${folder} is not empty; choose another folder, or go on with its run by --resume`);
   }
@@ -59,7 +60,9 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
 
 /** Names of the files in a folder, none when there is no such folder. */
 async function filesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((cause: NodeJS.ErrnoException) => (cause.code === "ENOENT" ? [] : refuse(folder)(cause)));
+  return readdir(folder).catch((cause: NodeJS.ErrnoException) =>
+    cause.code === "ENOENT" ? [] : refuse(folder)(cause),
+  );
 }
 
 function refuse(folder: string): (cause: Error) => never {

@@ -21,7 +21,9 @@ describe("copySequence", () => {
   });
 
   it("has lines of the alphabet, about half of which are repeats of near and far ones", () => {
-    const lines = decodeTokens(copySequence(40_000, createRng(1)).tokens).split("\n").slice(0, -1);
+    const lines = decodeTokens(copySequence(40_000, createRng(1)).tokens)
+      .split("\n")
+      .slice(0, -1);
     expect(lines.every((line) => /^[a-z0-9]{8,}$/.test(line))).toBe(true);
     const distances = lines.map((line, i) => i - lines.indexOf(line)).filter((distance) => distance > 0);
     expect(distances.length / lines.length).toBeCloseTo(0.5, 1);

@@ -22,7 +22,7 @@ export function copySequence(length: number, rng: Rng, { textWeight = 0 }: CopyO
   const tokens = new Int32Array(length + 1).fill(SEPARATOR);
   const weights = new Float32Array(length).fill(textWeight);
   const known: string[] = [];
-  for (let position = 0; position <= length; ) {
+  for (let position = 0; position <= length;) {
     const repeated = known.length > 0 && rng.uniform() < REPEAT_PROBABILITY;
     const text = (repeated ? known[rng.integer(known.length)] : undefined) ?? randomString(rng);
     if (!repeated) known.push(text);

@@ -2,4 +2,12 @@
 export { BYTE_VOCABULARY_SIZE, createStreamDecoder, decodeTokens, encodeText } from "./bytes.ts";
 export { CorpusError, type Document } from "./document.ts";
 export { createBatches, type Batch, type BatchOptions, type Mixture } from "./mixture.ts";
-export { drawPasskey, passkeyPrompt, passkeySentence, PASSKEY_QUESTION, scorePasskey, type Haystack, type PasskeyPrompt } from "./passkey.ts";
+export {
+  drawPasskey,
+  passkeyPrompt,
+  passkeySentence,
+  PASSKEY_QUESTION,
+  scorePasskey,
+  type Haystack,
+  type PasskeyPrompt,
+} from "./passkey.ts";

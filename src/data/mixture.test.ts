@@ -65,9 +65,13 @@ describe("createBatches", () => {
   });
 
   it("takes a document that is just long enough, and says so when none is", () => {
-    expect(lanesOf(batchAt({ mixture: textOnly, documents: [documentOf("d", 301, "d")], batch: 1 }))).toEqual(["d".repeat(301)]);
+    expect(lanesOf(batchAt({ mixture: textOnly, documents: [documentOf("d", 301, "d")], batch: 1 }))).toEqual([
+      "d".repeat(301),
+    ]);
     const short = { mixture: textOnly, documents: [documentOf("d", 300, "d")] };
-    expect(() => batchAt(short)).toThrow(new CorpusError("no document is longer than the 300 tokens of a training sequence"));
+    expect(() => batchAt(short)).toThrow(
+      new CorpusError("no document is longer than the 300 tokens of a training sequence"),
+    );
     expect(() => batchAt({ mixture: everything, documents: [] })).toThrow(CorpusError);
   });
 });
@@ -75,20 +79,27 @@ describe("createBatches", () => {
 describe("the pass key task", () => {
   it("ends with a prompt, its answer, which is what answerWeight is for, and a few tokens more", () => {
     fc.assert(
-      fc.property(fc.constantFrom("garbage", "text", "mixed"), fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }), fc.nat(), (haystack, digits, seed) => {
-        const mixture = mixtureSchema.parse([{ task: "passkey", share: 1, haystack, answerWeight: 8, textWeight: 0.5, digits }]);
-        const batch = batchAt({ mixture, batch: 1, seed });
-        const text = lanesOf(batch)[0] ?? "";
-        const start = text.indexOf(PASSKEY_QUESTION) + PASSKEY_QUESTION.length;
-        const [answer, key = ""] = /^ (\d+)\./.exec(text.slice(start)) ?? [];
-        expect(text).toContain(`\n${passkeySentence(key)}\n`);
-        expect(key.length).toBe(digits ?? String(Number(key)).length);
-        const answerLength = answer?.length ?? 0;
-        const trailing = 301 - start - answerLength;
-        expect(trailing).toBeLessThanOrEqual(64);
-        const weights = [...Array(start - 1).fill(0.5), ...Array(answerLength).fill(8), ...Array(trailing).fill(0.5)];
-        expect([...batch.weights.data]).toEqual(weights);
-      }),
+      fc.property(
+        fc.constantFrom("garbage", "text", "mixed"),
+        fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }),
+        fc.nat(),
+        (haystack, digits, seed) => {
+          const mixture = mixtureSchema.parse([
+            { task: "passkey", share: 1, haystack, answerWeight: 8, textWeight: 0.5, digits },
+          ]);
+          const batch = batchAt({ mixture, batch: 1, seed });
+          const text = lanesOf(batch)[0] ?? "";
+          const start = text.indexOf(PASSKEY_QUESTION) + PASSKEY_QUESTION.length;
+          const [answer, key = ""] = /^ (\d+)\./.exec(text.slice(start)) ?? [];
+          expect(text).toContain(`\n${passkeySentence(key)}\n`);
+          expect(key.length).toBe(digits ?? String(Number(key)).length);
+          const answerLength = answer?.length ?? 0;
+          const trailing = 301 - start - answerLength;
+          expect(trailing).toBeLessThanOrEqual(64);
+          const weights = [...Array(start - 1).fill(0.5), ...Array(answerLength).fill(8), ...Array(trailing).fill(0.5)];
+          expect([...batch.weights.data]).toEqual(weights);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -104,7 +115,9 @@ describe("the pass key task", () => {
 
   it("puts text before prompts that are shorter than the sequence", () => {
     const mixture = mixtureSchema.parse([{ task: "passkey", share: 1, haystack: "text", minLength: 260 }]);
-    const starts = lanesOf(batchAt({ mixture, batch: 40, length: 900 })).map((text) => text.indexOf("There is an important info"));
+    const starts = lanesOf(batchAt({ mixture, batch: 40, length: 900 })).map((text) =>
+      text.indexOf("There is an important info"),
+    );
     expect(Math.min(...starts)).toBeLessThan(200);
     expect(Math.max(...starts)).toBeGreaterThan(400);
   });
@@ -166,6 +179,9 @@ function batchAt(options: Partial<BatchOptions>): Batch {
 function lanesOf({ tokens, targets }: Batch): string[] {
   const [lanes = 0, length = 0] = tokens.shape;
   return Array.from({ length: lanes }, (_, i) =>
-    decodeTokens([...tokens.data.subarray(i * length, (i + 1) * length), ...targets.data.subarray((i + 1) * length - 1, (i + 1) * length)]),
+    decodeTokens([
+      ...tokens.data.subarray(i * length, (i + 1) * length),
+      ...targets.data.subarray((i + 1) * length - 1, (i + 1) * length),
+    ]),
   );
 }

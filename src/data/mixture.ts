@@ -97,7 +97,10 @@ export function createBatches(options: BatchOptions): { at(index: number): Batch
         return taskOf(part).draw(part, { length, rng, window: (size) => drawWindow(documents, size, rng) });
       });
       const starts = root.fork(index).fork("carry");
-      const startOfSequence = intTensor([batch], Int32Array.from(lanes, () => (starts.uniform() < carry ? 0 : 1)));
+      const startOfSequence = intTensor(
+        [batch],
+        Int32Array.from(lanes, () => (starts.uniform() < carry ? 0 : 1)),
+      );
       return { ...joinLanes(lanes, length), startOfSequence };
     },
   };

@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRng } from "../random.ts";
 import { decodeTokens, encodeText } from "./bytes.ts";
-import { drawPasskey, passkeyPrompt, PASSKEY_QUESTION, passkeySentence, scorePasskey, shortestPasskeyPrompt, type Haystack } from "./passkey.ts";
+import {
+  drawPasskey,
+  passkeyPrompt,
+  PASSKEY_QUESTION,
+  passkeySentence,
+  scorePasskey,
+  shortestPasskeyPrompt,
+  type Haystack,
+} from "./passkey.ts";
 
 const garbage: Haystack = { kind: "garbage" };
 const text: Haystack = { kind: "text", tokens: new TextEncoder().encode("Call me Ishmael. Some years ago ") };
@@ -31,7 +39,9 @@ describe("passkeyPrompt", () => {
     expect(task).toBe(
       "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. I will quiz you about the important information there.",
     );
-    expect(before).toMatch(/^The grass is green\. The sky is blue\. The sun is yellow\. Here we go\. There and back again\. The grass/);
+    expect(before).toMatch(
+      /^The grass is green\. The sky is blue\. The sun is yellow\. Here we go\. There and back again\. The grass/,
+    );
     expect(info).toBe(`The pass key is ${answer}. Remember it. ${answer} is the pass key.`);
     expect(after?.length).toBeGreaterThan(200);
     expect(question).toBe("What is the pass key? The pass key is");
@@ -39,7 +49,8 @@ describe("passkeyPrompt", () => {
   });
 
   it("puts the key right after the task at depth 0 and right before the question at depth 1", () => {
-    const at = (depth: number): string[] => decodeTokens(passkeyPrompt({ length: 500, depth, haystack: garbage, rng: createRng(2) }).tokens).split("\n");
+    const at = (depth: number): string[] =>
+      decodeTokens(passkeyPrompt({ length: 500, depth, haystack: garbage, rng: createRng(2) }).tokens).split("\n");
     expect(at(0)[1]).toBe("");
     expect(at(1)[3]).toBe("");
   });
@@ -51,7 +62,8 @@ describe("passkeyPrompt", () => {
   });
 
   it("depends on its source of random numbers alone", () => {
-    const draw = (seed: number): Int32Array => passkeyPrompt({ length: 400, depth: 0.3, haystack: text, rng: createRng(seed) }).tokens;
+    const draw = (seed: number): Int32Array =>
+      passkeyPrompt({ length: 400, depth: 0.3, haystack: text, rng: createRng(seed) }).tokens;
     expect(draw(4)).toEqual(draw(4));
     expect(draw(4)).not.toEqual(draw(5));
   });
@@ -59,10 +71,13 @@ describe("passkeyPrompt", () => {
   it("has room for every key from the shortest length on, and for none below", () => {
     for (const digits of [undefined, 1, 7]) {
       const minimum = shortestPasskeyPrompt(digits);
-      const draw = (length: number, seed: number) => passkeyPrompt({ length, depth: 1, haystack: garbage, rng: createRng(seed), digits });
+      const draw = (length: number, seed: number) =>
+        passkeyPrompt({ length, depth: 1, haystack: garbage, rng: createRng(seed), digits });
       for (let seed = 0; seed < 50; seed++) {
         expect(draw(minimum, seed).tokens.length).toBe(minimum);
-        expect(() => draw(minimum - 1, seed)).toThrow(new RangeError(`a pass key prompt needs at least ${minimum} tokens, got ${minimum - 1}`));
+        expect(() => draw(minimum - 1, seed)).toThrow(
+          new RangeError(`a pass key prompt needs at least ${minimum} tokens, got ${minimum - 1}`),
+        );
       }
     }
   });
@@ -70,7 +85,9 @@ describe("passkeyPrompt", () => {
   it("refuses a depth outside of the haystack and a haystack without text", () => {
     const options = { length: 400, depth: 0.5, haystack: garbage, rng: createRng(0) };
     for (const depth of [-0.1, 1.1, Number.NaN]) expect(() => passkeyPrompt({ ...options, depth })).toThrow(RangeError);
-    expect(() => passkeyPrompt({ ...options, haystack: { kind: "text", tokens: new Uint8Array() } })).toThrow(/text to hide .* is empty/);
+    expect(() => passkeyPrompt({ ...options, haystack: { kind: "text", tokens: new Uint8Array() } })).toThrow(
+      /text to hide .* is empty/,
+    );
   });
 });
 

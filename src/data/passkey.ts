@@ -29,8 +29,7 @@ export interface PasskeyPrompt {
 const TASK =
   "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. " +
   "I will quiz you about the important information there.";
-const GARBAGE =
-  "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
+const GARBAGE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
 export const PASSKEY_QUESTION = "What is the pass key? The pass key is";
 const KEY_LIMIT = 50_000;
 const KEY_LIMIT_DIGITS = 5;
@@ -65,9 +64,9 @@ export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
   checkOptions(options);
   const { length, depth, haystack, rng, digits } = options;
   const answer = drawPasskey(rng, digits);
-  const [head, info, tail] = [`${TASK}\n`, `\n${passkeySentence(answer)}\n`, `\n${PASSKEY_QUESTION}`].map(encodeText) as [
-    Int32Array, Int32Array, Int32Array,
-  ];
+  const [head, info, tail] = [`${TASK}\n`, `\n${passkeySentence(answer)}\n`, `\n${PASSKEY_QUESTION}`].map(
+    encodeText,
+  ) as [Int32Array, Int32Array, Int32Array];
   const fillerLength = length - head.length - info.length - tail.length;
   const split = Math.round(depth * fillerLength);
   const [before, after] = takeFiller(haystack, split, fillerLength - split, rng);
@@ -125,7 +124,8 @@ export const passkeyTask: Task<typeof schema> = {
     const { digits, minLength = length, maxTrailing } = part;
     const useText = part.haystack === "text" || (part.haystack === "mixed" && rng.uniform() < 0.5);
     const haystack: Haystack = useText ? { kind: "text", tokens: window(length + 1) } : { kind: "garbage" };
-    const filler = (size: number): Uint8Array => (useText && size > 0 ? window(size) : new Uint8Array(size).fill(NEWLINE));
+    const filler = (size: number): Uint8Array =>
+      useText && size > 0 ? window(size) : new Uint8Array(size).fill(NEWLINE);
     // Drawn before the key is known, so it leaves room for the longest answer.
     const room = length + 1 - passkeyAnswer("0".repeat(digits ?? KEY_LIMIT_DIGITS)).length;
     checkLength(Math.min(minLength, room), digits);
@@ -152,7 +152,8 @@ export const passkeyTask: Task<typeof schema> = {
 function checkOptions({ length, depth, haystack, digits }: PasskeyOptions): void {
   checkLength(length, digits);
   if (!(depth >= 0 && depth <= 1)) throw new RangeError(`the depth of a pass key lies within 0..1, got ${depth}`);
-  if (haystack.kind === "text" && haystack.tokens.length === 0) throw new RangeError("the text to hide a pass key in is empty");
+  if (haystack.kind === "text" && haystack.tokens.length === 0)
+    throw new RangeError("the text to hide a pass key in is empty");
 }
 
 function checkLength(length: number, digits?: number): void {

@@ -1,8 +1,46 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import {
-  add, broadcastTo, cast, concat, constant, crossEntropy, cumulativeSum, div, eluPlusOne, equal, exp, gather, input,
-  iota, l2Normalize, less, log, logSoftmax, matmul, matrixTranspose, max, mean, min, mul, neg, pad, reshape, rmsNorm,
-  scalar, scatterAdd, sigmoid, silu, slice, softmax, sqrt, sub, sum, tanh, transpose, unitLowerInverse, where,
+  add,
+  broadcastTo,
+  cast,
+  concat,
+  constant,
+  crossEntropy,
+  cumulativeSum,
+  div,
+  eluPlusOne,
+  equal,
+  exp,
+  gather,
+  input,
+  iota,
+  l2Normalize,
+  less,
+  log,
+  logSoftmax,
+  matmul,
+  matrixTranspose,
+  max,
+  mean,
+  min,
+  mul,
+  neg,
+  pad,
+  reshape,
+  rmsNorm,
+  scalar,
+  scatterAdd,
+  sigmoid,
+  silu,
+  slice,
+  softmax,
+  sqrt,
+  sub,
+  sum,
+  tanh,
+  transpose,
+  unitLowerInverse,
+  where,
 } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { filled, floatTensor, intTensor, sizeOf, zeros, type HostTensor } from "../graph/host-tensor.ts";
@@ -98,9 +136,16 @@ function describeCase(op: string, graph: Graph): string {
 }
 
 const rng = createRng(1);
-const floats = (...shape: number[]): HostTensor => floatTensor(shape, randoms(shape, () => rng.normal()));
+const floats = (...shape: number[]): HostTensor =>
+  floatTensor(
+    shape,
+    randoms(shape, () => rng.normal()),
+  );
 const positives = (...shape: number[]): HostTensor =>
-  floatTensor(shape, randoms(shape, () => 0.1 + Math.abs(rng.normal())));
+  floatTensor(
+    shape,
+    randoms(shape, () => 0.1 + Math.abs(rng.normal())),
+  );
 const integers = (limit: number, ...shape: number[]): HostTensor =>
   intTensor(shape, Int32Array.from(randoms(shape, () => rng.integer(limit))));
 const row = (...values: number[]): HostTensor => floatTensor([values.length], Float32Array.from(values));

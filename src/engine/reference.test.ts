@@ -1,8 +1,44 @@
 import { describe, expect, it } from "vitest";
 import {
-  add, broadcastTo, cast, concat, constant, crossEntropy, cumulativeSum, div, eluPlusOne, equal, exp, gather, input,
-  iota, l2Normalize, less, log, logSoftmax, matmul, max, mean, min, mul, neg, pad, reshape, rmsNorm, scatterAdd,
-  sigmoid, silu, slice, softmax, sqrt, sub, sum, tanh, transpose, unitLowerInverse, where,
+  add,
+  broadcastTo,
+  cast,
+  concat,
+  constant,
+  crossEntropy,
+  cumulativeSum,
+  div,
+  eluPlusOne,
+  equal,
+  exp,
+  gather,
+  input,
+  iota,
+  l2Normalize,
+  less,
+  log,
+  logSoftmax,
+  matmul,
+  max,
+  mean,
+  min,
+  mul,
+  neg,
+  pad,
+  reshape,
+  rmsNorm,
+  scatterAdd,
+  sigmoid,
+  silu,
+  slice,
+  softmax,
+  sqrt,
+  sub,
+  sum,
+  tanh,
+  transpose,
+  unitLowerInverse,
+  where,
 } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
 import { floatTensor, intTensor } from "../graph/host-tensor.ts";
@@ -67,9 +103,31 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     example((x) => cast(x, "float32"), [int([3, -3])], [3, -3]),
   ],
 
-  add: [example(add, [float([[1, 2], [3, 4]]), float([10, 20])], [[11, 22], [13, 24]])],
+  add: [
+    example(
+      add,
+      [
+        float([
+          [1, 2],
+          [3, 4],
+        ]),
+        float([10, 20]),
+      ],
+      [
+        [11, 22],
+        [13, 24],
+      ],
+    ),
+  ],
   sub: [
-    example(sub, [float([[1], [2]]), float([10, 20])], [[-9, -19], [-8, -18]]),
+    example(
+      sub,
+      [float([[1], [2]]), float([10, 20])],
+      [
+        [-9, -19],
+        [-8, -18],
+      ],
+    ),
     example(sub, [float(3), float([1, 2])], [2, 1]),
   ],
   mul: [example(mul, [float([2, -3]), float([5, 7])], [10, -21])],
@@ -87,7 +145,14 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     example((x) => sum(x), [NUMBERS], 21),
     example((x) => sum(x, [0]), [NUMBERS], [5, 7, 9]),
     example((x) => sum(x, [1], { keepAxes: true }), [NUMBERS], [[6], [15]]),
-    example((x) => sum(x, []), [NUMBERS], [[1, 2, 3], [4, 5, 6]]),
+    example(
+      (x) => sum(x, []),
+      [NUMBERS],
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+    ),
   ],
   mean: [
     example((x) => mean(x), [NUMBERS], 3.5),
@@ -95,49 +160,199 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     example((x) => mean(x, [0], { keepAxes: true }), [NUMBERS], [[2.5, 3.5, 4.5]]),
   ],
   cumulativeSum: [
-    example((x) => cumulativeSum(x, 1), [NUMBERS], [[1, 3, 6], [4, 9, 15]]),
-    example((x) => cumulativeSum(x, 0), [NUMBERS], [[1, 2, 3], [5, 7, 9]]),
-    example((x) => cumulativeSum(x, 1, { exclusive: true }), [NUMBERS], [[0, 1, 3], [0, 4, 9]]),
-    example((x) => cumulativeSum(x, 1, { reverse: true }), [NUMBERS], [[6, 5, 3], [15, 11, 6]]),
-    example((x) => cumulativeSum(x, 1, { exclusive: true, reverse: true }), [NUMBERS], [[5, 3, 0], [11, 6, 0]]),
+    example(
+      (x) => cumulativeSum(x, 1),
+      [NUMBERS],
+      [
+        [1, 3, 6],
+        [4, 9, 15],
+      ],
+    ),
+    example(
+      (x) => cumulativeSum(x, 0),
+      [NUMBERS],
+      [
+        [1, 2, 3],
+        [5, 7, 9],
+      ],
+    ),
+    example(
+      (x) => cumulativeSum(x, 1, { exclusive: true }),
+      [NUMBERS],
+      [
+        [0, 1, 3],
+        [0, 4, 9],
+      ],
+    ),
+    example(
+      (x) => cumulativeSum(x, 1, { reverse: true }),
+      [NUMBERS],
+      [
+        [6, 5, 3],
+        [15, 11, 6],
+      ],
+    ),
+    example(
+      (x) => cumulativeSum(x, 1, { exclusive: true, reverse: true }),
+      [NUMBERS],
+      [
+        [5, 3, 0],
+        [11, 6, 0],
+      ],
+    ),
   ],
 
-  softmax: [example(softmax, [float([[0, LN3], [1000, 1000]])], [[0.25, 0.75], [0.5, 0.5]])],
+  softmax: [
+    example(
+      softmax,
+      [
+        float([
+          [0, LN3],
+          [1000, 1000],
+        ]),
+      ],
+      [
+        [0.25, 0.75],
+        [0.5, 0.5],
+      ],
+    ),
+  ],
   logSoftmax: [example(logSoftmax, [float([0, LN3])], [-2 * LN2, LN3 - 2 * LN2])],
 
   matmul: [
-    example(matmul, [float([[1, 2], [3, 4]]), float([[5], [6]])], [[17], [39]]),
+    example(
+      matmul,
+      [
+        float([
+          [1, 2],
+          [3, 4],
+        ]),
+        float([[5], [6]]),
+      ],
+      [[17], [39]],
+    ),
     example(
       (a, b) => reshape(matmul(reshape(a, [2, 1, 2]), b), [2, 2]),
-      [float([[1, 2], [3, 4]]), float([[1, 10], [100, 1000]])],
-      [[201, 2010], [403, 4030]],
+      [
+        float([
+          [1, 2],
+          [3, 4],
+        ]),
+        float([
+          [1, 10],
+          [100, 1000],
+        ]),
+      ],
+      [
+        [201, 2010],
+        [403, 4030],
+      ],
     ),
   ],
 
   transpose: [
-    example((x) => transpose(x, [1, 0]), [NUMBERS], [[1, 4], [2, 5], [3, 6]]),
+    example(
+      (x) => transpose(x, [1, 0]),
+      [NUMBERS],
+      [
+        [1, 4],
+        [2, 5],
+        [3, 6],
+      ],
+    ),
     example((x) => reshape(transpose(reshape(x, [3, 1, 2]), [2, 0, 1]), [6]), [NUMBERS], [1, 3, 5, 2, 4, 6]),
   ],
-  reshape: [example((x) => reshape(x, [3, 2]), [NUMBERS], [[1, 2], [3, 4], [5, 6]])],
-  broadcastTo: [
-    example((x) => broadcastTo(x, [2, 2]), [float([[7], [8]])], [[7, 7], [8, 8]]),
-    example((x) => broadcastTo(x, [2, 2]), [float([7, 8])], [[7, 8], [7, 8]]),
+  reshape: [
+    example(
+      (x) => reshape(x, [3, 2]),
+      [NUMBERS],
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ],
+    ),
   ],
-  concat: [example((a, b) => concat([a, b], 1), [float([[1], [2]]), float([[3, 4], [5, 6]])], [[1, 3, 4], [2, 5, 6]])],
+  broadcastTo: [
+    example(
+      (x) => broadcastTo(x, [2, 2]),
+      [float([[7], [8]])],
+      [
+        [7, 7],
+        [8, 8],
+      ],
+    ),
+    example(
+      (x) => broadcastTo(x, [2, 2]),
+      [float([7, 8])],
+      [
+        [7, 8],
+        [7, 8],
+      ],
+    ),
+  ],
+  concat: [
+    example(
+      (a, b) => concat([a, b], 1),
+      [
+        float([[1], [2]]),
+        float([
+          [3, 4],
+          [5, 6],
+        ]),
+      ],
+      [
+        [1, 3, 4],
+        [2, 5, 6],
+      ],
+    ),
+  ],
   slice: [
-    example((x) => slice(x, 1, 1, 3), [NUMBERS], [[2, 3], [5, 6]]),
+    example(
+      (x) => slice(x, 1, 1, 3),
+      [NUMBERS],
+      [
+        [2, 3],
+        [5, 6],
+      ],
+    ),
     example((x) => slice(x, 0, 1, 2), [NUMBERS], [[4, 5, 6]]),
   ],
   pad: [
-    example((x) => pad(x, 1, 1, 0), [float([[1], [2]])], [[0, 1], [0, 2]]),
+    example(
+      (x) => pad(x, 1, 1, 0),
+      [float([[1], [2]])],
+      [
+        [0, 1],
+        [0, 2],
+      ],
+    ),
     example((x) => pad(x, 0, 0, 2), [float([1])], [1, 0, 0]),
   ],
 
   gather: [
-    example(gather, [NUMBERS, int([1, 0, 1])], [[4, 5, 6], [1, 2, 3], [4, 5, 6]]),
+    example(
+      gather,
+      [NUMBERS, int([1, 0, 1])],
+      [
+        [4, 5, 6],
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+    ),
     example(gather, [NUMBERS, int(1)], [4, 5, 6]),
   ],
-  scatterAdd: [example((x, i) => scatterAdd(x, i, 3), [NUMBERS, int([2, 2])], [[0, 0, 0], [0, 0, 0], [5, 7, 9]])],
+  scatterAdd: [
+    example(
+      (x, i) => scatterAdd(x, i, 3),
+      [NUMBERS, int([2, 2])],
+      [
+        [0, 0, 0],
+        [0, 0, 0],
+        [5, 7, 9],
+      ],
+    ),
+  ],
 
   eluPlusOne: [example(eluPlusOne, [float([2, 0, -LN2])], [3, 1, 0.5])],
   silu: [example(silu, [float([0, LN3])], [0, 0.75 * LN3])],
@@ -147,11 +362,35 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     example((x) => l2Normalize(x, 11), [float([3, -4])], [0.5, -2 / 3]),
   ],
   crossEntropy: [
-    example(crossEntropy, [float([[0, LN3], [0, 0]]), int([1, 0])], [Math.log(4 / 3), LN2]),
+    example(
+      crossEntropy,
+      [
+        float([
+          [0, LN3],
+          [0, 0],
+        ]),
+        int([1, 0]),
+      ],
+      [Math.log(4 / 3), LN2],
+    ),
     example(crossEntropy, [float([1000, -1000]), int(1)], 2000),
   ],
   unitLowerInverse: [
-    example(unitLowerInverse, [float([[9, 9, 9], [2, 9, 9], [3, 4, 9]])], [[1, 0, 0], [-2, 1, 0], [5, -4, 1]]),
+    example(
+      unitLowerInverse,
+      [
+        float([
+          [9, 9, 9],
+          [2, 9, 9],
+          [3, 4, 9],
+        ]),
+      ],
+      [
+        [1, 0, 0],
+        [-2, 1, 0],
+        [5, -4, 1],
+      ],
+    ),
   ],
 };
 

@@ -141,7 +141,13 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
 
   transpose: ({ shape, attributes: { permutation } }, x) => {
     const strides = stridesOf(x.shape);
-    return pick(x, positions(shape, permutation.map((axis) => read(strides, axis))));
+    return pick(
+      x,
+      positions(
+        shape,
+        permutation.map((axis) => read(strides, axis)),
+      ),
+    );
   },
   reshape: (_, x) => x.data,
   broadcastTo: ({ shape }, x) => broadcast(x, shape),

@@ -38,17 +38,26 @@ const BLOCK = 16_384;
  * the end. A question is asked from a copy of the state, so reading goes on as if it had not been. Answers
  * come in the order of the keys, nearest question first.
  */
-export async function findKeysInBook(session: Session, book: Uint8Array, keys: readonly HiddenKey[], options: BookOptions): Promise<BookAnswer[]> {
+export async function findKeysInBook(
+  session: Session,
+  book: Uint8Array,
+  keys: readonly HiddenKey[],
+  options: BookOptions,
+): Promise<BookAnswer[]> {
   const sentences = keys.map(({ key }) => encodeText(`\n${passkeySentence(key)}\n`));
   const lanes = keys.map(({ position }, lane) => insert(book, position, sentences[lane] ?? new Int32Array()));
   const length = Math.min(...lanes.map((lane) => lane.length));
   const stops = keys.flatMap(({ position }, lane) => {
     const end = position + (sentences[lane]?.length ?? 0);
-    return [...options.distances.map((distance) => end + distance).filter((at) => at < length), length].map((at) => ({ lane, at, distance: at - end }));
+    return [...options.distances.map((distance) => end + distance).filter((at) => at < length), length].map((at) => ({
+      lane,
+      at,
+      distance: at - end,
+    }));
   });
   const answers: { lane: number; answer: BookAnswer }[] = [];
   let seconds = 0;
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const due = stops.filter(({ at }) => at > done).map(({ at }) => at);
     const until = Math.min(done + BLOCK, ...due);
     const started = performance.now();
@@ -65,7 +74,9 @@ export async function findKeysInBook(session: Session, book: Uint8Array, keys: r
       if (hidden) answers.push({ lane, answer: { ...hidden, distance, answer, right: answer === hidden.key } });
     }
   }
-  return answers.toSorted((a, b) => a.lane - b.lane || a.answer.distance - b.answer.distance).map(({ answer }) => answer);
+  return answers
+    .toSorted((a, b) => a.lane - b.lane || a.answer.distance - b.answer.distance)
+    .map(({ answer }) => answer);
 }
 
 // --- internal ---
@@ -74,7 +85,10 @@ export async function findKeysInBook(session: Session, book: Uint8Array, keys: r
 async function askAside(session: Session): Promise<string[]> {
   const state = session.save();
   const question = encodeText(`\n${PASSKEY_QUESTION}`);
-  const answers = await answerPrompts(session, Array.from({ length: session.batch }, () => question));
+  const answers = await answerPrompts(
+    session,
+    Array.from({ length: session.batch }, () => question),
+  );
   session.load(state, "state before the question");
   return answers;
 }

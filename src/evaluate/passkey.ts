@@ -57,7 +57,11 @@ export async function evaluatePasskey(session: Session, options: PasskeyOptions)
 }
 
 /** What each lane writes, greedily, after its prompt. */
-export async function answerPrompts(session: Session, prompts: readonly Int32Array[], onProgress?: (done: number) => void): Promise<string[]> {
+export async function answerPrompts(
+  session: Session,
+  prompts: readonly Int32Array[],
+  onProgress?: (done: number) => void,
+): Promise<string[]> {
   const answers: number[][] = prompts.map(() => []);
   let logits = await session.prefill(prompts, onProgress);
   const size = logits.length / prompts.length;
@@ -86,9 +90,15 @@ async function evaluateCell(
       passkeyPrompt({ length, depth, haystack, rng: rng.fork(start + lane) }),
     );
     session.reset();
-    const answers = await answerPrompts(session, prompts.map(({ tokens }) => tokens), (read) => onProgress((start / session.batch) * length + read));
+    const answers = await answerPrompts(
+      session,
+      prompts.map(({ tokens }) => tokens),
+      (read) => onProgress((start / session.batch) * length + read),
+    );
     // The last round may have lanes beyond the samples asked for.
-    prompts.slice(0, samples - start).forEach(({ answer }, lane) => scores.push(scorePasskey(answer, answers[lane] ?? "")));
+    prompts
+      .slice(0, samples - start)
+      .forEach(({ answer }, lane) => scores.push(scorePasskey(answer, answers[lane] ?? "")));
   }
   const seconds = (performance.now() - started) / 1000;
   const accuracies = scores.map(({ tokenAccuracy }) => tokenAccuracy);

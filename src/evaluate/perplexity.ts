@@ -21,7 +21,11 @@ export interface PerplexityOptions {
 }
 
 /** Streams a text of two tokens or more through a fresh session. Throws `RangeError` for a shorter one. */
-export async function evaluatePerplexity(session: Session, text: Int32Array, options: PerplexityOptions = {}): Promise<PerplexityResult> {
+export async function evaluatePerplexity(
+  session: Session,
+  text: Int32Array,
+  options: PerplexityOptions = {},
+): Promise<PerplexityResult> {
   const { reportEvery = 65_536, onProgress } = options;
   const total = text.length - 1;
   if (total < 1) throw new RangeError("perplexity needs a text of two tokens or more");

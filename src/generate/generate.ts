@@ -15,7 +15,11 @@ export interface GenerateOptions extends SamplingOptions {
  * Reads a prompt and yields what follows, token by token, from a session of one lane. The tokens given are
  * read by the session too, so that it can go on. Throws SessionError for an empty prompt.
  */
-export async function* generate(session: Session, prompt: LaneTokens, options: GenerateOptions = {}): AsyncGenerator<number, void> {
+export async function* generate(
+  session: Session,
+  prompt: LaneTokens,
+  options: GenerateOptions = {},
+): AsyncGenerator<number, void> {
   const { maxTokens = 256, seed = 0, stopAfter } = options;
   const rng = createRng(seed).fork("sampling");
   let logits = await session.prefill(prompt);

@@ -32,7 +32,10 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
   const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
-  const open = { state: layerInputs(model.initialState(batch), "state"), segment: layerInputs(model.emptySegment(batch), "segment") };
+  const open = {
+    state: layerInputs(model.initialState(batch), "state"),
+    segment: layerInputs(model.emptySegment(batch), "segment"),
+  };
   const result = model.extend(weights, tokens, open, place);
   const last = (): Tensor => rowAt(result.hidden, input("last", [1], "int32"));
   return createGraph({
@@ -52,7 +55,10 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
 
 /** Writes the open segment, which is full, to the memory. */
 export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
-  const open = { state: layerInputs(model.initialState(batch), "state"), segment: layerInputs(model.emptySegment(batch), "segment") };
+  const open = {
+    state: layerInputs(model.initialState(batch), "state"),
+    segment: layerInputs(model.emptySegment(batch), "segment"),
+  };
   return createGraph(next("state", model.commit(parameterInputs(params), open)));
 }
 

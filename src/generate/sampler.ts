@@ -13,7 +13,8 @@ export interface SamplingOptions {
 export function sampleToken(logits: Float32Array, options: SamplingOptions, rng: Rng): number {
   const { temperature = 0, topK = logits.length, topP = 1 } = options;
   if (!(temperature >= 0)) throw new RangeError(`the temperature must be 0 or more, got ${temperature}`);
-  if (!(Number.isInteger(topK) && topK >= 1)) throw new RangeError(`top-k must be a whole number from 1 up, got ${topK}`);
+  if (!(Number.isInteger(topK) && topK >= 1))
+    throw new RangeError(`top-k must be a whole number from 1 up, got ${topK}`);
   if (!(topP > 0 && topP <= 1)) throw new RangeError(`top-p must lie above 0 and not above 1, got ${topP}`);
   if (temperature === 0) return mostLikely(logits);
   const order = [...logits.keys()].toSorted((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0)).slice(0, topK);

@@ -74,7 +74,11 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
   let segment: Flat<HostTensor> = emptySegment;
   let position = 0;
 
-  async function readBlock(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined, output: Output): Promise<Float32Array> {
+  async function readBlock(
+    lanes: readonly Int32Array[],
+    targets: readonly Int32Array[] | undefined,
+    output: Output,
+  ): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
     const run = await program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
     const startOfSequence = intTensor([batch], new Int32Array(batch));
@@ -83,12 +87,23 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     return resultOf(results, output);
   }
 
-  async function readChunk(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined, output: Output): Promise<Float32Array> {
+  async function readChunk(
+    lanes: readonly Int32Array[],
+    targets: readonly Int32Array[] | undefined,
+    output: Output,
+  ): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
     const size = length === 1 ? 1 : N;
     const run = await program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
-    const place = { offset: intScalar(position % N), length: intScalar(length), last: intTensor([1], Int32Array.of(length - 1)) };
-    const padded = laneFeeds(lanes.map((lane) => padTo(lane, size)), targets?.map((lane) => padTo(lane, size)));
+    const place = {
+      offset: intScalar(position % N),
+      length: intScalar(length),
+      last: intTensor([1], Int32Array.of(length - 1)),
+    };
+    const padded = laneFeeds(
+      lanes.map((lane) => padTo(lane, size)),
+      targets?.map((lane) => padTo(lane, size)),
+    );
     const results = await run.run({ ...weights, ...state, ...segment, ...place, ...padded });
     state = taken(results, "state.");
     segment = taken(results, "segment.");
@@ -104,14 +119,18 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     segment = emptySegment;
   }
 
-  async function read(tokens: LaneTokens, targets?: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array[]> {
+  async function read(
+    tokens: LaneTokens,
+    targets?: LaneTokens,
+    onProgress?: (done: number) => void,
+  ): Promise<Float32Array[]> {
     const lanes = checkLanes(tokens, batch, vocabularySize);
     const goals = targets && checkLanes(targets, batch, vocabularySize);
     const total = lanes[0]?.length ?? 0;
     const targetCount = goals?.[0]?.length ?? total;
     if (targetCount !== total) throw new SessionError(`there are ${targetCount} targets for ${total} tokens`);
     const results: Float32Array[] = [];
-    for (let done = 0; done < total; ) {
+    for (let done = 0; done < total;) {
       const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
       const length = aligned || Math.min(total - done, N - (position % N));
       const cut = (lane: Int32Array): Int32Array => lane.subarray(done, done + length);
@@ -131,7 +150,10 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     get position() {
       return position;
     },
-    stateBytes: [...Object.values(emptyState), ...Object.values(emptySegment)].reduce((sum, { data }) => sum + data.byteLength, 0),
+    stateBytes: [...Object.values(emptyState), ...Object.values(emptySegment)].reduce(
+      (sum, { data }) => sum + data.byteLength,
+      0,
+    ),
     async prefill(tokens, onProgress) {
       const [logits] = await read(tokens, undefined, onProgress);
       return logits ?? new Float32Array();
@@ -153,7 +175,10 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       const savedPosition = Number(metadata.position);
       if (!Number.isInteger(savedPosition) || savedPosition < 0) throw new SessionError(`${source}: has no position`);
       const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
-      [state, segment] = [flatten<HostTensor>(restored.state, "state"), flatten<HostTensor>(restored.segment, "segment")];
+      [state, segment] = [
+        flatten<HostTensor>(restored.state, "state"),
+        flatten<HostTensor>(restored.segment, "segment"),
+      ];
       position = savedPosition;
     },
     reset() {
@@ -232,7 +257,8 @@ function joinRows(parts: readonly Float32Array[], batch: number): Float32Array {
   let start = 0;
   for (const part of parts) {
     const width = part.length / batch;
-    for (let lane = 0; lane < batch; lane++) joined.set(part.subarray(lane * width, (lane + 1) * width), lane * total + start);
+    for (let lane = 0; lane < batch; lane++)
+      joined.set(part.subarray(lane * width, (lane + 1) * width), lane * total + start);
     start += width;
   }
   return joined;

@@ -24,7 +24,12 @@ export function scalar(value: number): Tensor {
 
 /** The whole numbers 0 .. length-1 as int32. */
 export function iota(length: number): Tensor {
-  return constant(intTensor([length], Int32Array.from({ length }, (_, i) => i)));
+  return constant(
+    intTensor(
+      [length],
+      Int32Array.from({ length }, (_, i) => i),
+    ),
+  );
 }
 
 export const neg = (x: Tensor): Tensor => apply("neg", [x], {});

@@ -41,7 +41,8 @@ export function optimize(graph: Graph): Graph {
 export function lowerComposites(graph: Graph): Graph {
   return rewrite(graph, (node) => {
     const lowering = lowerings[node.op as CompositeOp] as
-      ((inputs: readonly Tensor[], attributes: Tensor["attributes"]) => Tensor) | undefined;
+      | ((inputs: readonly Tensor[], attributes: Tensor["attributes"]) => Tensor)
+      | undefined;
     return lowering ? lowering(node.inputs, node.attributes) : node;
   });
 }

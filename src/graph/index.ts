@@ -2,7 +2,17 @@
 export * from "./builder.ts";
 export { createGraph, optimize, type Graph } from "./graph.ts";
 export {
-  bytesOf, filled, floatTensor, intTensor, sizeOf, zeros, type DType, type FloatTensor, type HostTensor, type IntTensor, type Shape,
+  bytesOf,
+  filled,
+  floatTensor,
+  intTensor,
+  sizeOf,
+  zeros,
+  type DType,
+  type FloatTensor,
+  type HostTensor,
+  type IntTensor,
+  type Shape,
 } from "./host-tensor.ts";
 export { GraphError, type Tensor } from "./tensor.ts";
 export { flatten, mapTree, unflatten, type Flat, type Tree } from "./tree.ts";

@@ -5,7 +5,17 @@ import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type Float64Tensor } from "../engine/reference.ts";
 import { createRng } from "../random.ts";
 import {
-  crossEntropy, eluPlusOne, input, l2Normalize, matmul, matrixTranspose, mul, rmsNorm, sigmoid, silu, slice,
+  crossEntropy,
+  eluPlusOne,
+  input,
+  l2Normalize,
+  matmul,
+  matrixTranspose,
+  mul,
+  rmsNorm,
+  sigmoid,
+  silu,
+  slice,
   unitLowerInverse,
 } from "./builder.ts";
 import { createGraph, lowerComposites } from "./graph.ts";
@@ -68,21 +78,36 @@ describe("unitLowerInverse in single precision", () => {
   it.each([1, 2, 3, 33, 64, 100])("inverts %d rows of ones below the diagonal", async (size) => {
     const ones = floatTensor([size, size], new Float32Array(size * size).fill(1));
     const { single } = await invert(input("x", [size, size]), ones);
-    expectClose(single, matrixOf(size, (i, j) => (i === j ? 1 : i === j + 1 ? -1 : 0)), 1e-5);
+    expectClose(
+      single,
+      matrixOf(size, (i, j) => (i === j ? 1 : i === j + 1 ? -1 : 0)),
+      1e-5,
+    );
   });
 
   it("inverts 24 rows of minus ones, where the inverse grows as two to the power of the row", async () => {
     const { single } = await invert(input("x", [24, 24]), floatTensor([24, 24], new Float32Array(24 * 24).fill(-1)));
-    expectClose(single, matrixOf(24, (i, j) => (i < j ? 0 : i === j ? 1 : 2 ** (i - j - 1))), 1e-5);
+    expectClose(
+      single,
+      matrixOf(24, (i, j) => (i < j ? 0 : i === j ? 1 : 2 ** (i - j - 1))),
+      1e-5,
+    );
   });
 
   it.each([64, 48])("inverts the matrix of %d equal keys with beta one", async (size) => {
     const key = random([1, 16]);
-    const keys = floatTensor([size, 16], Float32Array.from({ length: size * 16 }, (_, i) => key.data[i % 16] ?? 0));
+    const keys = floatTensor(
+      [size, 16],
+      Float32Array.from({ length: size * 16 }, (_, i) => key.data[i % 16] ?? 0),
+    );
     const normalized = l2Normalize(input("x", [size, 16]));
     const { single, double } = await invert(matmul(normalized, matrixTranspose(normalized)), keys);
     expectClose(single, double, 1e-5);
-    expectClose(single, matrixOf(size, (i, j) => (i === j ? 1 : i === j + 1 ? -1 : 0)), 1e-4);
+    expectClose(
+      single,
+      matrixOf(size, (i, j) => (i === j ? 1 : i === j + 1 ? -1 : 0)),
+      1e-4,
+    );
   });
 
   it.each([5, 63, 64, 65])("inverts the matrices of %d random keys with random betas", async (size) => {
@@ -102,7 +127,11 @@ describe("helpers", () => {
 
   it("strictlyLower is one below the diagonal", () => {
     const graph = createGraph({ y: mul(strictlyLower(3), 1) });
-    expectClose(evaluate(graph, {})["y"], matrixOf(3, (i, j) => (j < i ? 1 : 0)), 0);
+    expectClose(
+      evaluate(graph, {})["y"],
+      matrixOf(3, (i, j) => (j < i ? 1 : 0)),
+      0,
+    );
   });
 });
 

@@ -1,6 +1,24 @@
 import {
-  add, cast, div, equal, iota, logSoftmax, matmul, mean, mul, neg, reshape, sigmoid, sqrt, square, sub, sum,
-  constant, exp, max, min,
+  add,
+  cast,
+  div,
+  equal,
+  iota,
+  logSoftmax,
+  matmul,
+  mean,
+  mul,
+  neg,
+  reshape,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  sum,
+  constant,
+  exp,
+  max,
+  min,
 } from "./builder.ts";
 import { floatTensor } from "./host-tensor.ts";
 import { axisSize } from "./infer.ts";
@@ -13,8 +31,7 @@ type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) 
 export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]> } = {
   eluPlusOne: ([x]) => add(exp(min(operand(x), 0)), max(operand(x), 0)),
   silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
-  rmsNorm: ([x, scale], { epsilon }) =>
-    mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
+  rmsNorm: ([x, scale], { epsilon }) => mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
   l2Normalize: ([x], { epsilon }) => mul(operand(x), inverseNorm(operand(x), epsilon)),
   crossEntropy: ([logits, targets]) => {
     const classes = operand(logits).shape.at(-1) ?? 0;
@@ -70,9 +87,7 @@ function lowerLeftBlocks(size: number, b: number): Tensor {
 }
 
 function maskMatrix(size: number, holds: (row: number, column: number) => boolean): Tensor {
-  const data = Float32Array.from({ length: size * size }, (_, i) =>
-    holds(Math.floor(i / size), i % size) ? 1 : 0,
-  );
+  const data = Float32Array.from({ length: size * size }, (_, i) => (holds(Math.floor(i / size), i % size) ? 1 : 0));
   return constant(floatTensor([size, size], data));
 }
 

@@ -76,8 +76,7 @@ export interface OpAttributes {
 export type Op = keyof OpAttributes;
 
 /** Operations that lower.ts replaces before a graph is compiled. */
-export type CompositeOp =
-  "eluPlusOne" | "silu" | "rmsNorm" | "l2Normalize" | "crossEntropy" | "unitLowerInverse";
+export type CompositeOp = "eluPlusOne" | "silu" | "rmsNorm" | "l2Normalize" | "crossEntropy" | "unitLowerInverse";
 
 /** Operations that engines implement. */
 export type PrimitiveOp = Exclude<Op, CompositeOp>;

@@ -17,11 +17,7 @@ export class GraphError extends Error {
 }
 
 /** Applies an operation. Throws {@link GraphError} when the operands do not fit it. */
-export function apply<K extends Op>(
-  op: K,
-  inputs: readonly Tensor[],
-  attributes: OpAttributes[K],
-): Tensor<K> {
+export function apply<K extends Op>(op: K, inputs: readonly Tensor[], attributes: OpAttributes[K]): Tensor<K> {
   return { op, inputs, attributes, ...inferType(op, inputs, attributes) };
 }
 
@@ -32,11 +28,7 @@ export function isOp<K extends Op>(tensor: Tensor, op: K): tensor is Tensor<K> {
 
 // --- internal ---
 
-function inferType<K extends Op>(
-  op: K,
-  inputs: readonly Tensor[],
-  attributes: OpAttributes[K],
-): TensorType {
+function inferType<K extends Op>(op: K, inputs: readonly Tensor[], attributes: OpAttributes[K]): TensorType {
   try {
     return inferenceRules[op](inputs, attributes);
   } catch (error) {

@@ -22,11 +22,7 @@ export function flatten<Leaf extends Shaped>(tree: object, prefix = ""): Flat<Le
 }
 
 /** The tree of the same form whose leaves are `transform(leaf, path)`. */
-export function mapTree<T>(
-  tree: object,
-  transform: (leaf: Shaped, path: string) => Shaped,
-  prefix = "",
-): T {
+export function mapTree<T>(tree: object, transform: (leaf: Shaped, path: string) => Shaped, prefix = ""): T {
   const entries = Object.entries(tree) as [string, object][];
   const mapped = entries.map(([key, child]) => {
     const path = prefix ? `${prefix}.${key}` : key;

@@ -5,7 +5,16 @@ import { createModel } from "./transformer.ts";
 
 /** Number of weights of a model. */
 export function parameterCount(config: ModelConfig): number {
-  const { vocabularySize: V, modelDim: D, numLayers, feedForwardDim: F, numHeads, numKeyValueHeads: K, headDim: d, memory } = config;
+  const {
+    vocabularySize: V,
+    modelDim: D,
+    numLayers,
+    feedForwardDim: F,
+    numHeads,
+    numKeyValueHeads: K,
+    headDim: d,
+    memory,
+  } = config;
   const projections = 2 * D * numHeads * d + 2 * D * K * d;
   const shift = memory.tokenShift ? 3 * D : 0;
   const write = memory.update === "token-delta" ? (D + numHeads * d + 1) * K + d : 0;
@@ -16,7 +25,9 @@ export function parameterCount(config: ModelConfig): number {
 /** Bytes that a stream keeps between tokens: memories, the open segment and what is shifted in. Constant. */
 export function stateBytes(config: ModelConfig, batch = 1): number {
   const model = createModel(config);
-  const leaves = [model.initialState(batch), model.emptySegment(batch)].flatMap((tree) => Object.values(flatten<FloatTensor>(tree)));
+  const leaves = [model.initialState(batch), model.emptySegment(batch)].flatMap((tree) =>
+    Object.values(flatten<FloatTensor>(tree)),
+  );
   return leaves.reduce((sum, { shape }) => sum + bytesOf(shape), 0);
 }
 
@@ -30,7 +41,17 @@ export function keyValueCacheBytes({ numLayers, numKeyValueHeads, headDim }: Mod
  * times as many. Counts a multiplication and an addition as two.
  */
 export function forwardFlops(config: ModelConfig): number {
-  const { vocabularySize: V, modelDim: D, numLayers, feedForwardDim: F, numHeads: H, numKeyValueHeads: K, headDim: d, segmentLength: N, memory } = config;
+  const {
+    vocabularySize: V,
+    modelDim: D,
+    numLayers,
+    feedForwardDim: F,
+    numHeads: H,
+    numKeyValueHeads: K,
+    headDim: d,
+    segmentLength: N,
+    memory,
+  } = config;
   const weights = 2 * D * H * d + 2 * D * K * d + 3 * D * F;
   const local = 2 * H * N * d; // Q K^T and the weighted sum of V, as computed: the whole square
   const read = H * d * d;
@@ -76,4 +97,3 @@ export function memoryFootprints(config: ModelConfig, options: FootprintOptions 
     { architecture: "Infini-Transformer", entries: d * (d + 1) * H * l, contextLength: "N*S" },
   ];
 }
-

@@ -1,7 +1,14 @@
 /** Models as pure functions, their configs and files. */
 export { configHash, encodeWeights, loadModel } from "./checkpoint.ts";
 export { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
-export { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes, type MemoryFootprint } from "./cost.ts";
+export {
+  forwardFlops,
+  keyValueCacheBytes,
+  memoryFootprints,
+  parameterCount,
+  stateBytes,
+  type MemoryFootprint,
+} from "./cost.ts";
 export { ConfigError } from "./parse-config.ts";
 export { decodeSafetensors, encodeSafetensors, SafetensorsError, type TensorFile } from "./safetensors.ts";
 export { createModel, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";

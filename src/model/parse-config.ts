@@ -7,7 +7,11 @@ export class ConfigError extends Error {
 }
 
 /** Checks a value against a schema. Throws {@link ConfigError} that lists everything that is wrong. */
-export function parseConfig<Schema extends z.ZodType>(schema: Schema, value: unknown, source: string): z.output<Schema> {
+export function parseConfig<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  source: string,
+): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => describe(issue, schema));

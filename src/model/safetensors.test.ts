@@ -6,10 +6,14 @@ import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "./safete
 describe("a round trip", () => {
   it("gives back tensors and metadata, bit for bit", () => {
     fc.assert(
-      fc.property(fc.dictionary(name, tensor, { maxKeys: 5 }), fc.dictionary(name, text, { maxKeys: 3 }), (tensors, metadata) => {
-        const file = decodeSafetensors(encodeSafetensors(tensors, metadata), "f");
-        expect(file).toEqual({ tensors, metadata });
-      }),
+      fc.property(
+        fc.dictionary(name, tensor, { maxKeys: 5 }),
+        fc.dictionary(name, text, { maxKeys: 3 }),
+        (tensors, metadata) => {
+          const file = decodeSafetensors(encodeSafetensors(tensors, metadata), "f");
+          expect(file).toEqual({ tensors, metadata });
+        },
+      ),
     );
   });
 
@@ -24,13 +28,18 @@ describe("a round trip", () => {
 
   it("takes the part that a view shows", () => {
     const view = Float32Array.of(0, 1, 2, 3).subarray(1, 3);
-    expect(decodeSafetensors(encodeSafetensors({ view: floatTensor([2], view) }), "f").tensors.view?.data).toEqual(Float32Array.of(1, 2));
+    expect(decodeSafetensors(encodeSafetensors({ view: floatTensor([2], view) }), "f").tensors.view?.data).toEqual(
+      Float32Array.of(1, 2),
+    );
   });
 });
 
 describe("encodeSafetensors", () => {
   it("writes the published layout", () => {
-    const bytes = encodeSafetensors({ b: intTensor([1], Int32Array.of(-2)), a: floatTensor([], Float32Array.of(1)) }, { k: "v" });
+    const bytes = encodeSafetensors(
+      { b: intTensor([1], Int32Array.of(-2)), a: floatTensor([], Float32Array.of(1)) },
+      { k: "v" },
+    );
     const json =
       '{"__metadata__":{"k":"v"},"b":{"dtype":"I32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}';
     const length = Math.ceil(json.length / 8) * 8;
@@ -90,14 +99,19 @@ describe("decodeSafetensors", () => {
     ["a header past the end", Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d), /a header of 9 bytes/],
     ["an absurd header", new Uint8Array(8).fill(0xff), /a header of 18446744073709552000 bytes/],
     ["a header that is not JSON", withHeader(new TextEncoder().encode('{"w":'), 0), /not JSON/],
-    ["a header that is not UTF-8", withHeader(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d), 0), /not JSON in UTF-8/],
+    [
+      "a header that is not UTF-8",
+      withHeader(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d), 0),
+      /not JSON in UTF-8/,
+    ],
   ])("refuses %s", (_, bytes, problem) => {
     expect(failure(bytes)).toMatch(problem);
   });
 
   it("refuses a file cut off anywhere", () => {
     const bytes = encodeSafetensors({ w: zeros([3]), v: intTensor([2], Int32Array.of(1, 2)) }, { k: "v" });
-    for (let end = 0; end < bytes.length; end++) expect(() => decodeSafetensors(bytes.subarray(0, end), "f")).toThrow(SafetensorsError);
+    for (let end = 0; end < bytes.length; end++)
+      expect(() => decodeSafetensors(bytes.subarray(0, end), "f")).toThrow(SafetensorsError);
   });
 
   it("never throws anything else, and what it takes is consistent", () => {
@@ -106,7 +120,8 @@ describe("decodeSafetensors", () => {
       fc.property(fc.nat(bytes.length - 9), fc.nat(255), (place, value) => {
         const broken = bytes.with(place, value);
         try {
-          for (const { shape, data } of Object.values(decodeSafetensors(broken, "f").tensors)) expect(data.length).toBe(sizeOf(shape));
+          for (const { shape, data } of Object.values(decodeSafetensors(broken, "f").tensors))
+            expect(data.length).toBe(sizeOf(shape));
         } catch (error) {
           expect(error).toBeInstanceOf(SafetensorsError);
         }

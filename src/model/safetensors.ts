@@ -16,7 +16,10 @@ export interface TensorFile {
  * The bytes of a safetensors file, tensors in the order given, padded so that their data begins at a multiple
  * of 8. Needs a little-endian machine. Throws {@link SafetensorsError} for a name that the format reserves.
  */
-export function encodeSafetensors(tensors: Flat<HostTensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function encodeSafetensors(
+  tensors: Flat<HostTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   let end = 0;
   const entries = Object.entries(tensors).map(([name, { dtype, shape }]) => {
     if (RESERVED_NAMES.includes(name)) throw new SafetensorsError(`a tensor cannot be named "${name}"`);
@@ -24,7 +27,10 @@ export function encodeSafetensors(tensors: Flat<HostTensor>, metadata: Readonly<
     end += bytesOf(shape);
     return [name, { dtype: DTYPE_NAMES[dtype], shape, data_offsets: [begin, end] }] as const;
   });
-  const json = JSON.stringify({ ...(Object.keys(metadata).length > 0 && { __metadata__: metadata }), ...Object.fromEntries(entries) });
+  const json = JSON.stringify({
+    ...(Object.keys(metadata).length > 0 && { __metadata__: metadata }),
+    ...Object.fromEntries(entries),
+  });
   const header = new TextEncoder().encode(json);
   const dataStart = LENGTH_BYTES + Math.ceil(header.length / ALIGNMENT) * ALIGNMENT;
   const bytes = new Uint8Array(dataStart + end).fill(SPACE, LENGTH_BYTES + header.length, dataStart);
@@ -52,12 +58,21 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile
   const tensors: Record<string, HostTensor> = {};
   let expected = 0;
   const ordered = Object.entries(entries as Record<string, Entry>).toSorted(([, a], [, b]) => byPlace(a, b));
-  for (const [name, { dtype, shape, data_offsets: [begin, end] }] of ordered) {
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [begin, end],
+    },
+  ] of ordered) {
     if (begin !== expected || end < begin) fail(`"${name}" lies at ${begin}..${end}, expected to begin at ${expected}`);
-    if (end - begin !== bytesOf(shape)) fail(`"${name}" of shape [${shape.join(", ")}] takes ${bytesOf(shape)} bytes, not ${end - begin}`);
+    if (end - begin !== bytesOf(shape))
+      fail(`"${name}" of shape [${shape.join(", ")}] takes ${bytesOf(shape)} bytes, not ${end - begin}`);
     if (end > data.length) fail(`is cut off: "${name}" ends at byte ${end} of ${data.length}`);
     const copy = new Uint8Array(data.subarray(begin, end)).buffer; // not slice(): a Buffer's would share memory
-    tensors[name] = dtype === "F32" ? floatTensor(shape, new Float32Array(copy)) : intTensor(shape, new Int32Array(copy));
+    tensors[name] =
+      dtype === "F32" ? floatTensor(shape, new Float32Array(copy)) : intTensor(shape, new Int32Array(copy));
     expected = end;
   }
   if (expected !== data.length) fail(`${data.length - expected} bytes after the last tensor belong to none`);
@@ -88,10 +103,14 @@ function byPlace({ data_offsets: a }: Entry, { data_offsets: b }: Entry): number
   return a[0] - b[0] || a[1] - b[1];
 }
 
-function splitFile(bytes: Uint8Array, fail: (problem: string) => never): { header: z.output<typeof headerSchema>; data: Uint8Array } {
+function splitFile(
+  bytes: Uint8Array,
+  fail: (problem: string) => never,
+): { header: z.output<typeof headerSchema>; data: Uint8Array } {
   if (bytes.length < LENGTH_BYTES) fail(`is cut off: ${bytes.length} bytes cannot hold a header`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-  if (length > bytes.length - LENGTH_BYTES) fail(`is cut off or no safetensors file: it claims a header of ${length} bytes`);
+  if (length > bytes.length - LENGTH_BYTES)
+    fail(`is cut off or no safetensors file: it claims a header of ${length} bytes`);
   if (length > MAX_HEADER_BYTES) fail(`is no safetensors file: it claims a header of ${length} bytes`);
   const parsed = headerSchema.safeParse(parseHeader(bytes.subarray(LENGTH_BYTES, LENGTH_BYTES + length), fail));
   if (!parsed.success) return fail(`its header is malformed: ${z.prettifyError(parsed.error)}`);

@@ -1,6 +1,19 @@
 import { infiniAttention } from "../attention/infini/mixer.ts";
 import type { ChunkPlace, MixerResult, SequenceMixer } from "../attention/mixer.ts";
-import { add, constant, crossEntropy, equal, gather, matmul, matrixTranspose, mul, reshape, rmsNorm, sum, where } from "../graph/builder.ts";
+import {
+  add,
+  constant,
+  crossEntropy,
+  equal,
+  gather,
+  matmul,
+  matrixTranspose,
+  mul,
+  reshape,
+  rmsNorm,
+  sum,
+  where,
+} from "../graph/builder.ts";
 import { filled, intTensor, type FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { mapTree, type Tree } from "../graph/tree.ts";
@@ -37,7 +50,12 @@ export interface Model {
   /** Whole segments: hidden states [B, T, D] after the final norm, and the state after them. */
   apply(params: ModelParams<Tensor>, tokens: Tensor, state: LayerStates<Tensor>): ModelResult;
   /** Part of one segment; see {@link SequenceMixer.extend}. */
-  extend(params: ModelParams<Tensor>, tokens: Tensor, open: OpenLayers, place: ChunkPlace): { hidden: Tensor } & OpenLayers;
+  extend(
+    params: ModelParams<Tensor>,
+    tokens: Tensor,
+    open: OpenLayers,
+    place: ChunkPlace,
+  ): { hidden: Tensor } & OpenLayers;
   /** Closes the open segment; see {@link SequenceMixer.commit}. */
   commit(params: ModelParams<Tensor>, open: OpenLayers): LayerStates<Tensor>;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
@@ -92,7 +110,11 @@ export function createModel(config: ModelConfig): Model {
       });
       const [first, ...others] = strengths;
       const writeStrength = first && mul(others.reduce(add, first), 1 / strengths.length);
-      return { hidden: rmsNorm(x, params.finalNorm, config.normEpsilon), state, ...(writeStrength && { writeStrength }) };
+      return {
+        hidden: rmsNorm(x, params.finalNorm, config.normEpsilon),
+        state,
+        ...(writeStrength && { writeStrength }),
+      };
     },
 
     extend(params, tokens, open, place) {
@@ -127,7 +149,14 @@ export function resetLanes(states: LayerStates<Tensor>, startOfSequence: Tensor)
   const starts = equal(startOfSequence, one); // [B]
   return mapTree(states, (leaf) => {
     const state = leaf as Tensor;
-    return where(reshape(starts, [...state.shape.keys()].map((axis) => (axis === 0 ? (state.shape[0] ?? 1) : 1))), 0, state);
+    return where(
+      reshape(
+        starts,
+        [...state.shape.keys()].map((axis) => (axis === 0 ? (state.shape[0] ?? 1) : 1)),
+      ),
+      0,
+      state,
+    );
   });
 }
 
@@ -178,4 +207,3 @@ function at<T>(layers: { readonly [layer: string]: T }, layer: string): T {
   if (value === undefined) throw new RangeError(`there is no layer ${layer}`);
   return value;
 }
-

@@ -15,13 +15,28 @@ afterEach(() => rm(folder, { recursive: true }));
 
 describe("readCorpus", () => {
   it("reads folders, deep and in sorted order, and leaves other files alone", async () => {
-    await write({ "b.txt": "B", "a/z.txt": "Z", "a/c.jsonl": '{"text":"1"}\n\n{"text":"é","id":3}\r\n', "image.png": "x", "a.txt": "A" });
-    expect(await read(folder)).toEqual([["A", "a.txt"], ["1", "c.jsonl:1"], ["é", "c.jsonl:3"], ["Z", "z.txt"], ["B", "b.txt"]]);
+    await write({
+      "b.txt": "B",
+      "a/z.txt": "Z",
+      "a/c.jsonl": '{"text":"1"}\n\n{"text":"é","id":3}\r\n',
+      "image.png": "x",
+      "a.txt": "A",
+    });
+    expect(await read(folder)).toEqual([
+      ["A", "a.txt"],
+      ["1", "c.jsonl:1"],
+      ["é", "c.jsonl:3"],
+      ["Z", "z.txt"],
+      ["B", "b.txt"],
+    ]);
   });
 
   it("reads files in the order given, whatever they are called", async () => {
     await write({ "b.md": "B", "a.txt": "A" });
-    expect(await read(join(folder, "b.md"), join(folder, "a.txt"))).toEqual([["B", "b.md"], ["A", "a.txt"]]);
+    expect(await read(join(folder, "b.md"), join(folder, "a.txt"))).toEqual([
+      ["B", "b.md"],
+      ["A", "a.txt"],
+    ]);
   });
 
   it.each<[string, string | Uint8Array, RegExp]>([

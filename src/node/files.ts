@@ -18,7 +18,10 @@ export async function writeAtomically(file: string, content: string | Uint8Array
     else await replaceFile(file, bytes);
   } catch (cause) {
     const full = isNodeError(cause) && cause.code === "ENOSPC";
-    throw new FileError(`${file}: ${full ? "the disk is full; what stood there before is unharmed" : `cannot be written: ${reason(cause)}`}`, { cause });
+    throw new FileError(
+      `${file}: ${full ? "the disk is full; what stood there before is unharmed" : `cannot be written: ${reason(cause)}`}`,
+      { cause },
+    );
   }
 }
 
@@ -26,7 +29,9 @@ export async function writeAtomically(file: string, content: string | Uint8Array
 export async function readBytes(file: string): Promise<Uint8Array> {
   return readFile(file).catch((cause: unknown) => {
     const missing = isNodeError(cause) && cause.code === "ENOENT";
-    throw new FileError(`${file}: ${missing ? "there is no such file" : `cannot be read: ${reason(cause)}`}`, { cause });
+    throw new FileError(`${file}: ${missing ? "there is no such file" : `cannot be read: ${reason(cause)}`}`, {
+      cause,
+    });
   });
 }
 
@@ -63,7 +68,7 @@ async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
 async function writeAll(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, "w");
   try {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       const { bytesWritten } = await handle.write(bytes, done);
       done += bytesWritten;
     }

@@ -70,4 +70,3 @@ function secondMoment(state: Readonly<Record<string, Tensor>>, squared: Tensor, 
 function rootMeanSquare(x: Tensor): Tensor {
   return sqrt(mean(square(x)));
 }
-

@@ -32,7 +32,11 @@ describe("a memory that is carried from step to step", () => {
     };
     const fresh = await lossOf([1, 1]);
     expect(await lossOf([1, 1], before)).toBe(fresh);
-    const [first, second, both] = [await lossOf([0, 1], before), await lossOf([1, 0], before), await lossOf([0, 0], before)];
+    const [first, second, both] = [
+      await lossOf([0, 1], before),
+      await lossOf([1, 0], before),
+      await lossOf([0, 0], before),
+    ];
     expect(first).not.toBeCloseTo(fresh, 4);
     expect(second).not.toBeCloseTo(fresh, 4);
     expect(first + second - fresh).toBeCloseTo(both, 5);
@@ -46,11 +50,19 @@ describe("a memory that is carried from step to step", () => {
   });
 
   it("is part of a checkpoint: a run goes on bit-equal from every step, across stages too", async () => {
-    const config = tinyRun({ carry: 0.9, curriculum: [{ until: 2, batch: 1, length: 8 }, { until: 4, batch: 4, length: 8, carry: 0.5 }], checkpointEvery: 1 });
+    const config = tinyRun({
+      carry: 0.9,
+      curriculum: [
+        { until: 2, batch: 1, length: 8 },
+        { until: 4, batch: 4, length: 8, carry: 0.5 },
+      ],
+      checkpointEvery: 1,
+    });
     const tokens = Uint8Array.from({ length: 500 }, (_, i) => (i * i) % 13);
     const options = { config, documents: [{ name: "noise", tokens }], engine: await testEngine() };
     const saved: { step: number; file: Uint8Array }[] = [];
-    const save = async ({ state, step }: RunPosition): Promise<void> => void saved.push({ step, file: encodeRunState(state, step, config) });
+    const save = async ({ state, step }: RunPosition): Promise<void> =>
+      void saved.push({ step, file: encodeRunState(state, step, config) });
     const end = copyOf((await runTraining({ ...options, save })).state);
     expect(Object.keys(end).some((name) => name.startsWith("memory."))).toBe(true);
     for (const { file, step } of saved) {
@@ -75,7 +87,7 @@ function withStarts(batch: Batch, flags: readonly number[]): Batch {
 /** Tokens of the first (0) or second (1) half of a batch of two lanes. */
 function half({ tokens, targets, weights }: Batch, which: number, flags: readonly number[]): Batch {
   const cut = (data: Int32Array | Float32Array): number[] =>
-    [0, 1].flatMap((lane) => [...data.slice((2 * lane + which) * LENGTH, (2 * lane + which + 1) * LENGTH)]);
+    [0, 1].flatMap((lane) => Array.from(data.slice((2 * lane + which) * LENGTH, (2 * lane + which + 1) * LENGTH)));
   return {
     tokens: intTensor([2, LENGTH], Int32Array.from(cut(tokens.data))),
     targets: intTensor([2, LENGTH], Int32Array.from(cut(targets.data))),

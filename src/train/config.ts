@@ -68,7 +68,9 @@ const trainingSchema = z.strictObject({
    */
   carry: carried,
   /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */
-  curriculum: z.array(z.strictObject({ until: count, batch: count, length: count, writePenalty: price, carry: carried })).default([]),
+  curriculum: z
+    .array(z.strictObject({ until: count, batch: count, length: count, writePenalty: price, carry: carried }))
+    .default([]),
   /** Steps between checkpoints. */
   checkpointEvery: count.default(100),
   mixture: mixtureSchema.prefault([{ task: "text", share: 1 }]),
@@ -85,14 +87,23 @@ export const runConfigSchema = z
     path: ["training", "curriculum"],
     error: "stages must end one after the other, before the last step",
   })
-  .refine(({ training }) => (training.accumulate === 1 && training.mode === "parallel") || stagesOf(training).every(({ carry }) => carry === 0), {
-    path: ["training", "carry"],
-    error: "needs mode parallel, and accumulate 1",
-  })
-  .refine(({ model, training }) => model.memory.update === "token-delta" || stagesOf(training).every((stage) => stage.writePenalty === 0), {
-    path: ["training", "writePenalty"],
-    error: "needs a memory that chooses what to write: memory.update must be token-delta",
-  });
+  .refine(
+    ({ training }) =>
+      (training.accumulate === 1 && training.mode === "parallel") ||
+      stagesOf(training).every(({ carry }) => carry === 0),
+    {
+      path: ["training", "carry"],
+      error: "needs mode parallel, and accumulate 1",
+    },
+  )
+  .refine(
+    ({ model, training }) =>
+      model.memory.update === "token-delta" || stagesOf(training).every((stage) => stage.writePenalty === 0),
+    {
+      path: ["training", "writePenalty"],
+      error: "needs a memory that chooses what to write: memory.update must be token-delta",
+    },
+  );
 
 export type RunConfig = z.output<typeof runConfigSchema>;
 export type RunConfigInput = z.input<typeof runConfigSchema>;

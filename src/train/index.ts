@@ -1,10 +1,26 @@
 /** Training: optimizers, steps and the loop. */
 export { adafactor, type AdafactorOptions } from "./adafactor.ts";
 export { adamW, type AdamWOptions } from "./adamw.ts";
-export { createOptimizer, learningRateAt, parseRunConfig, stagesOf, type RunConfig, type RunConfigInput, type Stage, type TrainingConfig } from "./config.ts";
+export {
+  createOptimizer,
+  learningRateAt,
+  parseRunConfig,
+  stagesOf,
+  type RunConfig,
+  type RunConfigInput,
+  type Stage,
+  type TrainingConfig,
+} from "./config.ts";
 export { DivergedError, train, type StepMetrics, type TrainOptions } from "./loop.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";
 export { presets, type PresetName } from "./presets.ts";
 export { runTraining, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";
 export { decodeRunState, encodeRunState, ResumeError } from "./run-state.ts";
-export { createStepper, initialTrainingState, type Stepper, type StepperOptions, type StepResult, type TrainingState } from "./stepper.ts";
+export {
+  createStepper,
+  initialTrainingState,
+  type Stepper,
+  type StepperOptions,
+  type StepResult,
+  type TrainingState,
+} from "./stepper.ts";

@@ -28,12 +28,25 @@ export const presets = {
    */
   "paper-lm": {
     model: {
-      vocabularySize: 32_000, modelDim: 1024, numLayers: 12, numHeads: 8, headDim: 128, feedForwardDim: 4096,
-      segmentLength: 2048, memory: { update: "linear", tokenShift: false },
+      vocabularySize: 32_000,
+      modelDim: 1024,
+      numLayers: 12,
+      numHeads: 8,
+      headDim: 128,
+      feedForwardDim: 4096,
+      segmentLength: 2048,
+      memory: { update: "linear", tokenShift: false },
     },
     training: {
-      steps: 100_000, batch: 1, accumulate: 64, length: 32_768, mode: "rematerialized", optimizer: adafactor,
-      learningRate: 0.01, warmupSteps: 1000, finalLearningRate: 0,
+      steps: 100_000,
+      batch: 1,
+      accumulate: 64,
+      length: 32_768,
+      mode: "rematerialized",
+      optimizer: adafactor,
+      learningRate: 0.01,
+      warmupSteps: 1000,
+      finalLearningRate: 0,
     },
   },
 } as const satisfies Readonly<Record<string, RunConfigInput>>;

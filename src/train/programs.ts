@@ -6,7 +6,14 @@ import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
-import { resetLanes, weightedLoss, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
+import {
+  resetLanes,
+  weightedLoss,
+  type LayerStates,
+  type Model,
+  type ModelParams,
+  type ModelResult,
+} from "../model/transformer.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
@@ -33,11 +40,20 @@ export interface BatchShape {
 }
 
 /** Loss, gradients and update of one batch in one graph: the whole training step is one run. */
-export function trainingStep(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape, update: UpdateConfig): Graph {
+export function trainingStep(
+  model: Model,
+  params: ModelParams<FloatTensor>,
+  shape: BatchShape,
+  update: UpdateConfig,
+): Graph {
   const symbols = parameterInputs(params);
   const { tokens, targets, weights } = batchInputs(shape);
   const carries = update.carry > 0;
-  const result = model.apply(symbols, tokens, carries ? carriedStates(model, shape.batch) : zeroStates(model, shape.batch));
+  const result = model.apply(
+    symbols,
+    tokens,
+    carries ? carriedStates(model, shape.batch) : zeroStates(model, shape.batch),
+  );
   const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
@@ -78,7 +94,10 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
   const seeds = after.map(([name, output]) => ({ output, gradient: leaf(incoming, name) }));
   const [flat, flatBefore] = [flatten<Tensor>(symbols), flatten<Tensor>(before)];
   const sources = [...Object.values(flat), ...Object.values(flatBefore)];
-  const slopes = vectorJacobianProduct([{ output: add(loss, writeCost(result)), gradient: scalar(1) }, ...seeds], sources);
+  const slopes = vectorJacobianProduct(
+    [{ output: add(loss, writeCost(result)), gradient: scalar(1) }, ...seeds],
+    sources,
+  );
   const count = Object.keys(flat).length;
   const stateSlopes = Object.keys(flatBefore).map((name, i) => [name, slopes[count + i]] as const);
   return createGraph({
@@ -97,7 +116,10 @@ export function updateStep(params: ModelParams<FloatTensor>, update: UpdateConfi
 }
 
 /** Compiles several graphs, one after the other. */
-export async function compileAll<Name extends string>(engine: Engine, graphs: Record<Name, Graph>): Promise<Record<Name, Program>> {
+export async function compileAll<Name extends string>(
+  engine: Engine,
+  graphs: Record<Name, Graph>,
+): Promise<Record<Name, Program>> {
   const programs: Partial<Record<Name, Program>> = {};
   for (const name in graphs) programs[name] = await engine.compile(graphs[name]);
   return programs as Record<Name, Program>;
@@ -157,7 +179,9 @@ function applyUpdate(
   const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
   const outputs: Record<string, Tensor> = {};
   Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
-    const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) => input(`optimizer.${name}.${part}`, shape));
+    const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
+      input(`optimizer.${name}.${part}`, shape),
+    );
     const gradient = mul(leaf(slopes, i), clip);
     const group = parameterGroup(name, value, gateLearningRateFactor);
     const updated = optimizer.update({ parameter: leaf(symbols, name), gradient, state, group, learningRate, step });

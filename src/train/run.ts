@@ -8,7 +8,13 @@ import { createModel, type LoadedModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
 import { createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
-import { createStepper, initialTrainingState, withoutMemory, type StepperOptions, type TrainingState } from "./stepper.ts";
+import {
+  createStepper,
+  initialTrainingState,
+  withoutMemory,
+  type StepperOptions,
+  type TrainingState,
+} from "./stepper.ts";
 
 /** How far a run is. */
 export interface RunPosition {
@@ -64,11 +70,20 @@ export function trainedModel({ model: config }: RunConfig, { state }: RunPositio
 
 // --- internal ---
 
-async function runStage(options: RunOptions, { after, until, ...stage }: Stage, from: RunPosition): Promise<RunPosition> {
+async function runStage(
+  options: RunOptions,
+  { after, until, ...stage }: Stage,
+  from: RunPosition,
+): Promise<RunPosition> {
   const { config, documents, engine, signal, onStep, save } = options;
   const training = { ...config.training, ...stage };
   const batches = createBatches({ ...training, documents });
-  const stepper = await createStepper({ ...modelOf(config), training, engine, state: from.step > after ? from.state : withoutMemory(from.state) });
+  const stepper = await createStepper({
+    ...modelOf(config),
+    training,
+    engine,
+    state: from.step > after ? from.state : withoutMemory(from.state),
+  });
   const step = await train({
     stepper,
     training,

@@ -6,7 +6,13 @@ import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
-  accumulateGradients, compileAll, prefixed, segmentBackward, segmentForward, trainingStep, updateStep,
+  accumulateGradients,
+  compileAll,
+  prefixed,
+  segmentBackward,
+  segmentForward,
+  trainingStep,
+  updateStep,
   type UpdateConfig,
 } from "./programs.ts";
 
@@ -77,8 +83,16 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
     },
     async step(batches, learningRate, step) {
       const tokens = training.accumulate * training.batch * training.length;
-      const rates = { learningRate: scalarTensor(learningRate), step: scalarTensor(step), writePenalty: scalarTensor(training.writePenalty / tokens) };
-      const { written, ...result } = await runner.run(normalizeWeights(batches), { ...state, ...rates }, prefixed("next", spare));
+      const rates = {
+        learningRate: scalarTensor(learningRate),
+        step: scalarTensor(step),
+        writePenalty: scalarTensor(training.writePenalty / tokens),
+      };
+      const { written, ...result } = await runner.run(
+        normalizeWeights(batches),
+        { ...state, ...rates },
+        prefixed("next", spare),
+      );
       return { ...result, ...(written === undefined ? {} : { writeStrength: written / tokens }) };
     },
     keep() {
@@ -96,7 +110,11 @@ interface Written {
 }
 
 interface Runner {
-  run(batches: readonly Batch[], feeds: Flat<HostTensor>, into: Flat<HostTensor>): Promise<Written & Pick<StepResult, "loss" | "gradientNorm">>;
+  run(
+    batches: readonly Batch[],
+    feeds: Flat<HostTensor>,
+    into: Flat<HostTensor>,
+  ): Promise<Written & Pick<StepResult, "loss" | "gradientNorm">>;
   dispose(): Promise<void>;
 }
 
@@ -116,7 +134,9 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
   const update: UpdateConfig = { ...training, optimizer };
   const source = await (training.mode === "parallel" ? parallelGradients(options) : rematerializedGradients(options));
   const program = await engine.compile(updateStep(params, update));
-  const blank = Object.entries(flatten<FloatTensor>(params)).map(([name, { shape }]) => [`gradients.${name}`, shape] as const);
+  const blank = Object.entries(flatten<FloatTensor>(params)).map(
+    ([name, { shape }]) => [`gradients.${name}`, shape] as const,
+  );
   return {
     async run(batches, feeds, into) {
       let gradients: Flat<HostTensor> = Object.fromEntries(blank.map(([name, shape]) => [name, zeros(shape)]));
@@ -154,7 +174,11 @@ async function parallelGradients({ model, params, engine, training }: StepperOpt
   return {
     async add(batch, feeds, gradients) {
       const outputs = await program.run({ ...feeds, ...batch, ...gradients });
-      return { loss: scalarOf(outputs.loss), gradients: taken(outputs, "next.gradients.", "gradients."), ...writtenOf(outputs) };
+      return {
+        loss: scalarOf(outputs.loss),
+        gradients: taken(outputs, "next.gradients.", "gradients."),
+        ...writtenOf(outputs),
+      };
     },
     dispose: () => program.dispose(),
   };
@@ -171,7 +195,9 @@ async function rematerializedGradients({ model, params, engine, training }: Step
   const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
   return {
     async add(batch, feeds, accumulated) {
-      const segments = Array.from({ length: length / segmentLength }, (_, s) => cutBatch(batch, s * segmentLength, segmentLength));
+      const segments = Array.from({ length: length / segmentLength }, (_, s) =>
+        cutBatch(batch, s * segmentLength, segmentLength),
+      );
       const states = [start];
       for (const segment of segments.slice(0, -1)) {
         const outputs = await forward.run({ ...feeds, ...segment, ...states.at(-1) });
@@ -220,7 +246,13 @@ function addWritten(total: Written, { written }: Written): Written {
 function normalizeWeights(batches: readonly Batch[]): Batch[] {
   const total = batches.reduce((sum, { weights }) => sum + weights.data.reduce((a, b) => a + b, 0), 0);
   const scale = total > 0 ? 1 / total : 0;
-  return batches.map((batch) => ({ ...batch, weights: floatTensor(batch.weights.shape, batch.weights.data.map((w) => w * scale)) }));
+  return batches.map((batch) => ({
+    ...batch,
+    weights: floatTensor(
+      batch.weights.shape,
+      batch.weights.data.map((w) => w * scale),
+    ),
+  }));
 }
 
 /** Tokens start .. start+length-1 of every lane. */
@@ -252,7 +284,9 @@ function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
 }
 
 function copyTensors(values: Flat<HostTensor>): Flat<HostTensor> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]));
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]),
+  );
 }
 
 function scalarTensor(value: number): FloatTensor {

@@ -1,4 +1,15 @@
-import { add, constant, iota, less, matmul, matrixTranspose, mul, reshape, softmax, where } from "../../graph/builder.ts";
+import {
+  add,
+  constant,
+  iota,
+  less,
+  matmul,
+  matrixTranspose,
+  mul,
+  reshape,
+  softmax,
+  where,
+} from "../../graph/builder.ts";
 import { floatTensor, type Shape } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";

@@ -1,5 +1,17 @@
 import {
-  add, cast, constant, equal, iota, less, matmul, mean, reshape, slice, sub, transpose, where,
+  add,
+  cast,
+  constant,
+  equal,
+  iota,
+  less,
+  matmul,
+  mean,
+  reshape,
+  slice,
+  sub,
+  transpose,
+  where,
 } from "../../graph/builder.ts";
 import { intTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
@@ -66,7 +78,10 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const { queries, keys, values } = project(config, params, x, 1, state.previous);
       const put = writerAt(place, C, N);
       const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
-      const before = { M: withSegmentAxis(state.memory.M), ...(state.memory.z && { z: withSegmentAxis(state.memory.z) }) };
+      const before = {
+        M: withSegmentAxis(state.memory.M),
+        ...(state.memory.z && { z: withSegmentAxis(state.memory.z) }),
+      };
       const fromMemory = readMemory(config, params, before, queries); // eq. 7
       const tables = ropeTables(N + C, config.headDim, config.ropeBase);
       const q = applyRope(queries, ropeRows(tables, add(iota(C), place.offset)));
@@ -76,7 +91,11 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const { strengths } = strengthsOf(config, params, x, local);
       const chosen = segment.strengths && strengths ? { strengths: put(segment.strengths, strengths) } : {};
       const last = matmul(cast(lastRow(place, C), "float32"), x); // [B, 1, D]
-      return { y: matmul(mergeHeads(A), params.output), state: { ...state, ...carry(state, last) }, segment: { ...filled, ...chosen } };
+      return {
+        y: matmul(mergeHeads(A), params.output),
+        state: { ...state, ...carry(state, last) },
+        segment: { ...filled, ...chosen },
+      };
     },
 
     commit(_, open) {
@@ -161,7 +180,10 @@ function readMemory(
   queries: Tensor,
 ): Tensor {
   const rows = mergeGroups(queries); // [B, S, K, G*N, d]
-  return reshape(memoryRules[memory.update].read(before, rows, { ...(write && { write }), normEpsilon }), queries.shape);
+  return reshape(
+    memoryRules[memory.update].read(before, rows, { ...(write && { write }), normEpsilon }),
+    queries.shape,
+  );
 }
 
 function carry(state: InfiniState<Tensor>, last: Tensor): { previous?: Tensor } {
@@ -198,4 +220,3 @@ function withSegmentAxis(x: Tensor): Tensor {
 function int(value: number): Tensor {
   return constant(intTensor([], Int32Array.of(value)));
 }
-

@@ -28,11 +28,7 @@ export type WriteParams<T> = {
 const INITIAL_SHIFT = { query: 0, key: 0.5, value: 0 };
 
 /** Fresh weights; `outputGain` scales W_O. */
-export function initInfiniParams(
-  config: InfiniConfig,
-  rng: Rng,
-  outputGain: number,
-): InfiniParams<FloatTensor> {
+export function initInfiniParams(config: InfiniConfig, rng: Rng, outputGain: number): InfiniParams<FloatTensor> {
   const { modelDim, numHeads, numKeyValueHeads, headDim, memory } = config;
   const shift = {
     query: filled([modelDim], INITIAL_SHIFT.query),

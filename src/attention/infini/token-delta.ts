@@ -1,4 +1,13 @@
-import { l2Normalize, matmul, matrixTranspose, mul, rmsNorm, silu, sub, unitLowerInverse } from "../../graph/builder.ts";
+import {
+  l2Normalize,
+  matmul,
+  matrixTranspose,
+  mul,
+  rmsNorm,
+  silu,
+  sub,
+  unitLowerInverse,
+} from "../../graph/builder.ts";
 import { zeros } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";

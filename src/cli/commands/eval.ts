@@ -40,6 +40,9 @@ async function runEval(folder: string, { data, device, json }: EvalFlags): Promi
   print(`bits per byte    ${result.bitsPerByte.toFixed(4)}`, json);
   print(`perplexity       ${result.perplexity.toFixed(3)} per token`, json);
   print(`tokens           ${formatCount(result.tokens)} at ${formatCount(result.tokensPerSecond)} tokens/s`, json);
-  print(`state            ${formatBytes(result.stateBytes)}, resident at most ${formatBytes(result.peakRssBytes)}`, json);
+  print(
+    `state            ${formatBytes(result.stateBytes)}, resident at most ${formatBytes(result.peakRssBytes)}`,
+    json,
+  );
   await writeJson(result, json);
 }

@@ -38,6 +38,9 @@ async function runExport(folder: string, { out }: { out: string }): Promise<void
   await writeAtomically(join(out, "model.onnx"), writeOnnx(graph));
   await writeAtomically(join(out, "signature.json"), toJson(signature));
   await writeAtomically(join(out, MODEL_FILES.config), toJson(loaded.model.config));
-  await writeAtomically(join(out, MODEL_FILES.weights), encodeWeights(flatten<FloatTensor>(loaded.params), loaded.model.config));
+  await writeAtomically(
+    join(out, MODEL_FILES.weights),
+    encodeWeights(flatten<FloatTensor>(loaded.params), loaded.model.config),
+  );
   print(`${out} holds model.onnx, its signature and the weights.`);
 }

@@ -26,9 +26,19 @@ export function generateCommand(): Command {
     .argument("<model>", "a model folder")
     .requiredOption("--prompt <text>", "what to go on with; - reads standard input")
     .addOption(new Option("--max-tokens <count>", "most tokens to write").argParser(wholeNumber(1)).default(256))
-    .addOption(new Option("--temperature <number>", "0 takes the most likely token").argParser(numberWithin(0, 100)).default(0.8))
-    .addOption(new Option("--top-k <count>", "draw from this many most likely tokens (default: all)").argParser(wholeNumber(1)))
-    .addOption(new Option("--top-p <share>", "draw from the most likely tokens that reach this probability").argParser(numberWithin(0.001, 1)).default(1))
+    .addOption(
+      new Option("--temperature <number>", "0 takes the most likely token")
+        .argParser(numberWithin(0, 100))
+        .default(0.8),
+    )
+    .addOption(
+      new Option("--top-k <count>", "draw from this many most likely tokens (default: all)").argParser(wholeNumber(1)),
+    )
+    .addOption(
+      new Option("--top-p <share>", "draw from the most likely tokens that reach this probability")
+        .argParser(numberWithin(0.001, 1))
+        .default(1),
+    )
     .addOption(seedOption())
     .addOption(deviceOption())
     .addOption(jsonOption())

@@ -72,7 +72,9 @@ const SHADES = [" ", "░", "▒", "▓", "█"];
 /** Figure 3 of the paper in characters: 0 reads the segment only, 1 the memory only. */
 function gateMap(gates: readonly number[][]): string {
   const lines = gates.map((heads, layer) => {
-    const cells = heads.map((gate) => `${(SHADES[Math.round(gate * (SHADES.length - 1))] ?? "").repeat(2)} ${gate.toFixed(2)}`);
+    const cells = heads.map(
+      (gate) => `${(SHADES[Math.round(gate * (SHADES.length - 1))] ?? "").repeat(2)} ${gate.toFixed(2)}`,
+    );
     return `layer ${String(layer).padStart(2)}  ${cells.join("  ")}`;
   });
   return [styled("bold", "gates by layer and head: 0 local, 1 memory"), ...lines].join("\n");

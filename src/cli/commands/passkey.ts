@@ -24,9 +24,19 @@ export function passkeyCommand(): Command {
   return new Command("passkey")
     .description("Hide a pass key in text of a given length and ask for it: table 3 of the paper.")
     .argument("<model>", "a model folder")
-    .addOption(new Option("--lengths <list>", "prompt lengths in tokens of the model").argParser(parseLengths).default(parseLengths("4k,32k"), "4k,32k"))
-    .addOption(new Option("--depths <list>", "where the key lies, from 0, the start, to 1, the end").argParser(parseDepths).default([0, 0.5, 1], "0,0.5,1"))
-    .addOption(new Option("--samples <count>", "prompts for each length and depth").argParser(wholeNumber(1)).default(4))
+    .addOption(
+      new Option("--lengths <list>", "prompt lengths in tokens of the model")
+        .argParser(parseLengths)
+        .default(parseLengths("4k,32k"), "4k,32k"),
+    )
+    .addOption(
+      new Option("--depths <list>", "where the key lies, from 0, the start, to 1, the end")
+        .argParser(parseDepths)
+        .default([0, 0.5, 1], "0,0.5,1"),
+    )
+    .addOption(
+      new Option("--samples <count>", "prompts for each length and depth").argParser(wholeNumber(1)).default(4),
+    )
     .addOption(new Option("--batch <count>", "prompts read side by side").argParser(wholeNumber(1)).default(4))
     .option("--haystack <text>", "`garbage`, the paper's sentences, or a text file", "garbage")
     .addOption(seedOption())
@@ -41,9 +51,11 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   const { lengths, depths, samples, seed, json } = flags;
   // Before anything is read, or the rows of the lengths before a short one would be lost.
   const [shortest, shortestPossible] = [Math.min(...lengths), shortestPasskeyPrompt()];
-  if (shortest < shortestPossible) throw new UsageError(`--lengths: a pass key prompt needs at least ${shortestPossible} tokens, got ${shortest}`);
+  if (shortest < shortestPossible)
+    throw new UsageError(`--lengths: a pass key prompt needs at least ${shortestPossible} tokens, got ${shortest}`);
   const loaded = await loadModelFolder(folder);
-  const haystack: Haystack = flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
+  const haystack: Haystack =
+    flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
   const progress = createProgress("read", 1, "of all");

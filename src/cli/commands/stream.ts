@@ -44,7 +44,11 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
   if (ask === "") throw new UsageError("--ask: the question has no tokens");
   if (file !== "-") await checkFile(file);
   const loaded = await loadModelFolder(folder);
-  const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }), blockLength: 4096 });
+  const session = createSession({
+    loaded,
+    engine: await createNodeEngine({ device: flags.device }),
+    blockLength: 4096,
+  });
   if (load !== undefined) session.load(await readBytes(load), load);
   const started = performance.now();
   const read = await readStream(session, file);
@@ -52,9 +56,20 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
   if (save !== undefined) await writeAtomically(save, session.save());
   const answer = ask === undefined ? undefined : await answerTo(session, ask, flags.maxTokens);
   if (answer !== undefined) print(`${ask}${answer}`, json);
-  print(`${formatCount(read)} tokens at ${formatCount(read / seconds)} tokens/s; ${formatCount(session.position)} in all; state ${formatBytes(session.stateBytes)}`, json);
+  print(
+    `${formatCount(read)} tokens at ${formatCount(read / seconds)} tokens/s; ${formatCount(session.position)} in all; state ${formatBytes(session.stateBytes)}`,
+    json,
+  );
   await writeJson(
-    { tokens: read, position: session.position, tokensPerSecond: read / seconds, stateBytes: session.stateBytes, peakRssBytes: peakRssBytes(), ask, answer },
+    {
+      tokens: read,
+      position: session.position,
+      tokensPerSecond: read / seconds,
+      stateBytes: session.stateBytes,
+      peakRssBytes: peakRssBytes(),
+      ask,
+      answer,
+    },
     json,
   );
 }
@@ -70,14 +85,16 @@ async function checkFile(file: string): Promise<void> {
 
 /** Reads a file or standard input block by block; never holds more than one. Returns the number of tokens. */
 async function readStream(session: Session, file: string): Promise<number> {
-  const source: AsyncIterable<Uint8Array> = file === "-" ? process.stdin : createReadStream(file, { highWaterMark: BLOCK });
+  const source: AsyncIterable<Uint8Array> =
+    file === "-" ? process.stdin : createReadStream(file, { highWaterMark: BLOCK });
   const total = file === "-" ? 0 : (await stat(file)).size;
   const progress = createProgress("read", total, "tokens");
   let read = 0;
   for await (const bytes of source) {
     for (let start = 0; start < bytes.length; start += BLOCK) {
       const block = bytes.subarray(start, start + BLOCK);
-      if (block.includes(0)) throw new UsageError(`${file}: holds binary data at byte ${read + block.indexOf(0)}, not text`);
+      if (block.includes(0))
+        throw new UsageError(`${file}: holds binary data at byte ${read + block.indexOf(0)}, not text`);
       await session.prefill(Int32Array.from(block));
       progress.update((read += block.length));
     }
@@ -90,6 +107,10 @@ async function readStream(session: Session, file: string): Promise<number> {
 async function answerTo(session: Session, question: string, maxTokens: number): Promise<string> {
   const tokens: number[] = [];
   const stops = new Set(encodeText(".\n"));
-  for await (const token of generate(session, encodeText(question), { maxTokens, stopAfter: (last) => stops.has(last) })) tokens.push(token);
+  for await (const token of generate(session, encodeText(question), {
+    maxTokens,
+    stopAfter: (last) => stops.has(last),
+  }))
+    tokens.push(token);
   return decodeTokens(tokens);
 }

@@ -34,9 +34,13 @@ export function trainCommand(): Command {
     .requiredOption("--data <path...>", "text files, JSONL files with a field `text`, or folders of them")
     .requiredOption("--out <folder>", "where the model, its checkpoint and metrics.jsonl go")
     .addOption(new Option("--steps <count>", "number of steps (default: that of the config)").argParser(wholeNumber(1)))
-    .addOption(new Option("--seed <number>", "seed of weights and data (default: that of the config)").argParser(wholeNumber(0)))
+    .addOption(
+      new Option("--seed <number>", "seed of weights and data (default: that of the config)").argParser(wholeNumber(0)),
+    )
     .option("--resume", "go on with the run in the output folder", false)
-    .addOption(new Option("--mode <mode>", "how gradients are computed (default: that of the config)").choices(TRAINING_MODES))
+    .addOption(
+      new Option("--mode <mode>", "how gradients are computed (default: that of the config)").choices(TRAINING_MODES),
+    )
     .addOption(deviceOption())
     .addOption(jsonOption())
     .action(runTrain);
@@ -48,7 +52,9 @@ export async function loadRunConfig(name: string): Promise<RunConfig> {
   if (preset) return parseRunConfig(preset, name);
   if (!existsSync(name)) {
     const known = Object.keys(presets);
-    throw new UsageError(`"${name}" is neither a file nor a preset${suggestion(name, known)}; presets: ${known.join(", ")}`);
+    throw new UsageError(
+      `"${name}" is neither a file nor a preset${suggestion(name, known)}; presets: ${known.join(", ")}`,
+    );
   }
   return parseRunConfig(await readJson(name), name);
 }
@@ -69,10 +75,29 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   try {
     const from = flags.resume ? await folder.restore() : startOfRun(config);
     if (!flags.resume) await folder.save(from);
-    const { step } = await runTraining({ config, documents, engine, from, signal: stop.signal, onStep: logStep, save: folder.save });
+    const { step } = await runTraining({
+      config,
+      documents,
+      engine,
+      from,
+      signal: stop.signal,
+      onStep: logStep,
+      save: folder.save,
+    });
     report.finish();
-    const summary = { folder: flags.out, step, steps: config.training.steps, parameters: parameterCount(config.model), ...report.last() };
-    print(step < config.training.steps ? `Stopped at step ${step}; go on with --resume.` : `Done: ${flags.out} holds the model.`, flags.json);
+    const summary = {
+      folder: flags.out,
+      step,
+      steps: config.training.steps,
+      parameters: parameterCount(config.model),
+      ...report.last(),
+    };
+    print(
+      step < config.training.steps
+        ? `Stopped at step ${step}; go on with --resume.`
+        : `Done: ${flags.out} holds the model.`,
+      flags.json,
+    );
     await writeJson(summary, flags.json);
   } finally {
     report.finish();
@@ -82,7 +107,13 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
 
 function withFlags(config: RunConfig, { steps, seed, mode }: TrainFlags): RunConfig {
   const curriculum = config.training.curriculum.filter(({ until }) => until < (steps ?? config.training.steps));
-  const training = { ...config.training, curriculum, ...(steps && { steps }), ...(seed !== undefined && { seed }), ...(mode && { mode }) };
+  const training = {
+    ...config.training,
+    curriculum,
+    ...(steps && { steps }),
+    ...(seed !== undefined && { seed }),
+    ...(mode && { mode }),
+  };
   return parseRunConfig({ model: config.model, training });
 }
 
@@ -97,7 +128,9 @@ async function createReport({ model, training }: RunConfig, engine: Engine): Pro
   const gemm = await measureGemmRate(engine);
   const stepFlops = 3 * forwardFlops(model);
   const parameters = formatCount(parameterCount(model));
-  process.stderr.write(`${parameters} parameters, ${training.steps} steps, matrix products at ${(gemm / 1e9).toFixed(0)} GFLOP/s\n`);
+  process.stderr.write(
+    `${parameters} parameters, ${training.steps} steps, matrix products at ${(gemm / 1e9).toFixed(0)} GFLOP/s\n`,
+  );
   const progress: Progress = createProgress("train", training.steps, "steps");
   let last: Partial<StepMetrics> = {};
   return {
@@ -121,5 +154,8 @@ function stopOnInterrupt(): { signal: AbortSignal; release(): void } {
     controller.abort();
   };
   process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
-  return { signal: controller.signal, release: () => void process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt) };
+  return {
+    signal: controller.signal,
+    release: () => void process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt),
+  };
 }
