@@ -464,9 +464,9 @@ describe("a full disk", () => {
   it.each<[number, string]>([
     [0, "metrics.jsonl"],
     [1, "model.safetensors"],
-    [2, "config.json"],
-    [3, "training.json"],
-    [4, "checkpoint.safetensors"],
+    [2, "checkpoint.safetensors"],
+    [3, "config.json"],
+    [4, "training.json"],
     [5, "model.safetensors"],
   ])("after %i writes leaves a run that can be gone on with, as if nothing had been", async (room, file) => {
     await brokenModel(

@@ -1,6 +1,6 @@
 import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { FileError, readBytes, toJson, writeAtomically } from "../node/files.ts";
+import { FileError, readBytes, toJson, UNFINISHED, writeAtomically } from "../node/files.ts";
 import { MODEL_FILES } from "../node/model-folder.ts";
 import { encodeWeights } from "../model/checkpoint.ts";
 import type { RunConfig } from "../train/config.ts";
@@ -17,7 +17,7 @@ export interface RunFolder {
   /** Where the checkpoint stands. Throws ResumeError or SafetensorsError when it does not fit the config. */
   restore(): Promise<RunPosition>;
   log(metrics: StepMetrics): Promise<void>;
-  /** Writes the configs, the checkpoint and then the weights; each replaces the former as a whole. */
+  /** Writes the checkpoint, the configs and the weights; each replaces the former as a whole. */
   save(position: RunPosition): Promise<void>;
 }
 
@@ -48,9 +48,10 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
         throw new FileError(`${file(METRICS)}: cannot be written: ${cause.message}`, { cause });
       }),
     async save({ state, step }) {
+      // The checkpoint comes first: a folder with anything in it can be gone on with.
+      await writeAtomically(file(CHECKPOINT), encodeRunState(state, step, config));
       await writeAtomically(file(MODEL_FILES.config), toJson(config.model));
       await writeAtomically(file(MODEL_FILES.training), toJson(config.training));
-      await writeAtomically(file(CHECKPOINT), encodeRunState(state, step, config));
       await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state), config.model));
     },
   };
@@ -58,11 +59,12 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
 
 // --- internal ---
 
-/** Names of the files in a folder, none when there is no such folder. */
+/** Names of the files in a folder, none when there is no such folder; not those that a killed run was writing. */
 async function filesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((cause: NodeJS.ErrnoException) =>
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) =>
     cause.code === "ENOENT" ? [] : refuse(folder)(cause),
   );
+  return names.filter((name) => !name.endsWith(UNFINISHED));
 }
 
 function refuse(folder: string): (cause: Error) => never {

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MEMORY_UPDATES } from "../attention/infini/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
+import { floatTensor } from "../graph/host-tensor.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../model/safetensors.ts";
 import { stateBytes } from "../model/cost.ts";
+import type { LoadedModel } from "../model/transformer.ts";
 import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
 import { createSession, SessionError, type LaneTokens, type Session } from "./session.ts";
 
@@ -203,7 +205,13 @@ describe("a saved state that a session refuses", () => {
     ["of another model", () => savedBy(tinyModel({ update: "linear" })), /f: was saved by another model/],
     ["with another number of lanes", () => savedBy(loaded, 2), /f: "state\..*" must have shape/],
     ["that is a file of another kind", () => encodeSafetensors({}, { kind: "weights" }), /f: is not a saved session/],
-    ["that lacks the position", () => edited(({ kind = "", config = "" }) => ({ kind, config })), /f: has no position/],
+    ["of other weights", () => savedBy(withOtherWeights(loaded)), /f: was saved by a model with other weights/],
+    [
+      "that lacks the position",
+      () => edited((metadata) => Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== "position"))),
+      /f: has no position/,
+    ],
+    ["that has an empty position", () => edited((metadata) => ({ ...metadata, position: "" })), /f: has no position/],
     ["at half a token", () => edited((metadata) => ({ ...metadata, position: "2.5" })), /f: has no position/],
     ["at a negative position", () => edited((metadata) => ({ ...metadata, position: "-4" })), /f: has no position/],
     [
@@ -251,6 +259,12 @@ describe("a saved state that a session refuses", () => {
 // --- internal ---
 
 /** Starts and ends of consecutive parts of these sizes, over and over, up to a length. */
+/** The same model with one number changed in its last bits. */
+function withOtherWeights({ model, params }: LoadedModel): LoadedModel {
+  const { shape, data } = params.finalNorm;
+  return { model, params: { ...params, finalNorm: floatTensor(shape, data.with(0, (data[0] ?? 0) + 1e-6)) } };
+}
+
 function endsOf(sizes: readonly number[], length: number): (readonly [number, number])[] {
   const parts: (readonly [number, number])[] = [];
   for (let start = 0, i = 0; start < length; i++) {

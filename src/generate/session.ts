@@ -2,7 +2,7 @@ import type { Engine, Program } from "../engine/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, type Flat } from "../graph/tree.ts";
-import { configHash, restoreTree } from "../model/checkpoint.ts";
+import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
@@ -69,6 +69,13 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     programs.set(name, known);
     return known;
   };
+
+  /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
+  const fingerprint = (): { kind: string; config: string; weights: string } => ({
+    kind: "session",
+    config: configHash(model.config),
+    weights: weightsHash(params),
+  });
 
   let state: Flat<HostTensor> = emptyState;
   let segment: Flat<HostTensor> = emptySegment;
@@ -165,15 +172,16 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     },
     score: async (tokens, targets) => joinRows(await read(tokens, targets), batch),
     save() {
-      const metadata = { kind: "session", config: configHash(model.config), position: String(position) };
-      return encodeSafetensors({ ...state, ...segment }, metadata);
+      return encodeSafetensors({ ...state, ...segment }, { ...fingerprint(), position: String(position) });
     },
     load(bytes, source) {
       const { tensors, metadata } = decodeSafetensors(bytes, source);
       if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
-      if (metadata.config !== configHash(model.config)) throw new SessionError(`${source}: was saved by another model`);
-      const savedPosition = Number(metadata.position);
-      if (!Number.isInteger(savedPosition) || savedPosition < 0) throw new SessionError(`${source}: has no position`);
+      const { config, weights: saved } = fingerprint();
+      if (metadata.config !== config) throw new SessionError(`${source}: was saved by another model`);
+      if (metadata.weights !== saved) throw new SessionError(`${source}: was saved by a model with other weights`);
+      const savedPosition = /^\d+$/.test(metadata.position ?? "") ? Number(metadata.position) : Number.NaN;
+      if (Number.isNaN(savedPosition)) throw new SessionError(`${source}: has no position`);
       const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
       [state, segment] = [
         flatten<HostTensor>(restored.state, "state"),

@@ -39,6 +39,16 @@ export function restoreTree<T extends object>(like: T, tensors: Flat<HostTensor>
   });
 }
 
+/** Eight hexadecimal digits that tell weights apart (FNV-1a over 32-bit words). */
+export function weightsHash(params: object): string {
+  let hash = 0x811c9dc5;
+  for (const { data } of Object.values(flatten<HostTensor>(params))) {
+    for (const word of new Uint32Array(data.buffer, data.byteOffset, data.length))
+      hash = Math.imul(hash ^ word, 0x01000193);
+  }
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
 /** Sixteen hexadecimal digits that two configs share when they are equal (FNV-1a, 64 bits). */
 export function configHash(config: object): string {
   let hash = 0xcbf29ce484222325n;

@@ -6,6 +6,9 @@ export class FileError extends Error {
   override name = "FileError";
 }
 
+/** Ends the name of a file that is being written. */
+export const UNFINISHED = ".tmp";
+
 /**
  * Replaces a file as a whole, or leaves it as it was: nobody ever sees half of it. What is no ordinary file, such
  * as `/dev/stdout`, is written to directly. Throws {@link FileError}.
@@ -54,7 +57,7 @@ export function toJson(value: unknown): string {
 
 /** Writes beside the file first. What a killed process leaves there is overwritten the next time. */
 async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
-  const beside = `${file}.tmp`;
+  const beside = file + UNFINISHED;
   try {
     await writeAll(beside, bytes);
     await rename(beside, file);

@@ -28,8 +28,8 @@ export function decodeRunState(
   if (metadata.config !== resumeHash(config)) {
     throw new ResumeError(`${source}: was made with another config; give the one it was started with`);
   }
-  const step = Number(metadata.step);
-  if (!Number.isInteger(step) || step < 0) throw new ResumeError(`${source}: has no step number`);
+  const step = /^\d+$/.test(metadata.step ?? "") ? Number(metadata.step) : Number.NaN;
+  if (Number.isNaN(step)) throw new ResumeError(`${source}: has no step number`);
   return { state: restoreTree({ ...like, ...memoryAt(config, step) }, tensors, source), step };
 }
 

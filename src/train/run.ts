@@ -36,6 +36,11 @@ export interface RunOptions {
   save?(position: RunPosition): Promise<void>;
 }
 
+/** Throws CorpusError when the text is too short for a stage of the run. */
+export function checkDocuments({ training }: RunConfig, documents: readonly Document[]): void {
+  for (const stage of stagesOf(training)) createBatches({ ...training, ...stage, documents });
+}
+
 /** Fresh weights and a fresh optimizer, as the seed of the config has them. */
 export function startOfRun(config: RunConfig): RunPosition {
   const params = createModel(config.model).initParams(createRng(config.training.seed).fork("params"));

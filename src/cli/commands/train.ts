@@ -10,7 +10,7 @@ import { suggestion } from "../../model/parse-config.ts";
 import { parseRunConfig, TRAINING_MODES, type RunConfig } from "../../train/config.ts";
 import type { StepMetrics } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
-import { runTraining, startOfRun } from "../../train/run.ts";
+import { checkDocuments, runTraining, startOfRun } from "../../train/run.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
 import { createProgress, formatCount, print, writeJson, type Progress } from "../output.ts";
@@ -64,6 +64,7 @@ export async function loadRunConfig(name: string): Promise<RunConfig> {
 async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   const config = withFlags(await loadRunConfig(name), flags);
   const documents = await readCorpus(flags.data);
+  checkDocuments(config, documents);
   const engine = await createNodeEngine({ device: flags.device });
   const folder = await openRunFolder(flags.out, config, flags.resume);
   const stop = stopOnInterrupt();
