@@ -1,36 +1,45 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gradients, vectorJacobianProduct } from "../autodiff/gradients.ts";
-import type { Engine, Program } from "../engine/engine.ts";
 import { expectClose } from "../engine/engine.suite.ts";
-import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
 import { add, input, mul, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import { floatTensor, intTensor, sizeOf, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
+import { floatTensor, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree, unflatten, type Flat, type Tree } from "../graph/tree.ts";
+import { flatten, unflatten, type Flat, type Tree } from "../graph/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import { createRng } from "../random.ts";
+import {
+  type MixerSuiteOptions,
+  type NaiveMixerResult,
+  type Piece,
+  type Reading,
+  type Run,
+  type Subject,
+  type Values,
+  applied,
+  applyGraph,
+  at,
+  cut,
+  expectAllClose,
+  farthest,
+  lane,
+  leaves,
+  named,
+  noise,
+  onReference,
+  ortRunner,
+  plus,
+  read,
+  start,
+  subjectOf,
+  under,
+  valueOf,
+  withoutLane,
+} from "./fixtures.ts";
 import type { SequenceMixer } from "./mixer.ts";
-
-export interface MixerSuiteOptions {
-  /** The mixer at a small size. */
-  readonly mixer: SequenceMixer;
-  readonly modelDim: number; // D
-  readonly segmentLength: number; // N, 3 or more
-  /** The same computation in plain loops, for x [B, T, D] of any length and from an empty past. */
-  readonly naive?: (params: Tree<NumericTensor>, x: NumericTensor) => NaiveMixerResult;
-  /** Leaves of which every element must have a gradient right after initialisation. */
-  readonly gates?: readonly string[];
-}
-
-export interface NaiveMixerResult {
-  readonly y: NumericTensor;
-  readonly state: Tree<NumericTensor>;
-  readonly writeStrength?: NumericTensor;
-}
 
 /** What every mixer must do: the contract of {@link SequenceMixer}, however its graph computes it. */
 export function mixerSuite(name: string, options: MixerSuiteOptions): void {
@@ -49,249 +58,7 @@ export function mixerSuite(name: string, options: MixerSuiteOptions): void {
   });
 }
 
-/** Values for inputs, or results, by name. */
-export type Values = Flat<NumericTensor>;
-
-/** Computes a graph. */
-export type Run = (graph: Graph, feeds: Values) => Promise<Values>;
-
-/** In double precision. */
-export const onReference: Run = async (graph, feeds) => evaluate(graph, feeds);
-
-/** In single precision, by ONNX Runtime on the CPU; to be started before and stopped after. */
-export function ortRunner(): { readonly run: Run; start(): Promise<void>; stop(): Promise<void> } {
-  let engine: Engine;
-  const programs = new Map<Graph, Program>();
-  return {
-    async start() {
-      engine = await createNodeEngine({ device: "cpu", threads: 1 });
-    },
-    async stop() {
-      for (const program of programs.values()) await program.dispose();
-    },
-    async run(graph, feeds) {
-      const program = programs.get(graph) ?? (await engine.compile(graph));
-      programs.set(graph, program);
-      const fed = Object.entries(graph.inputs).map(([name, { dtype }]) => {
-        const { shape, data } = valueOf(feeds, name);
-        return [
-          name,
-          dtype === "int32" ? intTensor(shape, Int32Array.from(data)) : floatTensor(shape, Float32Array.from(data)),
-        ];
-      });
-      return program.run(Object.fromEntries(fed) as Flat<HostTensor>);
-    },
-  };
-}
-
-/** y, `next.state.*` and `writeStrength`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
-export function applyGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
-  const { y, state, writeStrength } = applied(mixer, params, shape);
-  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...(writeStrength && { writeStrength }) });
-}
-
-/** Values of the standard normal distribution, times `scale`, exact in single precision. */
-export function noise(shape: Shape, seed: number, scale = 1): FloatTensor {
-  const rng = createRng(seed);
-  return floatTensor(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, () => scale * rng.normal()),
-  );
-}
-
-/** Initial weights moved a little, so that none is zero or one. */
-export function noisyParams(mixer: SequenceMixer, seed = 1): Tree<FloatTensor> {
-  let leaf = 0;
-  return mapTree(mixer.initParams(createRng(seed), 1), (value) => {
-    const { shape, data } = value as FloatTensor;
-    const moves = noise(shape, 1000 * seed + leaf++, 0.3).data;
-    return floatTensor(
-      shape,
-      data.map((element, i) => element + (moves[i] ?? 0)),
-    );
-  });
-}
-
-/** The value of one name. Throws `RangeError` when there is none. */
-export function valueOf<T>(values: Flat<T>, name: string): T {
-  const value = values[name];
-  if (!value) throw new RangeError(`there is no "${name}"`);
-  return value;
-}
-
-/** The values whose name begins with the prefix and a dot, by the rest of the name. */
-export function under(prefix: string, values: Values): Values {
-  const found = Object.entries(values).filter(([name]) => name.startsWith(`${prefix}.`));
-  return Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length + 1), value]));
-}
-
-/** Fails unless the same names have values that are close to each other. */
-export function expectAllClose(actual: Values, expected: Values, tolerance: number): void {
-  expect(Object.keys(actual).toSorted()).toEqual(Object.keys(expected).toSorted());
-  for (const [name, value] of Object.entries(expected)) expectClose(actual[name], value, tolerance);
-}
-
 // --- internal ---
-
-/** A mixer with weights, and the graphs that it runs as. */
-interface Subject {
-  readonly options: MixerSuiteOptions;
-  readonly mixer: SequenceMixer;
-  readonly N: number;
-  readonly D: number;
-  readonly params: Tree<FloatTensor>;
-  readonly weights: Values; // params.*
-  readonly segments: (batch: number, tokens: number) => Graph;
-  readonly chunk: (batch: number, tokens: number) => Graph;
-  readonly commit: (batch: number) => Graph;
-  readonly input: (batch: number, tokens: number, seed?: number) => FloatTensor;
-}
-
-function subjectOf(options: MixerSuiteOptions): Subject {
-  const { mixer, modelDim: D, segmentLength: N } = options;
-  const params = noisyParams(mixer);
-  return {
-    options,
-    mixer,
-    N,
-    D,
-    params,
-    weights: flatten<FloatTensor>(params, "params"),
-    segments: remembered((batch, tokens) => applyGraph(mixer, params, [batch, tokens, D])),
-    chunk: remembered((batch, tokens) => chunkGraph(mixer, params, [batch, tokens, D])),
-    commit: remembered((batch) => commitGraph(mixer, params, batch)),
-    input: (batch, tokens, seed = 2) => noise([batch, tokens, D], seed, 1.5),
-  };
-}
-
-function remembered(build: (...sizes: number[]) => Graph): (...sizes: number[]) => Graph {
-  const built = new Map<string, Graph>();
-  return (...sizes) => {
-    const graph = built.get(sizes.join()) ?? build(...sizes);
-    built.set(sizes.join(), graph);
-    return graph;
-  };
-}
-
-function symbols(tree: Tree<FloatTensor>, prefix: string): Tree<Tensor> {
-  return mapTree(tree, ({ shape }, path) => input(`${prefix}.${path}`, shape));
-}
-
-function leaves(tree: Tree<FloatTensor>, prefix: string): Flat<Tensor> {
-  return flatten<Tensor>(symbols(tree, prefix), prefix);
-}
-
-function applied(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): ReturnType<SequenceMixer["apply"]> {
-  const state = symbols(mixer.initialState(shape[0] ?? 0), "state");
-  return mixer.apply(symbols(params, "params"), input("x", shape), state);
-}
-
-function chunkGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
-  const [batch = 0] = shape;
-  const open = {
-    state: symbols(mixer.initialState(batch), "state"),
-    segment: symbols(mixer.emptySegment(batch), "segment"),
-  };
-  const place = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
-  const { y, state, segment } = mixer.extend(symbols(params, "params"), input("x", shape), open, place);
-  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...flatten<Tensor>(segment, "next.segment") });
-}
-
-function commitGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, batch: number): Graph {
-  const open = {
-    state: symbols(mixer.initialState(batch), "state"),
-    segment: symbols(mixer.emptySegment(batch), "segment"),
-  };
-  return createGraph(flatten<Tensor>(mixer.commit(symbols(params, "params"), open), "next.state"));
-}
-
-/** Where a reader stands. */
-interface Moment {
-  readonly state: Values;
-  readonly segment: Values;
-  readonly offset: number; // tokens in the open segment
-}
-
-/** How some tokens are read. */
-interface Piece {
-  readonly tokens: number;
-  /** Whole segments by `apply`, where the piece has them. */
-  readonly whole?: boolean;
-  /** By programs for N tokens, filled up with noise. */
-  readonly padded?: boolean;
-}
-
-interface Reading {
-  readonly y: NumericTensor;
-  readonly end: Moment;
-}
-
-function start({ mixer }: Subject, batch: number): Moment {
-  return {
-    state: flatten<FloatTensor>(mixer.initialState(batch)),
-    segment: flatten<FloatTensor>(mixer.emptySegment(batch)),
-    offset: 0,
-  };
-}
-
-/** Reads all of x in pieces: the pieces given, then the rest as one. */
-async function read(
-  subject: Subject,
-  run: Run,
-  x: NumericTensor,
-  pieces: readonly Piece[] = [],
-  from?: Moment,
-): Promise<Reading> {
-  const [batch = 0, length = 0] = x.shape;
-  let [moment, position] = [from ?? start(subject, batch), 0];
-  const parts: NumericTensor[] = [];
-  for (const { tokens, whole = false, padded = false } of [...pieces, { tokens: length, whole: true }]) {
-    const end = Math.min(position + tokens, length);
-    while (position < end) {
-      const segments = Math.floor((end - position) / subject.N);
-      const byApply = whole && moment.offset === 0 && segments > 0;
-      const count = byApply ? segments * subject.N : Math.min(end - position, subject.N - moment.offset);
-      const part = cut(x, position, position + count);
-      const reading = byApply
-        ? await readWhole(subject, run, part, moment)
-        : await readPart(subject, run, part, moment, padded);
-      parts.push(reading.y);
-      [moment, position] = [reading.end, position + count];
-    }
-  }
-  return { y: joined(parts), end: moment };
-}
-
-async function readWhole(subject: Subject, run: Run, x: NumericTensor, { state, segment }: Moment): Promise<Reading> {
-  const [batch = 0, length = 0] = x.shape;
-  const found = await run(subject.segments(batch, length), { ...subject.weights, ...named("state", state), x });
-  return { y: valueOf(found, "y"), end: { state: under("next.state", found), segment, offset: 0 } };
-}
-
-async function readPart(
-  subject: Subject,
-  run: Run,
-  x: NumericTensor,
-  moment: Moment,
-  padded: boolean,
-): Promise<Reading> {
-  const [batch = 0, count = 0] = x.shape;
-  const size = padded ? subject.N : count;
-  const fed = size === count ? x : joined([x, noise([batch, size - count, subject.D], 99, 3)]);
-  const place = { offset: scalarOf(moment.offset), length: scalarOf(count) };
-  const open = { ...named("state", moment.state), ...named("segment", moment.segment) };
-  const found = await run(subject.chunk(batch, size), { ...subject.weights, ...open, ...place, x: fed });
-  const y = cut(valueOf(found, "y"), 0, count);
-  const end = {
-    state: under("next.state", found),
-    segment: under("next.segment", found),
-    offset: moment.offset + count,
-  };
-  if (end.offset < subject.N) return { y, end };
-  const full = { ...subject.weights, ...named("state", end.state), ...named("segment", end.segment) };
-  const state = under("next.state", await run(subject.commit(batch), full));
-  return { y, end: { ...start(subject, batch), state } };
-}
 
 function stateTests(subject: Subject): void {
   const { mixer, N, D } = subject;
@@ -633,59 +400,4 @@ function naiveTests(subject: Subject, onCpu: Run): void {
     expect(writeStrength === undefined).toBe(expected === undefined);
     if (expected) expectClose(writeStrength, expected, 1e-9);
   });
-}
-
-function named(prefix: string, values: Values): Values {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]));
-}
-
-function scalarOf(value: number): NumericTensor {
-  return { shape: [], data: [value] };
-}
-
-/** The tokens start .. end-1 of [B, T, ..]. */
-function cut({ shape, data }: NumericTensor, from: number, end: number): NumericTensor {
-  const [batch = 0, length = 0, ...rest] = shape;
-  const width = sizeOf(rest);
-  const lanes = Array.from({ length: batch }, (_, b) =>
-    Array.from(data).slice((b * length + from) * width, (b * length + end) * width),
-  );
-  return { shape: [batch, end - from, ...rest], data: Float64Array.from(lanes.flat()) };
-}
-
-/** Parts [B, T, ..] one after the other. */
-function joined(parts: readonly NumericTensor[]): NumericTensor {
-  const [batch = 0, , ...rest] = parts[0]?.shape ?? [];
-  const lanes = Array.from({ length: batch }, (_, b) => parts.flatMap((part) => Array.from(lane(part, b).data)));
-  const length = parts.reduce((total, { shape }) => total + (shape[1] ?? 0), 0);
-  return { shape: [batch, length, ...rest], data: Float64Array.from(lanes.flat()) };
-}
-
-/** One lane of [B, ..] as [1, ..]. */
-function lane({ shape, data }: NumericTensor, index: number): NumericTensor {
-  const [, ...rest] = shape;
-  const width = sizeOf(rest);
-  return { shape: [1, ...rest], data: Float64Array.from(Array.from(data).slice(index * width, (index + 1) * width)) };
-}
-
-/** All lanes but one, which is zero. */
-function withoutLane({ shape, data }: NumericTensor, index: number): NumericTensor {
-  const width = sizeOf(shape.slice(1));
-  return { shape, data: Float64Array.from(data, (value, i) => (Math.floor(i / width) === index ? 0 : value)) };
-}
-
-function plus(a: NumericTensor | undefined, b: NumericTensor): NumericTensor {
-  return a ? { shape: b.shape, data: Float64Array.from(b.data, (value, i) => value + at(a.data, i)) } : b;
-}
-
-/** The largest distance between elements. */
-function farthest(a: NumericTensor, b: NumericTensor): number {
-  expect(a.shape).toEqual(b.shape);
-  return Array.from(a.data).reduce((most, value, i) => Math.max(most, Math.abs(value - at(b.data, i))), 0);
-}
-
-function at<T>(values: ArrayLike<T>, i: number): T {
-  const value = values[i];
-  if (value === undefined) throw new RangeError(`there is no element ${i} of ${values.length}`);
-  return value;
 }

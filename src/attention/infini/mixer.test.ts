@@ -4,17 +4,8 @@ import { evaluate, type NumericTensor } from "../../engine/reference.ts";
 import { filled, floatTensor, type FloatTensor, type Shape } from "../../graph/host-tensor.ts";
 import { flatten, type Tree } from "../../graph/tree.ts";
 import { createRng } from "../../random.ts";
-import {
-  applyGraph,
-  mixerSuite,
-  noise,
-  noisyParams,
-  onReference,
-  ortRunner,
-  valueOf,
-  type Run,
-  type Values,
-} from "../mixer.suite.ts";
+import { applyGraph, noise, noisyParams, onReference, ortRunner, valueOf, type Run, type Values } from "../fixtures.ts";
+import { mixerSuite } from "../mixer.suite.ts";
 import { MEMORY_UPDATES, type InfiniConfig, type MemoryUpdate, type WriteStrength } from "./config.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini } from "./naive.ts";
