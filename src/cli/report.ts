@@ -48,7 +48,7 @@ async function renderCharts(result: DemoResult): Promise<string[]> {
   const { init } = await import("echarts");
   return [memoryChart(result), speedChart(result)].map((option) => {
     const chart = init(null, null, { renderer: "svg", ssr: true, width: 900, height: 380 });
-    chart.setOption({ animation: false, ...option });
+    chart.setOption({ animation: false, backgroundColor: "#fff", ...option });
     const svg = chart.renderToSVGString();
     chart.dispose();
     return svg;
@@ -60,11 +60,11 @@ const GRID = { left: 80, right: 30, bottom: 50, top: 60 };
 
 function memoryChart({ samples, stateBytesPerLane, model }: DemoResult): EChartsOption {
   return {
-    title: { text: "What one reader keeps, in bytes" },
-    legend: { top: 28 },
+    title: { text: "What one reader keeps" },
+    legend: { top: 36 },
     grid: { ...GRID, top: 80 },
     xAxis: tokensAxis,
-    yAxis: { type: "log" },
+    yAxis: { type: "log", axisLabel: { formatter: formatBytes } },
     series: [
       {
         name: "infini-transformer",
