@@ -51,11 +51,14 @@ describe("the README", () => {
   it.each(programs.map((code, i) => ({ name: `program ${i + 1}`, code })))(
     "$name",
     async ({ code }) => {
-      const home = resolve("node_modules/.cache/infini-readme");
-      await mkdir(home, { recursive: true });
-      const file = join(await mkdtemp(join(home, "p")), "program.ts");
+      // Inside the package, so that its own name resolves.
+      await mkdir("runs", { recursive: true });
+      const home = await mkdtemp(resolve("runs", "readme-"));
+      const file = join(home, "program.ts");
       await writeFile(file, code);
-      const { stdout } = await run(resolve("node_modules/.bin/tsx"), [file], { cwd: folder });
+      const { stdout } = await run(resolve("node_modules/.bin/tsx"), [file], { cwd: folder }).finally(() =>
+        rm(home, { recursive: true }),
+      );
       expect(stdout).not.toBe("");
     },
     120_000,
