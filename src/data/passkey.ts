@@ -26,7 +26,8 @@ export interface PasskeyPrompt {
 }
 
 /* The prompt of arXiv 2404.07143, appendix B; cut and joined as in the generator it comes from (landmark attention). */
-const TASK =
+/** What the prompt begins with: without it a model that was trained on such prompts does not know what to look for. */
+export const PASSKEY_TASK =
   "There is an important info hidden inside a lot of irrelevant text. Find it and memorize them. " +
   "I will quiz you about the important information there.";
 const GARBAGE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
@@ -52,7 +53,7 @@ export function drawPasskey(rng: Rng, digits?: number): string {
 
 /** Tokens of the shortest prompt that has room for any key of so many digits: one without a haystack. */
 export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS): number {
-  return [TASK, "", passkeySentence("0".repeat(digits)), "", PASSKEY_QUESTION].join("\n").length;
+  return [PASSKEY_TASK, "", passkeySentence("0".repeat(digits)), "", PASSKEY_QUESTION].join("\n").length;
 }
 
 /**
@@ -64,7 +65,7 @@ export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
   checkOptions(options);
   const { length, depth, haystack, rng, digits } = options;
   const answer = drawPasskey(rng, digits);
-  const [head, info, tail] = [`${TASK}\n`, `\n${passkeySentence(answer)}\n`, `\n${PASSKEY_QUESTION}`].map(
+  const [head, info, tail] = [`${PASSKEY_TASK}\n`, `\n${passkeySentence(answer)}\n`, `\n${PASSKEY_QUESTION}`].map(
     encodeText,
   ) as [Int32Array, Int32Array, Int32Array];
   const fillerLength = length - head.length - info.length - tail.length;

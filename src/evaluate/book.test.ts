@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { encodeText } from "../data/bytes.ts";
-import { passkeySentence } from "../data/passkey.ts";
+import { passkeySentence, PASSKEY_TASK } from "../data/passkey.ts";
 import { findKeysInBook, type BookProgress, type HiddenKey } from "./book.ts";
 import { fakeSession, keyIn } from "./fixtures.ts";
 
@@ -17,7 +17,7 @@ describe("findKeysInBook", () => {
   it("asks at every distance that lies in the book and at its end, lane after lane, nearest first", async () => {
     const answers = await findKeysInBook(fakeSession(3, knows), book, keys, { distances });
     expect(answers.every(({ right, answer, key }) => right && answer === key)).toBe(true);
-    const length = text.length + sentence("678").length; // that of the shortest copy
+    const length = text.length + sentence("678").length; // that of the shortest copy, without the task
     const ends = keys.map(({ key, position }) => length - position - sentence(key).length);
     expect(answers.map(({ key, distance }) => [key, distance])).toEqual([
       ["12345", 100],
@@ -45,12 +45,29 @@ describe("findKeysInBook", () => {
     expect(rests).toEqual([text.slice(20_000, 20_100) + question, text.slice(20_000) + question]);
   });
 
+  it("asks in one segment: empty lines come first where the question would lie in two", async () => {
+    const asked: string[] = [];
+    const listen = (read: string): string => {
+      if (read.endsWith("The pass key is")) asked.push(read);
+      return "";
+    };
+    for (const distance of [100, 101, 120, 140]) {
+      await findKeysInBook(fakeSession(1, listen, 64), book, keys.slice(1, 2), { distances: [distance] });
+    }
+    const [answer, shortest] = [8, "\nWhat is the pass key? The pass key is".length];
+    for (const read of asked) {
+      expect((read.length - shortest) % 64).toBeLessThanOrEqual(64 - shortest - answer);
+      expect(read.length % 64).toBeGreaterThanOrEqual(shortest);
+    }
+    expect(new Set(asked.map((read) => read.length % 64)).size).toBeGreaterThan(1);
+  });
+
   it("goes on after a question as if it had not been asked", async () => {
     const session = fakeSession(3, knows);
     await findKeysInBook(session, book, keys, { distances });
-    const length = text.length + sentence("678").length;
+    const length = task.length + text.length + sentence("678").length;
     const copies = keys.map(({ key, position }) =>
-      (text.slice(0, position) + sentence(key) + text.slice(position)).slice(0, length),
+      (task + text.slice(0, position) + sentence(key) + text.slice(position)).slice(0, length),
     );
     expect(session.texts).toEqual(copies);
     expect(session.calls.save).toBe(session.calls.load);
@@ -85,18 +102,20 @@ describe("findKeysInBook", () => {
       distances: [100],
       onProgress: (progress) => seen.push(progress),
     });
-    const asked = 1000 + sentence("12345").length + 100;
+    const asked = task.length + 1000 + sentence("12345").length + 100;
     expect(seen.map(({ tokens }) => tokens)).toEqual([
       asked,
       asked + 16_384,
       asked + 2 * 16_384,
-      text.length + sentence("12345").length,
+      task.length + text.length + sentence("12345").length,
     ]);
     expect(seen.every(({ seconds }, i) => seconds > 0 && seconds >= (seen[i - 1]?.seconds ?? 0))).toBe(true);
   });
 });
 
 // --- internal ---
+
+const task = `${PASSKEY_TASK}\n`;
 
 function knows(read: string): string {
   return ` ${keyIn(read)}.`;

@@ -1,7 +1,7 @@
 import { encodeText } from "../data/bytes.ts";
-import { passkeySentence, PASSKEY_QUESTION } from "../data/passkey.ts";
+import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../data/passkey.ts";
 import type { Session } from "../generate/session.ts";
-import { answerPrompts } from "./passkey.ts";
+import { answerPrompts, ANSWER_TOKENS } from "./passkey.ts";
 
 /** A key hidden in one lane's copy of a book. */
 export interface HiddenKey {
@@ -34,7 +34,7 @@ export interface BookOptions {
 const BLOCK = 16_384;
 
 /**
- * Reads a book once in every lane, each with its own key hidden in it, and asks for the key on the way and at
+ * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it, and asks for the key on the way and at
  * the end. A question is asked from a copy of the state, so reading goes on as if it had not been. Answers
  * come in the order of the keys, nearest question first.
  */
@@ -45,10 +45,11 @@ export async function findKeysInBook(
   options: BookOptions,
 ): Promise<BookAnswer[]> {
   const sentences = keys.map(({ key }) => encodeText(`\n${passkeySentence(key)}\n`));
-  const lanes = keys.map(({ position }, lane) => insert(book, position, sentences[lane] ?? new Int32Array()));
+  const task = encodeText(`${PASSKEY_TASK}\n`);
+  const lanes = keys.map(({ position }, lane) => insert(task, book, position, sentences[lane] ?? new Int32Array()));
   const length = Math.min(...lanes.map((lane) => lane.length));
   const stops = keys.flatMap(({ position }, lane) => {
-    const end = position + (sentences[lane]?.length ?? 0);
+    const end = task.length + position + (sentences[lane]?.length ?? 0);
     return [...options.distances.map((distance) => end + distance).filter((at) => at < length), length].map((at) => ({
       lane,
       at,
@@ -84,19 +85,24 @@ export async function findKeysInBook(
 /** What every lane answers, with the session left as it was. */
 async function askAside(session: Session): Promise<string[]> {
   const state = session.save();
+  const { segmentLength } = session.loaded.model.config;
   const question = encodeText(`\n${PASSKEY_QUESTION}`);
-  const answers = await answerPrompts(
-    session,
-    Array.from({ length: session.batch }, () => question),
-  );
+  const needed = question.length + ANSWER_TOKENS;
+  const left = segmentLength - (session.position % segmentLength);
+  // Local attention should see question and answer as one: where they would lie in two segments, empty lines come first.
+  const lines = left < needed && needed <= segmentLength ? encodeText("\n".repeat(left)) : [];
+  const prompt = Int32Array.from([...lines, ...question]);
+  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt));
   session.load(state, "state before the question");
   return answers;
 }
 
-function insert(book: Uint8Array, position: number, sentence: Int32Array): Int32Array {
-  const tokens = new Int32Array(book.length + sentence.length);
-  tokens.set(book.subarray(0, position));
-  tokens.set(sentence, position);
-  tokens.set(book.subarray(position), position + sentence.length);
+/** The prompt of a pass key without its question, with a book as the haystack. */
+function insert(task: Int32Array, book: Uint8Array, position: number, sentence: Int32Array): Int32Array {
+  const tokens = new Int32Array(task.length + book.length + sentence.length);
+  tokens.set(task);
+  tokens.set(book.subarray(0, position), task.length);
+  tokens.set(sentence, task.length + position);
+  tokens.set(book.subarray(position), task.length + position + sentence.length);
   return tokens;
 }

@@ -1,5 +1,5 @@
 import { decodeTokens, encodeText } from "../data/bytes.ts";
-import { tinyModel } from "../generate/fixtures.ts";
+import { SEGMENT, tinyModel } from "../generate/fixtures.ts";
 import { SessionError, type LaneTokens, type Session } from "../generate/session.ts";
 
 export interface FakeSession extends Session {
@@ -13,9 +13,14 @@ export interface FakeSession extends Session {
  * A session that remembers all it has read and writes what `answer` makes of it: `text` is all that the lane
  * has read, `asked` counts the prompts that were read before.
  */
-export function fakeSession(batch: number, answer: (text: string, asked: number, lane: number) => string): FakeSession {
+export function fakeSession(
+  batch: number,
+  answer: (text: string, asked: number, lane: number) => string,
+  segmentLength = SEGMENT,
+): FakeSession {
   const calls = { prefill: 0, step: 0, save: 0, load: 0, reset: 0 };
-  const loaded = tinyModel({}, 256);
+  const { model, params } = tinyModel({}, 256);
+  const loaded = { params, model: { ...model, config: { ...model.config, segmentLength } } };
   let texts: string[] = Array<string>(batch).fill("");
   let pending: Int32Array[] = [];
   let written = 0;

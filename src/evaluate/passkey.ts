@@ -36,7 +36,7 @@ export interface PasskeyOptions {
 }
 
 /** Longest answer that is read: a space, five digits and a stop. */
-const ANSWER_TOKENS = 8;
+export const ANSWER_TOKENS = 8;
 
 /** Greedy answers to pass key prompts, several side by side in the lanes of the session. */
 export async function evaluatePasskey(session: Session, options: PasskeyOptions): Promise<PasskeyRow[]> {
