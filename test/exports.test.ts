@@ -121,6 +121,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "BYTE_VOCABULARY_SIZE",
     "CorpusError",
     "PASSKEY_QUESTION",
+    "PASSKEY_TASK",
     "createBatches",
     "createStreamDecoder",
     "decodeTokens",

@@ -59,7 +59,7 @@ describe("the README", () => {
       const { stdout } = await run(resolve("node_modules/.bin/tsx"), [file], { cwd: folder }).finally(() =>
         rm(home, { recursive: true }),
       );
-      expect(stdout).not.toBe("");
+      expect(stdout).toMatch(code.includes("41927") ? / 41927\./ : /./);
     },
     120_000,
   );

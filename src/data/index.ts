@@ -7,6 +7,7 @@ export {
   passkeyPrompt,
   passkeySentence,
   PASSKEY_QUESTION,
+  PASSKEY_TASK,
   scorePasskey,
   type Haystack,
   type PasskeyPrompt,
