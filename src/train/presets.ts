@@ -7,7 +7,7 @@ export const presets = {
   /** About a minute on two cores: learns to spell. */
   nano: {
     model: { modelDim: 64, numLayers: 2, numHeads: 2, headDim: 32, feedForwardDim: 176, segmentLength: 32 },
-    training: { steps: 300, batch: 8, length: 256, learningRate: 4e-3, warmupSteps: 50, checkpointEvery: 100 },
+    training: { steps: 2000, batch: 8, length: 256, learningRate: 4e-3, warmupSteps: 50, checkpointEvery: 100 },
   },
   tiny: {
     model: { modelDim: 128, numLayers: 2, numHeads: 2, headDim: 64, feedForwardDim: 256, segmentLength: 64 },
