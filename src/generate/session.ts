@@ -1,7 +1,7 @@
 import type { Engine, Program } from "../engine/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, type Flat } from "../graph/tree.ts";
+import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
@@ -90,7 +90,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     const run = await program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
     const startOfSequence = intTensor([batch], new Int32Array(batch));
     const results = await run.run({ ...weights, ...state, startOfSequence, ...laneFeeds(lanes, targets) });
-    state = taken(results, "state.");
+    state = replacePrefix(results, "next.state.", "state.");
     return resultOf(results, output);
   }
 
@@ -112,8 +112,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       targets?.map((lane) => padTo(lane, size)),
     );
     const results = await run.run({ ...weights, ...state, ...segment, ...place, ...padded });
-    state = taken(results, "state.");
-    segment = taken(results, "segment.");
+    state = replacePrefix(results, "next.state.", "state.");
+    segment = replacePrefix(results, "next.segment.", "segment.");
     if (position % N === N - length) await commit();
     const result = resultOf(results, output);
     return output === "losses" ? trimRows(result, size, length) : result;
@@ -122,7 +122,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
   async function commit(): Promise<void> {
     const run = await program("commit", () => commitProgram(loaded, batch));
     const results = await run.run({ ...weights, ...state, ...segment });
-    state = { ...state, ...taken(results, "state.") };
+    state = { ...state, ...replacePrefix(results, "next.state.", "state.") };
     segment = emptySegment;
   }
 
@@ -234,12 +234,6 @@ function resultOf(results: Flat<HostTensor>, output: Output): Float32Array {
   const data = results[output]?.data;
   if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${output}`);
   return data;
-}
-
-function taken(results: Flat<HostTensor>, prefix: string): Flat<HostTensor> {
-  const from = `next.${prefix}`;
-  const entries = Object.entries(results).filter(([name]) => name.startsWith(from));
-  return Object.fromEntries(entries.map(([name, value]) => [prefix + name.slice(from.length), value]));
 }
 
 function padTo(lane: Int32Array, size: number): Int32Array {

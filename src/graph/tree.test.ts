@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { flatten, mapTree, unflatten } from "./tree.ts";
+import { flatten, mapTree, replacePrefix, unflatten } from "./tree.ts";
 
 interface Leaf {
   readonly shape: readonly number[];
@@ -79,5 +79,12 @@ describe("unflatten", () => {
     expect(() => unflatten(flat, MODEL)).toThrow(RangeError);
     expect(() => unflatten(flat, MODEL)).toThrow('there is no "blocks.1.gate"');
     expect(() => unflatten(flat, MODEL, "state")).toThrow('there is no "state.embedding"');
+  });
+});
+
+describe("replacePrefix", () => {
+  it("keeps the names that start with a prefix, under another one", () => {
+    expect(replacePrefix({ "a.x": 1, "ab.y": 2, "b.a.z": 3 }, "a.", "c.")).toEqual({ "c.x": 1 });
+    expect(replacePrefix({ "a.x": 1 }, "a.", "")).toEqual({ x: 1 });
   });
 });

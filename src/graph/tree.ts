@@ -44,6 +44,12 @@ export function unflatten<T>(flat: Flat<Shaped>, like: object, prefix = ""): T {
   );
 }
 
+/** The entries whose names start with `from`, with `to` in its place; the others are left out. */
+export function replacePrefix<T>(values: Flat<T>, from: string, to: string): Flat<T> {
+  const entries = Object.entries(values).filter(([name]) => name.startsWith(from));
+  return Object.fromEntries(entries.map(([name, value]) => [to + name.slice(from.length), value]));
+}
+
 // --- internal ---
 
 interface Shaped {

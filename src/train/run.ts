@@ -2,7 +2,7 @@ import { createBatches } from "../data/mixture.ts";
 import type { Document } from "../data/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
-import type { Flat } from "../graph/tree.ts";
+import { replacePrefix, type Flat } from "../graph/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { createModel, type LoadedModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
@@ -62,9 +62,7 @@ export async function runTraining(options: RunOptions): Promise<RunPosition> {
 
 /** The weights, by name, of a state. */
 export function weightsOf(state: TrainingState): Flat<HostTensor> {
-  const prefix = "params.";
-  const entries = Object.entries(state).filter(([name]) => name.startsWith(prefix));
-  return Object.fromEntries(entries.map(([name, value]) => [name.slice(prefix.length), value]));
+  return replacePrefix(state, "params.", "");
 }
 
 /** The model as the run has left it. */

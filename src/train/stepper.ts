@@ -1,7 +1,7 @@
 import type { Batch } from "../data/mixture.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, type Flat } from "../graph/tree.ts";
+import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Optimizer } from "./optimizer.ts";
@@ -176,7 +176,7 @@ async function parallelGradients({ model, params, engine, training }: StepperOpt
       const outputs = await program.run({ ...feeds, ...batch, ...gradients });
       return {
         loss: scalarOf(outputs.loss),
-        gradients: taken(outputs, "next.gradients.", "gradients."),
+        gradients: replacePrefix(outputs, "next.gradients.", "gradients."),
         ...writtenOf(outputs),
       };
     },
@@ -201,7 +201,7 @@ async function rematerializedGradients({ model, params, engine, training }: Step
       const states = [start];
       for (const segment of segments.slice(0, -1)) {
         const outputs = await forward.run({ ...feeds, ...segment, ...states.at(-1) });
-        states.push(taken(outputs, "next.state.", "state."));
+        states.push(replacePrefix(outputs, "next.state.", "state."));
       }
       return backThrough(backward, segments, states, feeds, accumulated);
     },
@@ -223,13 +223,13 @@ async function backThrough(
   let loss = 0;
   let written: Written = {};
   // Nothing comes after the last segment, so its state has no gradient.
-  let incoming: Flat<HostTensor> = zerosLike(taken(states[0] ?? {}, "state.", "nextStateGradients."));
+  let incoming: Flat<HostTensor> = zerosLike(replacePrefix(states[0] ?? {}, "state.", "nextStateGradients."));
   for (let s = segments.length - 1; s >= 0; s--) {
     const outputs = await backward.run({ ...feeds, ...segments[s], ...states[s], ...incoming, ...gradients });
     loss += scalarOf(outputs.loss);
     written = addWritten(written, writtenOf(outputs));
-    gradients = taken(outputs, "next.gradients.", "gradients.");
-    incoming = taken(outputs, "stateGradients.", "nextStateGradients.");
+    gradients = replacePrefix(outputs, "next.gradients.", "gradients.");
+    incoming = replacePrefix(outputs, "stateGradients.", "nextStateGradients.");
   }
   return { loss, gradients, ...written };
 }
@@ -271,12 +271,6 @@ function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: n
     weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
     startOfSequence,
   };
-}
-
-/** The tensors whose names start with `from`, named with `to` in its place. */
-function taken(values: Flat<HostTensor>, from: string, to: string): Flat<HostTensor> {
-  const entries = Object.entries(values).filter(([name]) => name.startsWith(from));
-  return Object.fromEntries(entries.map(([name, value]) => [to + name.slice(from.length), value]));
 }
 
 function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
