@@ -7,7 +7,7 @@ import { input } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { floatTensor, intTensor, sizeOf, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree, type Flat, type Tree } from "../graph/tree.ts";
+import { prefixed, flatten, mapTree, type Flat, type Tree } from "../graph/tree.ts";
 import { createRng } from "../random.ts";
 import type { SequenceMixer } from "./mixer.ts";
 
@@ -252,7 +252,7 @@ export async function readWhole(
   { state, segment }: Moment,
 ): Promise<Reading> {
   const [batch = 0, length = 0] = x.shape;
-  const found = await run(subject.segments(batch, length), { ...subject.weights, ...named("state", state), x });
+  const found = await run(subject.segments(batch, length), { ...subject.weights, ...prefixed("state", state), x });
   return { y: valueOf(found, "y"), end: { state: under("next.state", found), segment, offset: 0 } };
 }
 
@@ -267,7 +267,7 @@ export async function readPart(
   const size = padded ? subject.N : count;
   const fed = size === count ? x : joined([x, noise([batch, size - count, subject.D], 99, 3)]);
   const place = { offset: scalarOf(moment.offset), length: scalarOf(count) };
-  const open = { ...named("state", moment.state), ...named("segment", moment.segment) };
+  const open = { ...prefixed("state", moment.state), ...prefixed("segment", moment.segment) };
   const found = await run(subject.chunk(batch, size), { ...subject.weights, ...open, ...place, x: fed });
   const y = cut(valueOf(found, "y"), 0, count);
   const end = {
@@ -276,13 +276,9 @@ export async function readPart(
     offset: moment.offset + count,
   };
   if (end.offset < subject.N) return { y, end };
-  const full = { ...subject.weights, ...named("state", end.state), ...named("segment", end.segment) };
+  const full = { ...subject.weights, ...prefixed("state", end.state), ...prefixed("segment", end.segment) };
   const state = under("next.state", await run(subject.commit(batch), full));
   return { y, end: { ...start(subject, batch), state } };
-}
-
-export function named(prefix: string, values: Values): Values {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${prefix}.${name}`, value]));
 }
 
 export function scalarOf(value: number): NumericTensor {

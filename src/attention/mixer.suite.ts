@@ -7,7 +7,7 @@ import { add, input, mul, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { floatTensor, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
-import { flatten, unflatten, type Flat, type Tree } from "../graph/tree.ts";
+import { prefixed, flatten, unflatten, type Flat, type Tree } from "../graph/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
 import { createRng } from "../random.ts";
@@ -27,7 +27,6 @@ import {
   farthest,
   lane,
   leaves,
-  named,
   noise,
   onReference,
   ortRunner,
@@ -219,7 +218,7 @@ function laneTests(subject: Subject): void {
 function gradientTests(subject: Subject): void {
   const { mixer, N, D, options } = subject;
   const shape = [2, 3 * N, D];
-  const fresh = named("state", start(subject, 2).state);
+  const fresh = prefixed("state", start(subject, 2).state);
   const graph = lossGraph(mixer, subject.params, shape);
   const weights = Object.fromEntries(
     Object.entries(graph.inputs)
@@ -234,7 +233,7 @@ function gradientTests(subject: Subject): void {
 
   it("are those of central differences, from a past and with respect to it", async () => {
     const { end } = await read(subject, onReference, subject.input(2, 2 * N, 4));
-    const later = { ...feeds, ...named("state", end.state) };
+    const later = { ...feeds, ...prefixed("state", end.state) };
     const states = Object.keys(fresh).filter((name) => graph.inputs[name]);
     expect(states.length).toBeGreaterThan(0);
     for (const name of [...Object.keys(subject.weights), ...states, "x"]) expectSlopes(graph, later, name);
@@ -323,8 +322,8 @@ async function backwardBySegment(subject: Subject, feeds: Values): Promise<Value
     const results = evaluate(graph, {
       ...feeds,
       ...Object.fromEntries(byToken.map((name) => [name, part(name)])),
-      ...named("state", before[from / N] ?? {}),
-      ...named("weights.state", incoming),
+      ...prefixed("state", before[from / N] ?? {}),
+      ...prefixed("weights.state", incoming),
     });
     const slopes = under("gradients", results);
     incoming = under("state", slopes);
@@ -332,7 +331,7 @@ async function backwardBySegment(subject: Subject, feeds: Values): Promise<Value
       Object.keys(subject.weights).map((name) => [name, plus(total[name], valueOf(slopes, name))]),
     );
   }
-  return { ...total, ...named("state", incoming) };
+  return { ...total, ...prefixed("state", incoming) };
 }
 
 /** As in {@link lossGraph} for one segment; `weights.state.*` is what the loss owes to the state after it. */
@@ -360,8 +359,8 @@ function savingTests(subject: Subject, onCpu: Run): void {
     const { end } = await read(subject, onCpu, x);
     expect(end.offset).toBe(2);
     const bytes = encodeSafetensors({
-      ...named("state", end.state),
-      ...named("segment", end.segment),
+      ...prefixed("state", end.state),
+      ...prefixed("segment", end.segment),
     } as Flat<HostTensor>);
     const form = { state: subject.mixer.initialState(2), segment: subject.mixer.emptySegment(2) };
     const { state, segment } = restoreTree(form, decodeSafetensors(bytes, "state").tensors, "state");
@@ -394,7 +393,7 @@ function naiveTests(subject: Subject, onCpu: Run): void {
 
   it("writes as strongly", async () => {
     const x = subject.input(2, 3 * N);
-    const state = named("state", start(subject, 2).state);
+    const state = prefixed("state", start(subject, 2).state);
     const { writeStrength } = evaluate(subject.segments(2, 3 * N), { ...subject.weights, ...state, x });
     const expected = naive(x).writeStrength;
     expect(writeStrength === undefined).toBe(expected === undefined);

@@ -34,9 +34,9 @@ export interface BookOptions {
 const BLOCK = 16_384;
 
 /**
- * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it, and asks for the key on the way and at
- * the end. A question is asked from a copy of the state, so reading goes on as if it had not been. Answers
- * come in the order of the keys, nearest question first.
+ * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it,
+ * and asks for the key on the way and at the end. A question is asked from a copy of the state, so reading goes on
+ * as if it had not been. Answers come in the order of the keys, nearest question first.
  */
 export async function findKeysInBook(
   session: Session,

@@ -3,7 +3,7 @@ import type { Graph } from "../graph/graph.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
-import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
 
@@ -175,13 +175,14 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       return encodeSafetensors({ ...state, ...segment }, { ...fingerprint(), position: String(position) });
     },
     load(bytes, source) {
-      const { tensors, metadata } = decodeSafetensors(bytes, source);
+      const file = decodeSafetensors(bytes, source);
+      const { tensors, metadata } = file;
       if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
       const { config, weights: saved } = fingerprint();
       if (metadata.config !== config) throw new SessionError(`${source}: was saved by another model`);
       if (metadata.weights !== saved) throw new SessionError(`${source}: was saved by a model with other weights`);
-      const savedPosition = /^\d+$/.test(metadata.position ?? "") ? Number(metadata.position) : Number.NaN;
-      if (Number.isNaN(savedPosition)) throw new SessionError(`${source}: has no position`);
+      const savedPosition = metadataCount(file, "position");
+      if (savedPosition === undefined) throw new SessionError(`${source}: has no position`);
       const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
       [state, segment] = [
         flatten<HostTensor>(restored.state, "state"),

@@ -44,6 +44,11 @@ export function unflatten<T>(flat: Flat<Shaped>, like: object, prefix = ""): T {
   );
 }
 
+/** A flat tree with a prefix before every name. */
+export function prefixed<T>(prefix: string, flat: Flat<T>): Flat<T> {
+  return Object.fromEntries(Object.entries(flat).map(([name, value]) => [`${prefix}.${name}`, value]));
+}
+
 /** The entries whose names start with `from`, with `to` in its place; the others are left out. */
 export function replacePrefix<T>(values: Flat<T>, from: string, to: string): Flat<T> {
   const entries = Object.entries(values).filter(([name]) => name.startsWith(from));

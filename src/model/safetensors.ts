@@ -79,6 +79,12 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile
   return { tensors, metadata };
 }
 
+/** A count in the metadata of a file; nothing when it is missing or no whole number from 0 up. */
+export function metadataCount({ metadata }: TensorFile, key: string): number | undefined {
+  const text = metadata[key] ?? "";
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
 // --- internal ---
 
 const LENGTH_BYTES = 8;

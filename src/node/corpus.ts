@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { CorpusError, type Document } from "../data/document.ts";
+import { reason } from "./files.ts";
 
 /**
  * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted
@@ -75,8 +76,4 @@ function parseLine(line: string, place: string): unknown {
   } catch (cause) {
     throw new CorpusError(`${place}: is not JSON`, { cause });
   }
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -53,6 +53,11 @@ export function toJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
+/** What an error has to say. */
+export function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
 // --- internal ---
 
 /** Writes beside the file first. What a killed process leaves there is overwritten the next time. */
@@ -88,8 +93,4 @@ async function isDevice(file: string): Promise<boolean> {
 
 function isNodeError(cause: unknown): cause is NodeJS.ErrnoException {
   return cause instanceof Error && "code" in cause;
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -4,7 +4,7 @@ import { add, constant, div, input, min, mul, scalar, sqrt, square, sum } from "
 import { createGraph, type Graph } from "../graph/graph.ts";
 import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree, type Flat } from "../graph/tree.ts";
+import { flatten, mapTree, prefixed, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import {
   resetLanes,
@@ -18,8 +18,9 @@ import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
  * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`, `writePenalty`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that takes the place of an input has that input's name after `next.`. The gradient of the
- * loss with respect to the state before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
+ * `weights`, `writePenalty`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
+ * takes the place of an input has that input's name after `next.`. The gradient of the loss with respect to the state
+ * before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
  */
 
 /** What an update needs to know beside the gradients. */
@@ -123,11 +124,6 @@ export async function compileAll<Name extends string>(
   const programs: Partial<Record<Name, Program>> = {};
   for (const name in graphs) programs[name] = await engine.compile(graphs[name]);
   return programs as Record<Name, Program>;
-}
-
-/** A flat tree with a prefix before every name. */
-export function prefixed<T>(prefix: string, flat: Flat<T>): Flat<T> {
-  return Object.fromEntries(Object.entries(flat).map(([name, value]) => [`${prefix}.${name}`, value]));
 }
 
 // --- internal ---

@@ -1,5 +1,5 @@
 import { configHash, restoreTree } from "../model/checkpoint.ts";
-import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
 import { stagesOf, type RunConfig } from "./config.ts";
 import { emptyMemory, type TrainingState } from "./stepper.ts";
@@ -15,8 +15,8 @@ export function encodeRunState(state: TrainingState, step: number, config: RunCo
 }
 
 /**
- * Reads a checkpoint that fits the config, and `like`, which is the state at its start. Throws {@link ResumeError} when it is of another
- * config, SafetensorsError when it is broken.
+ * Reads a checkpoint that fits the config, and `like`, which is the state at its start. Throws {@link ResumeError}
+ * when it is of another config, SafetensorsError when it is broken.
  */
 export function decodeRunState(
   bytes: Uint8Array,
@@ -24,13 +24,13 @@ export function decodeRunState(
   config: RunConfig,
   source: string,
 ): { state: TrainingState; step: number } {
-  const { tensors, metadata } = decodeSafetensors(bytes, source);
-  if (metadata.config !== resumeHash(config)) {
+  const file = decodeSafetensors(bytes, source);
+  if (file.metadata.config !== resumeHash(config)) {
     throw new ResumeError(`${source}: was made with another config; give the one it was started with`);
   }
-  const step = /^\d+$/.test(metadata.step ?? "") ? Number(metadata.step) : Number.NaN;
-  if (Number.isNaN(step)) throw new ResumeError(`${source}: has no step number`);
-  return { state: restoreTree({ ...like, ...memoryAt(config, step) }, tensors, source), step };
+  const step = metadataCount(file, "step");
+  if (step === undefined) throw new ResumeError(`${source}: has no step number`);
+  return { state: restoreTree({ ...like, ...memoryAt(config, step) }, file.tensors, source), step };
 }
 
 // --- internal ---

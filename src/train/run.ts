@@ -8,13 +8,7 @@ import { createModel, type LoadedModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
 import { createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
-import {
-  createStepper,
-  initialTrainingState,
-  withoutMemory,
-  type StepperOptions,
-  type TrainingState,
-} from "./stepper.ts";
+import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
 
 /** How far a run is. */
 export interface RunPosition {
@@ -82,7 +76,8 @@ async function runStage(
   const training = { ...config.training, ...stage };
   const batches = createBatches({ ...training, documents });
   const stepper = await createStepper({
-    ...modelOf(config),
+    ...trainedModel(config, from),
+    optimizer: createOptimizer(training.optimizer),
     training,
     engine,
     state: from.step > after ? from.state : withoutMemory(from.state),
@@ -100,10 +95,4 @@ async function runStage(
   const { state } = stepper;
   await stepper.dispose();
   return { state, step };
-}
-
-function modelOf({ model: config, training }: RunConfig): Pick<StepperOptions, "model" | "params" | "optimizer"> {
-  const model = createModel(config);
-  // The stepper needs the shapes of the parameters; their values come with the state.
-  return { model, params: model.initParams(createRng(training.seed)), optimizer: createOptimizer(training.optimizer) };
 }

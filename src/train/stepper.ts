@@ -1,14 +1,13 @@
 import type { Batch } from "../data/mixture.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
+import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   accumulateGradients,
   compileAll,
-  prefixed,
   segmentBackward,
   segmentForward,
   trainingStep,
