@@ -25,7 +25,7 @@ const MODEL = {
   headDim: 64,
   feedForwardDim: 704,
   segmentLength: 256,
-  memory: { update: "linear", tokenShift: false },
+  memory: { update: "linear", shift: "none" },
 } as const;
 const OPTIMIZER = { kind: "adamw", beta1: 0.9, beta2: 0.95, weightDecay: 0.1 } as const;
 

@@ -20,6 +20,8 @@ export interface MixerSuiteOptions {
   readonly segmentLength: number; // N, 3 or more
   /** The same computation in plain loops, for x [B, T, D] of any length and from an empty past. */
   readonly naive?: (params: Tree<NumericTensor>, x: NumericTensor) => NaiveMixerResult;
+  /** Segments back that a token sees of, 1 or 2. Default 2: all those before it. */
+  readonly reach?: 1 | 2;
   /** Leaves of which every element must have a gradient right after initialisation. */
   readonly gates?: readonly string[];
 }
@@ -27,7 +29,7 @@ export interface MixerSuiteOptions {
 export interface NaiveMixerResult {
   readonly y: NumericTensor;
   readonly state: Tree<NumericTensor>;
-  readonly writeStrength?: NumericTensor;
+  readonly writeWish?: NumericTensor;
 }
 
 /** Values for inputs, or results, by name. */
@@ -65,10 +67,10 @@ export function ortRunner(): { readonly run: Run; start(): Promise<void>; stop()
   };
 }
 
-/** y, `next.state.*` and `writeStrength`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
+/** y, `next.state.*` and `writeWish`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
 export function applyGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
-  const { y, state, writeStrength } = applied(mixer, params, shape);
-  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...(writeStrength && { writeStrength }) });
+  const { y, state, writeWish } = applied(mixer, params, shape);
+  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...(writeWish && { writeWish }) });
 }
 
 /** Values of the standard normal distribution, times `scale`, exact in single precision. */

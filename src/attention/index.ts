@@ -5,6 +5,9 @@ export {
   type InfiniConfig,
   type MemoryUpdate,
   type WriteStrength,
+  FEATURE_MAPS,
+  GATES,
+  SHIFTS,
 } from "./infini/config.ts";
 export { infiniAttention, type InfiniSegment, type InfiniState } from "./infini/mixer.ts";
 export type { InfiniParams } from "./infini/params.ts";

@@ -42,8 +42,11 @@ export interface SequenceMixer {
 export interface MixerResult {
   readonly y: Tensor;
   readonly state: Tree<Tensor>;
-  /** How strongly each token is written to the memory, in 0..1 [B, T], from mixers that choose; by `apply` only. */
-  readonly writeStrength?: Tensor;
+  /**
+   * How strongly each token touches the memory before that is clipped to 0..1 [B, T, choices], from mixers that choose;
+   * by `apply` only.
+   */
+  readonly writeWish?: Tensor;
 }
 
 /** A state in the middle of a segment. */

@@ -11,6 +11,8 @@ const minimal: ModelConfigInput = {
   segmentLength: 64,
 };
 
+const memoryDefaults = { gate: "head", gateInit: 0, shift: "token", cache: false, writeStrength: "hard-sigmoid" };
+
 describe("parseModelConfig", () => {
   it("fills in what has a default", () => {
     expect(parseModelConfig(minimal)).toEqual({
@@ -20,13 +22,13 @@ describe("parseModelConfig", () => {
       tieEmbeddings: true,
       ropeBase: 10_000,
       normEpsilon: 1e-6,
-      memory: { update: "token-delta", gateInit: 0, tokenShift: true, writeStrength: "hard-sigmoid" },
+      memory: { ...memoryDefaults, update: "token-delta", featureMap: "silu-l2" },
     });
   });
 
   it("fills in the rest of a memory that is given in part", () => {
     const { memory } = parseModelConfig({ ...minimal, memory: { update: "linear" } });
-    expect(memory).toEqual({ update: "linear", gateInit: 0, tokenShift: true, writeStrength: "hard-sigmoid" });
+    expect(memory).toEqual({ ...memoryDefaults, update: "linear", featureMap: "elu-plus-one" });
   });
 
   it("gives a parsed config back unchanged, also through JSON", () => {
@@ -42,8 +44,8 @@ describe("parseModelConfig", () => {
     ["a misspelt key", { segmentLenght: 8 }, 'unknown key "segmentLenght" (did you mean "segmentLength"?)'],
     [
       "a misspelt key of the memory",
-      { memory: { tokenshift: true } },
-      'unknown key "memory.tokenshift" (did you mean "tokenShift"?)',
+      { memory: { featuremap: "dpfp" } },
+      'unknown key "memory.featuremap" (did you mean "featureMap"?)',
     ],
     ["a key like no other", { qqq: 1 }, 'unknown key "qqq"'],
     ["key/value heads that do not divide the heads", { numKeyValueHeads: 3 }, "numKeyValueHeads: must divide numHeads"],
@@ -54,6 +56,12 @@ describe("parseModelConfig", () => {
     ["a negative size", { modelDim: -16 }, "modelDim"],
     ["a size in words", { modelDim: "sixteen" }, "modelDim"],
     ["an unknown update", { memory: { update: "hebbian" } }, "memory.update"],
+    [
+      "features that can be negative in a rule that divides",
+      { memory: { update: "delta", featureMap: "silu-l2" } },
+      "memory.featureMap",
+    ],
+    ["an unknown shift", { memory: { shift: "left" } }, "memory.shift"],
     ["a gate that is shut for good", { memory: { gateInit: -9 } }, "memory.gateInit"],
     ["a base of zero", { ropeBase: 0 }, "ropeBase"],
   ])("refuses %s", (_, changes, problem) => {

@@ -1,17 +1,33 @@
 import { z } from "zod";
-import { MEMORY_UPDATES, WRITE_STRENGTHS } from "../attention/infini/config.ts";
+import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFTS, WRITE_STRENGTHS } from "../attention/infini/config.ts";
+import { featureMaps } from "../attention/infini/features.ts";
+import { choosesWrites } from "../attention/infini/memory.ts";
 import { parseConfig } from "./parse-config.ts";
 
 const size = z.int().positive();
 
-const memorySchema = z.strictObject({
-  /** `linear` and `delta` are the paper's; `token-delta` is the one that holds. */
-  update: z.enum(MEMORY_UPDATES).default("token-delta"),
-  gateInit: z.number().min(-8).max(8).default(0),
-  tokenShift: z.boolean().default(true),
-  /** With `token-delta` only. */
-  writeStrength: z.enum(WRITE_STRENGTHS).default("hard-sigmoid"),
-});
+const memorySchema = z
+  .strictObject({
+    /** `linear` and `delta` are the paper's; `token-delta` is the one that holds; `none` leaves local attention alone. */
+    update: z.enum(MEMORY_UPDATES).default("token-delta"),
+    /** Default: `elu-plus-one`, the paper's, and `silu-l2` for the rules of tokens. */
+    featureMap: z.enum(FEATURE_MAPS).optional(),
+    gate: z.enum(GATES).default("head"),
+    gateInit: z.number().min(-8).max(8).default(0),
+    shift: z.enum(SHIFTS).default("token"),
+    /** Whether local attention also sees the segment before. */
+    cache: z.boolean().default(false),
+    /** For rules that choose what to write. */
+    writeStrength: z.enum(WRITE_STRENGTHS).default("hard-sigmoid"),
+  })
+  .transform((memory) => ({
+    ...memory,
+    featureMap: memory.featureMap ?? (choosesWrites(memory.update) ? "silu-l2" : "elu-plus-one"),
+  }))
+  .refine(({ update, featureMap }) => choosesWrites(update) || featureMaps[featureMap].positive, {
+    path: ["featureMap"],
+    error: "must be one without negative features, which the rule divides by the sum of",
+  });
 
 /** The shape of a model, as in its `config.json`. Unknown keys are refused. */
 export const modelConfigSchema = z

@@ -16,15 +16,20 @@ import { layerInputs, parameterInputs } from "./inputs.ts";
 import { decodeSafetensors } from "./safetensors.ts";
 import { createModel } from "./transformer.ts";
 
-const variants: [string, ModelConfig][] = MEMORY_UPDATES.flatMap((update) =>
-  [true, false].flatMap((tokenShift): [string, ModelConfig][] => [
-    [`${update}, token shift ${tokenShift}`, configOf({ memory: { update, tokenShift } })],
-    [
-      `${update}, token shift ${tokenShift}, untied, shared keys and values`,
-      configOf({ memory: { update, tokenShift }, tieEmbeddings: false, numKeyValueHeads: 2, numLayers: 3 }),
-    ],
-  ]),
-);
+const memories: NonNullable<ModelConfigInput["memory"]>[] = [
+  ...MEMORY_UPDATES.flatMap((update) => [{ update }, { update, shift: "none" as const }]),
+  { update: "linear", featureMap: "dpfp", gate: "token" },
+  { update: "delta", featureMap: "softmax", cache: true },
+  { update: "token-delta", featureMap: "dpfp", shift: "convolution" },
+  { update: "gated-token-delta", cache: true, gate: "token" },
+];
+const variants: [string, ModelConfig][] = memories.flatMap((memory): [string, ModelConfig][] => [
+  [JSON.stringify(memory), configOf({ memory })],
+  [
+    `${JSON.stringify(memory)}, untied, shared keys and values`,
+    configOf({ memory, tieEmbeddings: false, numKeyValueHeads: 2, numLayers: 3 }),
+  ],
+]);
 
 describe("parameterCount", () => {
   it.each(variants)("counts the weights that there are: %s", (_, config) => {
@@ -55,7 +60,7 @@ describe("stateBytes", () => {
   });
 
   it("grows with lanes, and with nothing else but the config", () => {
-    const config = configOf({ memory: { update: "linear", tokenShift: false } });
+    const config = configOf({ memory: { update: "linear", shift: "none" } });
     // Memory and normalizer, keys and values of the open segment, and how many were written.
     const perHead = 6 * 6 + 6 + 2 * 5 * 6;
     expect(stateBytes(config)).toBe(4 * 2 * (4 * perHead + 1));
@@ -111,7 +116,7 @@ describe("memoryFootprints", () => {
 
   it("agrees with what the published memories really are", () => {
     for (const update of ["linear", "delta"] as const) {
-      const config = configOf({ memory: { update, tokenShift: false } });
+      const config = configOf({ memory: { update, shift: "none" } });
       const state = Object.entries(flatten<FloatTensor>(createModel(config).initialState(1)));
       const real = state
         .filter(([name]) => name.includes(".memory."))

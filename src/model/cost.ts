@@ -1,5 +1,8 @@
 import { bytesOf, type FloatTensor } from "../graph/host-tensor.ts";
 import { flatten } from "../graph/tree.ts";
+import { featureMaps } from "../attention/infini/features.ts";
+import { choosesWrites, memoryRules } from "../attention/infini/memory.ts";
+import { CONVOLUTION_TAPS } from "../attention/infini/params.ts";
 import type { ModelConfig } from "./config.ts";
 import { createModel } from "./transformer.ts";
 
@@ -16,10 +19,18 @@ export function parameterCount(config: ModelConfig): number {
     memory,
   } = config;
   const projections = 2 * D * numHeads * d + 2 * D * K * d;
-  const shift = memory.tokenShift ? 3 * D : 0;
-  const write = memory.update === "token-delta" ? (D + numHeads * d + 1) * K + d : 0;
-  const block = projections + numHeads + shift + write + 3 * D * F + 2 * D;
+  const shift = { none: 0, token: 3 * D, convolution: 3 * CONVOLUTION_TAPS * D }[memory.shift];
+  const block = projections + shift + memoryParameters(config) + 3 * D * F + 2 * D;
   return V * D * (config.tieEmbeddings ? 1 : 2) + numLayers * block + D;
+}
+
+/** Weights of one layer's memory: gates, strengths, the temperature of its features and the norm on its reads. */
+function memoryParameters({ modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, memory }: ModelConfig): number {
+  if (memory.update === "none") return 0;
+  const choices = memoryRules[memory.update].chooses.length;
+  const gate = memory.gate === "token" ? (D + 1) * H : H;
+  const temperature = featureMaps[memory.featureMap].tempered ? K : 0;
+  return gate + temperature + choices * (D + H * d + 1) * K + (choices > 0 ? d : 0);
 }
 
 /** Bytes that a stream keeps between tokens: memories, the open segment and what is shifted in. Constant. */
@@ -53,12 +64,22 @@ export function forwardFlops(config: ModelConfig): number {
     memory,
   } = config;
   const weights = 2 * D * H * d + 2 * D * K * d + 3 * D * F;
-  const local = 2 * H * N * d; // Q K^T and the weighted sum of V, as computed: the whole square
-  const read = H * d * d;
-  const write = K * d * d;
-  const delta = memory.update === "linear" ? 0 : 2 * K * d * d;
-  const solve = memory.update === "token-delta" ? K * N * (3 * d + 2 * N * Math.max(0, Math.log2(N) - 1)) : 0;
-  return 2 * (V * D + numLayers * (weights + local + read + write + delta + solve));
+  const local = 2 * H * N * (memory.cache ? 2 : 1) * d; // Q K^T and the weighted sum of V, as computed: the whole square
+  const remember = memory.update === "none" ? 0 : memoryFlops(config, featureMaps[memory.featureMap].dim(d));
+  return 2 * (V * D + numLayers * (weights + local + remember));
+}
+
+/** Multiplications of one token's read and write, for features of size f. */
+function memoryFlops(
+  { numHeads: H, numKeyValueHeads: K, headDim: d, segmentLength: N, memory }: ModelConfig,
+  f: number,
+): number {
+  const read = H * f * d;
+  const write = K * f * d;
+  if (memory.update === "linear") return read + write;
+  const difference = K * f * (f + (f * d) / N); // P of the scan, and its product with M, once for each segment
+  if (!choosesWrites(memory.update)) return read + write + difference;
+  return read + write + difference + K * N * (2 * f + 2 * N * Math.max(0, Math.log2(N) - 1));
 }
 
 /** Memory of one architecture by the formula of the paper's table 1. */

@@ -2,6 +2,7 @@ import { infiniAttention } from "../attention/infini/mixer.ts";
 import type { ChunkPlace, MixerResult, SequenceMixer } from "../attention/mixer.ts";
 import {
   add,
+  concat,
   constant,
   crossEntropy,
   equal,
@@ -65,8 +66,8 @@ export interface Model {
 export interface ModelResult {
   readonly hidden: Tensor;
   readonly state: LayerStates<Tensor>;
-  /** See {@link MixerResult.writeStrength}; mean over the layers [B, T]. */
-  readonly writeStrength?: Tensor;
+  /** See {@link MixerResult.writeWish}; of all layers [B, T, choices]. */
+  readonly writeWish?: Tensor;
 }
 
 /** A model and its weights. */
@@ -99,21 +100,19 @@ export function createModel(config: ModelConfig): Model {
 
     apply(params, tokens, states) {
       let x = embed(params, tokens);
-      const strengths: Tensor[] = [];
+      const wishes: Tensor[] = [];
       const state = perLayer((layer) => {
         const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
           mixer.apply(attention, h, at(states, layer)),
         );
         x = result.y;
-        if (result.writeStrength) strengths.push(result.writeStrength);
+        if (result.writeWish) wishes.push(result.writeWish);
         return result.state;
       });
-      const [first, ...others] = strengths;
-      const writeStrength = first && mul(others.reduce(add, first), 1 / strengths.length);
       return {
         hidden: rmsNorm(x, params.finalNorm, config.normEpsilon),
         state,
-        ...(writeStrength && { writeStrength }),
+        ...(wishes.length > 0 && { writeWish: concat(wishes, -1) }),
       };
     },
 

@@ -2,14 +2,33 @@ import { add, concat, mul, reshape, slice, sub } from "../graph/builder.ts";
 import { axisSize } from "../graph/infer.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
-/** The sequence one token later: `previous` [B, D] comes first, the last token of x [B, T, D] is left out. */
-export function shiftTokens(x: Tensor, previous: Tensor): Tensor {
-  const first = reshape(previous, [axisSize(x.shape, 0), 1, axisSize(x.shape, 2)]);
-  const length = axisSize(x.shape, 1);
-  return length === 1 ? first : concat([first, slice(x, 1, 0, length - 1)], 1);
+/**
+ * A sequence with a few tokens of its past in front: x [B, T, D] after `previous` [B, P, D] is [B, P + T, D]. What is
+ * made of it below has one row for each token of x.
+ */
+export function withHistory(x: Tensor, previous: Tensor): Tensor {
+  return concat([previous, x], 1);
 }
 
-/** x + (shifted - x) * mix: each feature looks back one token to a learned degree; mix [D]. */
-export function mixShifted(x: Tensor, shifted: Tensor, mix: Tensor): Tensor {
-  return add(x, mul(sub(shifted, x), mix));
+/** x + (x one token before - x) * mix: each feature looks back one token to a learned degree; mix [D]. */
+export function mixShifted(history: Tensor, length: number, mix: Tensor): Tensor {
+  const x = shifted(history, length, 0);
+  return add(x, mul(sub(shifted(history, length, 1), x), mix));
+}
+
+/** A causal convolution of each feature by itself: sum over j of taps[j] * (x j tokens before); taps [J, D]. */
+export function shortConvolution(history: Tensor, length: number, taps: Tensor): Tensor {
+  const [J, D] = [axisSize(taps.shape, 0), axisSize(taps.shape, 1)];
+  const terms = Array.from({ length: J }, (_, j) =>
+    mul(shifted(history, length, j), reshape(slice(taps, 0, j, j + 1), [D])),
+  );
+  return terms.reduce((total, term) => add(total, term));
+}
+
+// --- internal ---
+
+/** The last `length` tokens of the history, `by` tokens earlier. */
+function shifted(history: Tensor, length: number, by: number): Tensor {
+  const end = axisSize(history.shape, 1) - by;
+  return slice(history, 1, end - length, end);
 }

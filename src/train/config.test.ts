@@ -113,7 +113,7 @@ describe("presets", () => {
       headDim: 128,
       feedForwardDim: 4096,
       segmentLength: 2048,
-      memory: { update: "linear", tokenShift: false, gateInit: 0 },
+      memory: { update: "linear", shift: "none", gateInit: 0 },
     });
     const { length, batch, accumulate, optimizer, learningRate, warmupSteps } = paper.training;
     expect({ length, sequences: batch * accumulate, optimizer: optimizer.kind, learningRate, warmupSteps }).toEqual({

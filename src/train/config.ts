@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { choosesWrites } from "../attention/infini/memory.ts";
 import { mixtureSchema } from "../data/mixture.ts";
 import { modelConfigSchema } from "../model/config.ts";
 import { parseConfig } from "../model/parse-config.ts";
@@ -58,9 +59,14 @@ const trainingSchema = z.strictObject({
   clipNorm: rate.default(1),
   /**
    * Added to the loss, in nats, for a memory that writes every token at full strength: what is not worth its
-   * price is left out, which keeps a memory from filling up with what nobody will ask for. `token-delta` only.
+   * price is left out, which keeps a memory from filling up with what nobody will ask for. Only for memories that choose.
    */
   writePenalty: price,
+  /**
+   * How far below zero the wish to write must be, in strengths, before it costs nothing. A margin keeps text that was
+   * never seen in training from being written by a hair.
+   */
+  writeMargin: z.number().min(0).max(1).default(0),
   /**
    * Probability that a lane goes on from the memory that the sequence before has left, without gradients into it,
    * where it else starts with an empty one. So a model learns to live with a memory that has seen far more than
@@ -98,10 +104,10 @@ export const runConfigSchema = z
   )
   .refine(
     ({ model, training }) =>
-      model.memory.update === "token-delta" || stagesOf(training).every((stage) => stage.writePenalty === 0),
+      choosesWrites(model.memory.update) || stagesOf(training).every((stage) => stage.writePenalty === 0),
     {
       path: ["training", "writePenalty"],
-      error: "needs a memory that chooses what to write: memory.update must be token-delta",
+      error: "needs a memory that chooses what to write: memory.update must be token-delta or gated-token-delta",
     },
   );
 

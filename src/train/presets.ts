@@ -35,7 +35,7 @@ export const presets = {
       headDim: 128,
       feedForwardDim: 4096,
       segmentLength: 2048,
-      memory: { update: "linear", tokenShift: false },
+      memory: { update: "linear", shift: "none" },
     },
     training: {
       steps: 100_000,

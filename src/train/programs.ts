@@ -1,6 +1,6 @@
 import { vectorJacobianProduct, gradients } from "../autodiff/gradients.ts";
 import type { Engine, Program } from "../engine/engine.ts";
-import { add, constant, div, input, min, mul, scalar, sqrt, square, sum } from "../graph/builder.ts";
+import { add, constant, div, input, max, mean, min, mul, scalar, sqrt, square, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -18,7 +18,7 @@ import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
  * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`, `writePenalty`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
+ * `weights`, `writePenalty`, `writeMargin`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
  * takes the place of an input has that input's name after `next.`. The gradient of the loss with respect to the state
  * before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
  */
@@ -136,14 +136,20 @@ function batchInputs({ batch, length }: BatchShape): { tokens: Tensor; targets: 
   };
 }
 
-/** `writePenalty`, an input, for each token that is written at full strength; none for mixers that do not choose. */
-function writeCost({ writeStrength }: ModelResult): Tensor {
-  return writeStrength ? mul(input("writePenalty", []), sum(writeStrength)) : scalar(0);
+/**
+ * `writePenalty`, an input, for each token that touches the memory at full strength, and less for every wish that is
+ * above minus `writeMargin`, another; nothing for mixers that do not choose.
+ */
+function writeCost({ writeWish }: ModelResult): Tensor {
+  if (!writeWish) return scalar(0);
+  const margin = input("writeMargin", []);
+  const charged = min(max(add(writeWish, margin), 0), add(margin, 1));
+  return mul(input("writePenalty", []), sum(mean(charged, [-1])));
 }
 
-/** The output `written`: the sum of all write strengths. */
-function writtenOf({ writeStrength }: ModelResult): Flat<Tensor> {
-  return writeStrength ? { written: sum(writeStrength) } : {};
+/** The output `written`: the sum over the tokens of the mean strength. */
+function writtenOf({ writeWish }: ModelResult): Flat<Tensor> {
+  return writeWish ? { written: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {};
 }
 
 function zeroStates(model: Model, batch: number): LayerStates<Tensor> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MemoryUpdate } from "../attention/infini/config.ts";
+import type { MemoryConfig } from "../attention/infini/config.ts";
 import type { Batch } from "../data/mixture.ts";
 import { expectClose } from "../engine/engine.suite.ts";
 import { add, mul, sub } from "../graph/builder.ts";
@@ -37,14 +37,17 @@ describe("gradient accumulation", () => {
 });
 
 describe("the rematerialized mode", () => {
-  it.each<[MemoryUpdate, boolean, number]>([
-    ["linear", false, 1],
-    ["linear", true, 1],
-    ["delta", true, 1],
-    ["token-delta", true, 1],
-    ["token-delta", false, 2],
-  ])("trains as the parallel one: %s, token shift %s, %i batches a step", async (update, tokenShift, accumulate) => {
-    const model = { memory: { update, tokenShift } };
+  it.each<[Partial<MemoryConfig>, number]>([
+    [{ update: "none", cache: true }, 1],
+    [{ update: "linear", shift: "none" }, 1],
+    [{ update: "linear", shift: "token", cache: true }, 1],
+    [{ update: "delta", shift: "token" }, 1],
+    [{ update: "delta-corrected", shift: "convolution", gate: "token" }, 1],
+    [{ update: "token-delta", shift: "token" }, 1],
+    [{ update: "token-delta", shift: "none", cache: true }, 2],
+    [{ update: "gated-token-delta", featureMap: "dpfp", shift: "convolution", cache: true }, 1],
+  ])("trains as the parallel one: %o, %i batches a step", async (memory, accumulate) => {
+    const model = { memory };
     const batches = [1, 2].map((step) =>
       Array.from({ length: accumulate }, (_, i) => randomBatch(2, 12, 10 * step + i)),
     );

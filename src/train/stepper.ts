@@ -86,6 +86,7 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
         learningRate: scalarTensor(learningRate),
         step: scalarTensor(step),
         writePenalty: scalarTensor(training.writePenalty / tokens),
+        writeMargin: scalarTensor(training.writeMargin),
       };
       const { written, ...result } = await runner.run(
         normalizeWeights(batches),

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { evaluate, type NumericTensor } from "../../engine/reference.ts";
 import { constant, input, matmul } from "../../graph/builder.ts";
 import { createGraph } from "../../graph/graph.ts";
-import { filled, floatTensor, zeros } from "../../graph/host-tensor.ts";
+import { filled, floatTensor } from "../../graph/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { flatten, mapTree } from "../../graph/tree.ts";
 import type { MemoryUpdate } from "./config.ts";
+import { featureMaps } from "./features.ts";
 import { memoryRules } from "./memory.ts";
 import type { MemoryState } from "./rule.ts";
-import { unitFeatures } from "./token-delta.ts";
 
 /*
  * A pair (k, v) that is written again and again. Under eq. 9 the memory M does not change once it holds the
@@ -41,6 +41,16 @@ describe.each([1, 4])("a pair written in segments of %i copies", (copies) => {
     );
   });
 
+  it("keeps its value under eq. 9 with the corrected normalizer", () => {
+    expectShares(
+      readsOf(
+        "delta-corrected",
+        Array.from({ length: 6 }, () => copies),
+      ),
+      [1, 1, 1, 1, 1, 1],
+    );
+  });
+
   it("leaves M as it is when eq. 9 writes it again, and doubles z", () => {
     const once = write("delta", empty("delta"), copies);
     const twice = write("delta", once, copies);
@@ -48,10 +58,17 @@ describe.each([1, 4])("a pair written in segments of %i copies", (copies) => {
     expectEqual(twice["z"], once["z"], 2);
   });
 
-  it("keeps its value under the delta rule of each token", () => {
+  it("leaves M and z as they are when the corrected rule writes it again", () => {
+    const once = write("delta-corrected", empty("delta-corrected"), copies);
+    const twice = write("delta-corrected", once, copies);
+    expectEqual(twice["M"], once["M"], 1);
+    expectEqual(twice["z"], once["z"], 1);
+  });
+
+  it.each(["token-delta", "gated-token-delta"] as const)("keeps its value under %s", (update) => {
     expectShares(
       readsOf(
-        "token-delta",
+        update,
         Array.from({ length: 6 }, () => copies),
       ),
       [1, 1, 1, 1, 1, 1],
@@ -116,46 +133,55 @@ describe("a pair that is well known", () => {
 
 type Values = Readonly<Record<string, NumericTensor>>;
 
-const formOf = (update: MemoryUpdate): MemoryState<{ readonly shape: readonly number[] }> =>
-  update === "token-delta" ? { M: zeros([1, 1, d, d]) } : { M: zeros([1, 1, d, d]), z: zeros([1, 1, d]) };
+type Rule = Exclude<MemoryUpdate, "none">;
 
-function empty(update: MemoryUpdate): Values {
+const formOf = (update: Rule): MemoryState<{ readonly shape: readonly number[] }> =>
+  memoryRules[update].initialState({ batch: 1, heads: 1, featureDim: d, valueDim: d });
+
+/** The key as the rule wants it. */
+const keyOf = (update: Rule, rows: Tensor): Tensor =>
+  featureMaps[memoryRules[update].unitKeys ? "silu-l2" : "elu-plus-one"].apply(rows);
+
+function empty(update: Rule): Values {
   return flatten<NumericTensor>(formOf(update));
 }
 
 /** The memory after one more segment of copies of the pair. */
-function write(update: MemoryUpdate, memory: Values, copies: number, strength = 1): Values {
+function write(update: Rule, memory: Values, copies: number, strength = 1): Values {
   const before = mapTree<MemoryState<Tensor>>(formOf(update), ({ shape }, name) => input(name, shape));
   const many = (row: readonly number[]): Tensor => {
     const data = Float32Array.from({ length: copies * d }, (_, i) => row[i % d] ?? 0);
     return constant(floatTensor([1, 1, 1, copies, d], data));
   };
-  const strengths = constant(filled([1, 1, 1, copies, 1], strength));
-  const { after } = memoryRules[update].write(before, { keys: many(KEY), values: many(VALUE), strengths });
+  const [full, none] = [strength, 0].map((value) => constant(filled([1, 1, 1, copies, 1], value))) as [Tensor, Tensor];
+  const strengths = { write: full, ...(update === "gated-token-delta" && { erase: full, forget: none }) };
+  const { after } = memoryRules[update].write(before, {
+    keys: keyOf(update, many(KEY)),
+    values: many(VALUE),
+    strengths,
+  });
   const next = Object.entries(flatten<Tensor>(after)).map(([name, tensor]) => [`next.${name}`, tensor] as const);
   const results = Object.entries(evaluate(createGraph(Object.fromEntries(next)), memory));
   return Object.fromEntries(results.map(([name, value]) => [name.replace("next.", ""), value]));
 }
 
 /** What the memory gives for the key; with `raw`, before it is normalised. */
-function read(update: MemoryUpdate, memory: Values, raw = false): number[] {
+function read(update: Rule, memory: Values, raw = false): number[] {
   const before = mapTree<MemoryState<Tensor>>(formOf(update), ({ shape }, name) => input(name, [1, ...shape]));
   const fed = Object.entries(memory).map(([name, { shape, data }]) => [name, { shape: [1, ...shape], data }] as const);
   const query = constant(floatTensor([1, 1, 1, 1, d], Float32Array.from(KEY)));
-  const params = {
-    write: { strength: query, context: query, bias: query, readScale: constant(filled([d], 1)) },
-    normEpsilon: 1e-6,
-  };
-  const found = raw ? matmul(unitFeatures(query), before.M) : memoryRules[update].read(before, query, params);
+  const params = { readScale: constant(filled([d], 1)), normEpsilon: 1e-6 };
+  const features = keyOf(update, query);
+  const found = raw ? matmul(features, before.M) : memoryRules[update].read(before, features, params);
   return Array.from(evaluate(createGraph({ found }), Object.fromEntries(fed))["found"]?.data ?? []);
 }
 
 /** What is read after each of several segments, as a share of the value. */
-function readsOf(update: MemoryUpdate, segments: readonly number[], strength = 1, start = empty(update)): number[] {
+function readsOf(update: Rule, segments: readonly number[], strength = 1, start = empty(update)): number[] {
   let memory = start;
   return segments.map((copies) => {
     memory = write(update, memory, copies, strength);
-    const shares = read(update, memory, update === "token-delta").map((found, i) => found / (VALUE[i] ?? NaN));
+    const shares = read(update, memory, memoryRules[update].unitKeys).map((found, i) => found / (VALUE[i] ?? NaN));
     const [share = NaN] = shares;
     for (const other of shares) expect(other).toBeCloseTo(share, 5);
     return share;

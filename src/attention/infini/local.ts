@@ -8,30 +8,46 @@ import {
   mul,
   reshape,
   softmax,
+  sub,
   where,
 } from "../../graph/builder.ts";
-import { floatTensor, type Shape } from "../../graph/host-tensor.ts";
+import { floatTensor, intTensor, type Shape } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 
 /** Scores of pairs that may not see each other: large enough to vanish, small enough to stay finite. */
 const HIDDEN = -1e30;
 
-/** Adds to scores [.., N, N] what hides later keys from each query. */
-export function causalMask(length: number): (scores: Tensor) => Tensor {
-  const data = Float32Array.from({ length: length * length }, (_, i) =>
-    i % length > Math.floor(i / length) ? HIDDEN : 0,
+/** Adds to scores what hides keys from queries. */
+export type Mask = (scores: Tensor) => Tensor;
+
+/** For queries of a whole segment: scores [.., N, cached + N]. Cached keys, which come first, stay visible. */
+export function causalMask(length: number, cached: number): Mask {
+  const width = cached + length;
+  const data = Float32Array.from({ length: length * width }, (_, i) =>
+    (i % width) - cached > Math.floor(i / width) ? HIDDEN : 0,
   );
-  const mask = constant(floatTensor([length, length], data));
+  const mask = constant(floatTensor([length, width], data));
   return (scores) => add(scores, mask);
 }
 
-/** As {@link causalMask}, for queries that stand at `offset`, offset + 1, .. of a segment: scores [.., C, N]. */
-export function causalMaskFrom(offset: Tensor): (scores: Tensor) => Tensor {
+/** As {@link causalMask}, for queries that stand at `offset`, offset + 1, .. of a segment: scores [.., C, cached + N]. */
+export function causalMaskFrom(offset: Tensor, cached: number): Mask {
   return (scores) => {
     const [queries, keys] = [axisSize(scores.shape, scores.shape.length - 2), scores.shape.at(-1) ?? 0];
-    const firstHidden = add(add(reshape(iota(queries), [queries, 1]), offset), one());
+    const first = Int32Array.from({ length: queries }, (_, i) => cached + i + 1);
+    const firstHidden = add(constant(intTensor([queries, 1], first)), offset);
     return where(less(iota(keys), firstHidden), scores, HIDDEN);
+  };
+}
+
+/** Hides cached keys where no segment came before: `past` [B, S], see gate.ts; scores [B, S, K, G, C, cached + N]. */
+export function cacheMask(past: Tensor, cached: number): Mask {
+  return (scores) => {
+    const width = scores.shape.at(-1) ?? 0;
+    const isCached = Float32Array.from({ length: width }, (_, i) => (i < cached ? HIDDEN : 0));
+    const absent = reshape(sub(1, past), [...past.shape, 1, 1, 1, 1]);
+    return add(scores, mul(absent, constant(floatTensor([width], isCached))));
   };
 }
 
@@ -40,13 +56,13 @@ export function causalMaskFrom(offset: Tensor): (scores: Tensor) => Tensor {
  * implementation divides by sqrt(d_head), as here.
  *
  * @param q [.., G, C, d], with positions
- * @param k [.., N, d], with positions; shared by the G query heads, as is v [.., N, d]
+ * @param k [.., keys, d], with positions; shared by the G query heads, as is v [.., keys, d]
  * @returns [.., G, C, d]
  */
-export function localAttention(q: Tensor, k: Tensor, v: Tensor, mask: (scores: Tensor) => Tensor): Tensor {
+export function localAttention(q: Tensor, k: Tensor, v: Tensor, mask: Mask): Tensor {
   const scale = 1 / Math.sqrt(axisSize(q.shape, q.shape.length - 1));
-  const grouped = [...q.shape.slice(0, -1), ...k.shape.slice(-2, -1)]; // [.., G, C, N]
-  const scores = matmul(mergeGroups(mul(q, scale)), matrixTranspose(k)); // [.., G*C, N]
+  const grouped = [...q.shape.slice(0, -1), ...k.shape.slice(-2, -1)]; // [.., G, C, keys]
+  const scores = matmul(mergeGroups(mul(q, scale)), matrixTranspose(k)); // [.., G*C, keys]
   const weights = softmax(mask(reshape(scores, grouped)));
   return reshape(matmul(mergeGroups(weights), v), q.shape);
 }
@@ -56,10 +72,4 @@ export function mergeGroups(x: Tensor): Tensor {
   const [groups, rows, columns] = x.shape.slice(-3) as unknown as [number, number, number];
   const shape: Shape = [...x.shape.slice(0, -3), groups * rows, columns];
   return reshape(x, shape);
-}
-
-// --- internal ---
-
-function one(): Tensor {
-  return constant({ dtype: "int32", shape: [], data: Int32Array.of(1) });
 }

@@ -6,7 +6,8 @@ import { flatten, type Tree } from "../../graph/tree.ts";
 import { createRng } from "../../random.ts";
 import { applyGraph, noise, noisyParams, onReference, ortRunner, valueOf, type Run, type Values } from "../fixtures.ts";
 import { mixerSuite } from "../mixer.suite.ts";
-import { MEMORY_UPDATES, type InfiniConfig, type MemoryUpdate, type WriteStrength } from "./config.ts";
+import { MEMORY_UPDATES, type InfiniConfig, type MemoryConfig } from "./config.ts";
+import { choosesWrites } from "./memory.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini } from "./naive.ts";
 import type { InfiniParams } from "./params.ts";
@@ -14,23 +15,30 @@ import type { InfiniParams } from "./params.ts";
 const N = 4;
 const D = 6;
 
-interface Variant {
-  readonly update: MemoryUpdate;
-  readonly tokenShift?: boolean;
-  readonly writeStrength?: WriteStrength;
-  readonly numHeads?: number;
-  readonly numKeyValueHeads?: number;
-}
+type Variant = Partial<MemoryConfig> & { readonly numHeads?: number; readonly numKeyValueHeads?: number };
 
+/** Every rule, feature map, gate, shift and cache, each in the company of several others. */
 const variants: readonly Variant[] = [
-  { update: "linear", tokenShift: false, numKeyValueHeads: 2 },
-  { update: "linear", tokenShift: true, numKeyValueHeads: 1 },
-  { update: "delta", tokenShift: false, numKeyValueHeads: 1 },
-  { update: "delta", tokenShift: true, numKeyValueHeads: 2 },
-  { update: "token-delta", tokenShift: false, writeStrength: "sigmoid", numKeyValueHeads: 2 },
-  { update: "token-delta", tokenShift: true, writeStrength: "sigmoid", numHeads: 4, numKeyValueHeads: 2 },
-  { update: "token-delta", tokenShift: false, writeStrength: "hard-sigmoid", numKeyValueHeads: 1 },
-  { update: "token-delta", tokenShift: true, writeStrength: "hard-sigmoid", numKeyValueHeads: 2 },
+  { update: "none", cache: true },
+  { update: "none", cache: true, shift: "convolution", numHeads: 4 },
+  { update: "linear", numKeyValueHeads: 2 },
+  { update: "linear", shift: "token", numKeyValueHeads: 1 },
+  { update: "linear", featureMap: "dpfp", gate: "token", cache: true, shift: "token" },
+  { update: "linear", featureMap: "softmax", shift: "convolution", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "delta", numKeyValueHeads: 1 },
+  { update: "delta", shift: "token", numKeyValueHeads: 2 },
+  { update: "delta", featureMap: "softmax", cache: true, numKeyValueHeads: 1 },
+  { update: "delta-corrected", shift: "token" },
+  { update: "delta-corrected", featureMap: "softmax", gate: "token", cache: true, numKeyValueHeads: 1 },
+  { update: "token-delta", numKeyValueHeads: 2 },
+  { update: "token-delta", shift: "token", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "token-delta", writeStrength: "hard-sigmoid", numKeyValueHeads: 1 },
+  { update: "token-delta", shift: "token", writeStrength: "hard-sigmoid", cache: true },
+  { update: "token-delta", featureMap: "dpfp", shift: "convolution", gate: "token", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "token-delta", featureMap: "softmax" },
+  { update: "gated-token-delta", shift: "token", numKeyValueHeads: 1 },
+  { update: "gated-token-delta", writeStrength: "hard-sigmoid", gate: "token", cache: true, shift: "convolution" },
+  { update: "gated-token-delta", featureMap: "elu-plus-one", numHeads: 4, numKeyValueHeads: 2 },
 ];
 
 for (const variant of variants) {
@@ -39,44 +47,62 @@ for (const variant of variants) {
     mixer: infiniAttention(config),
     modelDim: D,
     segmentLength: N,
+    reach: variant.update === "none" ? 1 : 2,
     naive: (params, x) => naiveInfini(config, params as InfiniParams<NumericTensor>, x),
-    gates: ["gate"],
+    gates: variant.update === "none" ? [] : variant.gate === "token" ? ["gate", "gateInput"] : ["gate"],
   });
 }
 
-describe.each(MEMORY_UPDATES.map((update) => ({ update })))("the gate, $update", ({ update }) => {
-  const config = configOf({ update, tokenShift: true });
-  const x = noise([2, 3 * N, D], 3);
-  const withGate = (beta: number): NumericTensor => outputs(config, x, { gate: filled([2], beta) }).y;
+describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) => ({ update })))(
+  "the gate, $update",
+  ({ update }) => {
+    const config = configOf({ update, shift: "token" });
+    const x = noise([2, 3 * N, D], 3);
+    const withGate = (beta: number): NumericTensor => outputs(config, x, { gate: filled([2], beta) }).y;
 
-  it("is shut while the memory is empty", () => {
-    const [shut, open] = [withGate(-40), withGate(3)];
-    for (const lane of [0, 1]) {
-      expect(tokens(open, lane, 0, N)).toEqual(tokens(shut, lane, 0, N));
-      expect(tokens(open, lane, N, N + 1)).not.toEqual(tokens(shut, lane, N, N + 1));
-    }
-  });
-
-  it("opens for each lane by itself", () => {
-    const mixer = infiniAttention(config);
-    const graph = applyGraph(mixer, mixer.initParams(createRng(0), 1), [2, N, D]);
-    const part = noise([2, N, D], 3);
-    const past = (written: number[]): Values => ({
-      ...state(config, 2),
-      ...Object.fromEntries(Object.entries(state(config, 2)).map(([name, { shape }]) => [name, noise(shape, 8, 0.1)])),
-      "state.written": { shape: [2], data: written },
+    it("is shut while the memory is empty", () => {
+      const [shut, open] = [withGate(-40), withGate(3)];
+      for (const lane of [0, 1]) {
+        expect(tokens(open, lane, 0, N)).toEqual(tokens(shut, lane, 0, N));
+        expect(tokens(open, lane, N, N + 1)).not.toEqual(tokens(shut, lane, N, N + 1));
+      }
     });
-    const run = (written: number[]): NumericTensor =>
-      valueOf(evaluate(graph, { ...weights(config, {}), ...past(written), x: part }), "y");
-    expect(tokens(run([0, 1]), 0, 0, N)).toEqual(tokens(run([0, 0]), 0, 0, N));
-    expect(tokens(run([0, 1]), 1, 0, N)).toEqual(tokens(run([1, 1]), 1, 0, N));
-    expect(tokens(run([0, 1]), 1, 0, N)).not.toEqual(tokens(run([0, 0]), 1, 0, N));
+
+    it("opens for each lane by itself", () => {
+      const mixer = infiniAttention(config);
+      const graph = applyGraph(mixer, mixer.initParams(createRng(0), 1), [2, N, D]);
+      const part = noise([2, N, D], 3);
+      const past = (written: number[]): Values => ({
+        ...state(config, 2),
+        ...Object.fromEntries(
+          Object.entries(state(config, 2)).map(([name, { shape }]) => [name, noise(shape, 8, 0.1)]),
+        ),
+        "state.written": { shape: [2], data: written },
+      });
+      const run = (written: number[]): NumericTensor =>
+        valueOf(evaluate(graph, { ...weights(config, {}), ...past(written), x: part }), "y");
+      expect(tokens(run([0, 1]), 0, 0, N)).toEqual(tokens(run([0, 0]), 0, 0, N));
+      expect(tokens(run([0, 1]), 1, 0, N)).toEqual(tokens(run([1, 1]), 1, 0, N));
+      expect(tokens(run([0, 1]), 1, 0, N)).not.toEqual(tokens(run([0, 0]), 1, 0, N));
+    });
+
+    it("leaves a transformer that attends within its segment when it shuts", () => {
+      const unshifted = configOf({ update });
+      const { y } = outputs(unshifted, x, { gate: filled([2], -40) });
+      expectClose(y, segmentAttention(unshifted, weights(unshifted, {}), x), 1e-6);
+    });
+  },
+);
+
+describe("no memory", () => {
+  it("is a transformer that attends within its segment", () => {
+    const [none, x] = [configOf({ update: "none" }), noise([2, 3 * N, D], 3)];
+    expectClose(outputs(none, x, {}).y, segmentAttention(none, weights(none, {}), x), 1e-6);
   });
 
-  it("leaves a transformer that attends within its segment when it shuts", () => {
-    const unshifted = configOf({ update });
-    const { y } = outputs(unshifted, x, { gate: filled([2], -40) });
-    expectClose(y, segmentAttention(unshifted, weights(unshifted, {}), x), 1e-6);
+  it("attends to everything before, in one segment as long as the sequence", () => {
+    const [whole, x] = [{ ...configOf({ update: "none" }), segmentLength: 3 * N }, noise([2, 3 * N, D], 3)];
+    expectClose(outputs(whole, x, {}).y, segmentAttention(whole, weights(whole, {}), x), 1e-6);
   });
 });
 
@@ -116,29 +142,24 @@ describe("token-delta writing", () => {
   it("leaves a token out when the hard sigmoid says so", () => {
     const { results } = outputs(hard, noise([1, 2 * N, D], 2), writing(hard, -100));
     expect(Array.from(valueOf(results, "next.state.memory.M").data).every((value) => value === 0)).toBe(true);
-    expect(Array.from(valueOf(results, "writeStrength").data).every((value) => value === 0)).toBe(true);
+    expect(Array.from(valueOf(results, "writeWish").data).every((value) => value < 0)).toBe(true);
   });
 
   it("chooses between never, somewhat and fully by the token", () => {
     const single = { ...hard, numKeyValueHeads: 1 };
     const params = { ...writing(single, 0), "write.strength": noise([D, 1], 5, 3) };
     const { results } = outputs(single, noise([2, 4 * N, D], 2), params);
-    const strengths = Array.from(valueOf(results, "writeStrength").data);
-    expect(strengths).toContain(0);
-    expect(strengths).toContain(1);
+    const strengths = Array.from(valueOf(results, "writeWish").data);
+    expect(strengths.some((wish) => wish < 0)).toBe(true);
+    expect(strengths.some((wish) => wish > 1)).toBe(true);
     expect(strengths.some((strength) => strength > 0.1 && strength < 0.9)).toBe(true);
   });
 });
 
 // --- internal ---
 
-function configOf({
-  update,
-  tokenShift = false,
-  writeStrength = "sigmoid",
-  numHeads = 2,
-  numKeyValueHeads = 2,
-}: Variant): InfiniConfig {
+function configOf({ numHeads = 2, numKeyValueHeads = 2, ...memory }: Variant): InfiniConfig {
+  const { update = "token-delta" } = memory;
   return {
     modelDim: D,
     numHeads,
@@ -147,7 +168,16 @@ function configOf({
     segmentLength: N,
     ropeBase: 100,
     normEpsilon: 1e-5,
-    memory: { update, gateInit: 0, tokenShift, writeStrength },
+    memory: {
+      update,
+      featureMap: choosesWrites(update) ? "silu-l2" : "elu-plus-one",
+      gate: "head",
+      gateInit: 0,
+      shift: "none",
+      cache: false,
+      writeStrength: "sigmoid",
+      ...memory,
+    },
   };
 }
 
@@ -207,7 +237,7 @@ function valuesOf(config: InfiniConfig, x: FloatTensor, t: number): number[] {
 
 /** A plain transformer's attention within each segment: no memory, no gate, a head of keys and values for each of queries. */
 function segmentAttention(
-  { numHeads: H, headDim: d, ropeBase }: InfiniConfig,
+  { numHeads: H, headDim: d, ropeBase, segmentLength }: InfiniConfig,
   params: Values,
   x: NumericTensor,
 ): NumericTensor {
@@ -220,7 +250,7 @@ function segmentAttention(
       return value * Math.cos(angle) + partner * Math.sin(angle);
     });
   const y = range(B * T).flatMap((t) => {
-    const first = t - ((t % T) % N);
+    const first = t - ((t % T) % segmentLength);
     const of = (name: string, s: number): number[] =>
       project(valueOf(params, `params.${name}`), Array.from(x.data).slice(s * D, (s + 1) * D));
     const seen = range(t - first + 1);

@@ -1,12 +1,14 @@
 import {
   add,
   cast,
+  concat,
   constant,
   equal,
   iota,
   less,
   matmul,
-  mean,
+  max,
+  min,
   reshape,
   slice,
   sub,
@@ -16,58 +18,80 @@ import {
 import { intTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
+import { mapTree } from "../../graph/tree.ts";
 import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
-import { mixShifted, shiftTokens } from "../../nn/token-shift.ts";
+import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.ts";
 import type { ChunkPlace, OpenState, SequenceMixer } from "../mixer.ts";
 import type { InfiniConfig } from "./config.ts";
-import { mixByGate, writeStrength } from "./gate.ts";
-import { causalMask, causalMaskFrom, localAttention, mergeGroups } from "./local.ts";
-import { memoryRules } from "./memory.ts";
-import { initInfiniParams, type InfiniParams } from "./params.ts";
-import type { MemoryState, Writes } from "./rule.ts";
+import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
+import { cacheMask, causalMask, causalMaskFrom, localAttention, mergeGroups, type Mask } from "./local.ts";
+import { createMemory, type Memory } from "./memory.ts";
+import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
+import type { MemoryState, Strengths } from "./rule.ts";
+import { segmentAt, withSegmentAxis } from "./scan.ts";
 
 /** What is carried from segment to segment. */
 export type InfiniState<T> = {
-  readonly memory: MemoryState<T>;
-  /** Segments written so far. */
+  /** Absent with `update: "none"`. */
+  readonly memory?: MemoryState<T>;
+  /** Segments read so far. */
   readonly written: T; // [B]
-  /** Input of the last token, with `tokenShift` only. */
-  readonly previous?: T; // [B, D]
+  /** Inputs of the last tokens, as many as `shift` looks back. */
+  readonly previous?: T; // [B, P, D]
+  /** Keys and values of the segment before, without positions; with `cache` only. */
+  readonly cache?: KeysAndValues<T>; // [B, K, N, d] each
 };
 
 /** What the open segment will write, without positions; rows not yet read are zero. */
-export type InfiniSegment<T> = {
-  readonly keys: T; // [B, K, N, d]
-  readonly values: T; // [B, K, N, d]
-  readonly strengths?: T; // [B, K, N, 1]
-};
+export type InfiniSegment<T> = KeysAndValues<T> & {
+  readonly strengths?: Strengths<T>;
+}; // [B, K, N, d], strengths [B, K, N, 1]
 
-/** Infini-attention (arXiv 2404.07143): eqs. 4 to 11, with the memory update that the config names. */
+export type KeysAndValues<T> = { readonly keys: T; readonly values: T };
+
+/** Infini-attention (arXiv 2404.07143): eqs. 4 to 11, with the memory that the config asks for. */
 export function infiniAttention(config: InfiniConfig): SequenceMixer {
-  const rule = memoryRules[config.memory.update];
+  const memory = createMemory(config);
+  const cached = config.memory.cache ? config.segmentLength : 0;
   return {
     initParams: (rng, outputGain) => initInfiniParams(config, rng, outputGain),
-    initialState: (batch) => initialState(config, batch),
-    emptySegment: (batch) => emptySegment(config, batch),
+    initialState: (batch) => initialState(config, memory, batch),
+    emptySegment: (batch) => emptySegment(config, memory, batch),
 
     apply(tree, x, states) {
       const [params, state] = [tree as InfiniParams<Tensor>, states as InfiniState<Tensor>];
       const [length, N] = [axisSize(x.shape, 1), config.segmentLength];
       if (length % N !== 0) throw new GraphError(`${length} tokens are no whole number of segments of ${N}`);
-      const { queries, keys, values } = project(config, params, x, length / N, state.previous);
-      const tables = ropeTables(N, config.headDim, config.ropeBase);
-      const [q, k] = [applyRope(queries, tables), applyRope(keys, tables)];
-      const local = localAttention(q, k, values, causalMask(N)); // eq. 6
-      const writes = { keys, values, ...strengthsOf(config, params, x, local) };
-      const { before, after } = rule.write(state.memory, writes); // eq. 8 or 9
-      const fromMemory = readMemory(config, params, before, queries); // eq. 7
-      const A = mixByGate(fromMemory, local, params.gate, state.written); // eq. 10
-      const written = add(state.written, length / N);
-      const last = slice(x, 1, length - 1, length);
+      const segments = length / N;
+      const past = pastOf(state.written, segments);
+      const history = state.previous ? withHistory(x, state.previous) : x;
+      const { queries, ...own } = project(config, params, history, length, segments);
+      const tables = ropeTables(cached + N, config.headDim, config.ropeBase);
+      const inSegment = ropeSlice(tables, cached, cached + N);
+      const [q, k] = [applyRope(queries, inSegment), applyRope(own.keys, inSegment)];
+      const before = state.cache && segmentsBefore(state.cache, own);
+      const seen = before
+        ? joinKeys({ ...before, keys: applyRope(before.keys, ropeSlice(tables, 0, N)) }, { ...own, keys: k })
+        : { ...own, keys: k };
+      const mask = withCache(causalMask(N, cached), past, cached);
+      const local = localAttention(q, seen.keys, seen.values, mask); // eq. 6
+      const chosen = memory && choose(config, memory, params, x, local);
+      const written = memory?.write(params, held(state), { ...own, ...chosen }); // eq. 8 or 9
+      const A =
+        memory && written
+          ? mixByGate(read(memory, params, written.before, queries), local, gateOf(config, params, x), past) // eqs. 7, 10
+          : local;
       return {
         y: matmul(mergeHeads(A), params.output), // eq. 11
-        state: { memory: after, written, ...carry(state, last) },
-        ...(writes.strengths && { writeStrength: reshape(mean(writes.strengths, [2, 4]), x.shape.slice(0, 2)) }),
+        state: {
+          ...(written && { memory: written.after }),
+          written: add(state.written, segments),
+          ...(state.previous && { previous: slice(history, 1, length, length + historyLength(config.memory.shift)) }),
+          ...(state.cache && {
+            cache: mapTree<KeysAndValues<Tensor>>(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
+          }),
+        },
+        ...(chosen && { writeWish: chosen.wish }),
       };
     },
 
@@ -75,90 +99,159 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const params = tree as InfiniParams<Tensor>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
       const [C, N] = [axisSize(x.shape, 1), config.segmentLength];
-      const { queries, keys, values } = project(config, params, x, 1, state.previous);
+      const past = pastOf(state.written, 1);
+      const history = state.previous ? withHistory(x, state.previous) : x;
+      const { queries, keys, values } = project(config, params, history, C, 1);
       const put = writerAt(place, C, N);
       const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
-      const before = {
-        M: withSegmentAxis(state.memory.M),
-        ...(state.memory.z && { z: withSegmentAxis(state.memory.z) }),
-      };
-      const fromMemory = readMemory(config, params, before, queries); // eq. 7
-      const tables = ropeTables(N + C, config.headDim, config.ropeBase);
-      const q = applyRope(queries, ropeRows(tables, add(iota(C), place.offset)));
-      const k = applyRope(withSegmentAxis(filled.keys), ropeRows(tables, iota(N)));
-      const local = localAttention(q, k, withSegmentAxis(filled.values), causalMaskFrom(place.offset)); // eq. 6
-      const A = mixByGate(fromMemory, local, params.gate, state.written); // eq. 10
-      const { strengths } = strengthsOf(config, params, x, local);
-      const chosen = segment.strengths && strengths ? { strengths: put(segment.strengths, strengths) } : {};
-      const last = matmul(cast(lastRow(place, C), "float32"), x); // [B, 1, D]
+      const tables = ropeTables(cached + N + C, config.headDim, config.ropeBase);
+      const q = applyRope(queries, ropeRows(tables, add(from(cached, C), place.offset)));
+      const all = state.cache ? joinKeys(state.cache, filled) : filled;
+      const k = applyRope(withSegmentAxis(all.keys), ropeSlice(tables, 0, cached + N));
+      const mask = withCache(causalMaskFrom(place.offset, cached), past, cached);
+      const local = localAttention(q, k, withSegmentAxis(all.values), mask); // eq. 6
+      const chosen = memory && choose(config, memory, params, x, local);
+      const strengths = mapPresent(chosen?.strengths, segment.strengths, (rows, held) => put(held, rows));
+      const A = memory
+        ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x), past) // eqs. 7, 10
+        : local;
       return {
         y: matmul(mergeHeads(A), params.output),
-        state: { ...state, ...carry(state, last) },
-        segment: { ...filled, ...chosen },
+        state: { ...state, ...(state.previous && { previous: lastRows(history, place, state.previous) }) },
+        segment: { ...filled, ...(strengths && { strengths }) },
       };
     },
 
-    commit(_, open) {
+    commit(tree, open) {
+      const params = tree as InfiniParams<Tensor>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
-      const writes = mapSegment(segment, withSegmentAxis);
-      const { after } = rule.write(state.memory, writes); // eq. 8 or 9
-      return { ...state, memory: after, written: add(state.written, 1) };
+      const { keys, values } = segment;
+      return {
+        ...state,
+        ...(memory && { memory: memory.write(params, held(state), withSegment(segment)).after }), // eq. 8 or 9
+        written: add(state.written, 1),
+        ...(state.cache && { cache: { keys, values } }),
+      };
     },
   };
 }
 
 // --- internal ---
 
-function initialState(config: InfiniConfig, batch: number): InfiniState<FloatTensor> {
+function initialState(config: InfiniConfig, memory: Memory | undefined, batch: number): InfiniState<FloatTensor> {
+  const history = historyLength(config.memory.shift);
   return {
-    memory: memoryRules[config.memory.update].initialState(config, batch),
+    ...(memory && { memory: memory.initialState(batch) }),
     written: zeros([batch]),
-    ...(config.memory.tokenShift ? { previous: zeros([batch, config.modelDim]) } : {}),
+    ...(history > 0 && { previous: zeros([batch, history, config.modelDim]) }),
+    ...(config.memory.cache && { cache: emptyKeys(config, batch) }),
   };
 }
 
-function emptySegment(config: InfiniConfig, batch: number): InfiniSegment<FloatTensor> {
-  const { numKeyValueHeads, segmentLength, headDim } = config;
-  const perToken = (size: number): FloatTensor => zeros([batch, numKeyValueHeads, segmentLength, size]);
-  return {
-    keys: perToken(headDim),
-    values: perToken(headDim),
-    ...(config.memory.update === "token-delta" ? { strengths: perToken(1) } : {}),
-  };
+function emptySegment(config: InfiniConfig, memory: Memory | undefined, batch: number): InfiniSegment<FloatTensor> {
+  const { numKeyValueHeads, segmentLength } = config;
+  const none = zeros([batch, numKeyValueHeads, segmentLength, 1]);
+  const strengths = Object.fromEntries((memory?.chooses ?? []).map((name) => [name, none])) as Strengths<FloatTensor>;
+  return { ...emptyKeys(config, batch), ...(memory && memory.chooses.length > 0 && { strengths }) };
 }
 
-/** Eq. 5 for S segments of x [B, S*N, D]: queries [B, S, K, G, N, d], keys and values [B, S, K, N, d]. */
+function emptyKeys(
+  { numKeyValueHeads, segmentLength, headDim }: InfiniConfig,
+  batch: number,
+): KeysAndValues<FloatTensor> {
+  const rows = zeros([batch, numKeyValueHeads, segmentLength, headDim]);
+  return { keys: rows, values: rows };
+}
+
+/** Eq. 5 for the S segments at the end of `history`: queries [B, S, K, G, N, d], keys and values [B, S, K, N, d]. */
 function project(
   config: InfiniConfig,
-  params: InfiniParams<Tensor>,
-  x: Tensor,
+  { query, key, value, shift }: InfiniParams<Tensor>,
+  history: Tensor,
+  length: number,
   segments: number,
-  previous: Tensor | undefined,
-): { queries: Tensor; keys: Tensor; values: Tensor } {
-  const { numHeads, numKeyValueHeads: heads } = config;
-  const { shift } = params;
-  const shifted = shift && previous ? shiftTokens(x, previous) : x;
-  const seen = (mix: Tensor | undefined): Tensor => (mix ? mixShifted(x, shifted, mix) : x);
-  const split = (y: Tensor): Tensor => splitHeads(y, segments, heads);
-  const queries = splitHeads(matmul(seen(shift?.query), params.query), segments, numHeads);
+): KeysAndValues<Tensor> & { queries: Tensor } {
+  const { numHeads, numKeyValueHeads: heads, memory } = config;
+  const look = memory.shift === "convolution" ? shortConvolution : mixShifted;
+  const seen = (weights: Tensor | undefined): Tensor => (weights ? look(history, length, weights) : history);
+  const queries = splitHeads(matmul(seen(shift?.query), query), segments, numHeads);
   const [B, S, , N, d] = queries.shape as unknown as [number, number, number, number, number];
   return {
     queries: reshape(queries, [B, S, heads, numHeads / heads, N, d]),
-    keys: split(matmul(seen(shift?.key), params.key)),
-    values: split(matmul(seen(shift?.value), params.value)),
+    keys: splitHeads(matmul(seen(shift?.key), key), segments, heads),
+    values: splitHeads(matmul(seen(shift?.value), value), segments, heads),
   };
 }
 
-/** How strongly each token is written [B, S, K, N, 1]: chosen by the token and what local attention saw around it. */
-function strengthsOf(
+/** Keys and values of the segment before each [B, S, K, N, d]: those in the cache, then all but the last. */
+function segmentsBefore(cache: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
+  const earlier = (first: Tensor, rest: Tensor): Tensor => {
+    const S = axisSize(rest.shape, 1);
+    return S === 1 ? withSegmentAxis(first) : concat([withSegmentAxis(first), slice(rest, 1, 0, S - 1)], 1);
+  };
+  return { keys: earlier(cache.keys, own.keys), values: earlier(cache.values, own.values) };
+}
+
+/** Rows [.., N, d] of one after those of the other. */
+function joinKeys(before: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
+  return { keys: concat([before.keys, own.keys], -2), values: concat([before.values, own.values], -2) };
+}
+
+function withCache(mask: Mask, past: Tensor, cached: number): Mask {
+  return cached > 0 ? (scores) => cacheMask(past, cached)(mask(scores)) : mask;
+}
+
+/**
+ * How strongly each token touches the memory, chosen by the token and what local attention saw around it: strengths
+ * [B, S, K, N, 1], and all of them before they are clipped to 0..1 [B, T, strengths * K].
+ */
+function choose(
   config: InfiniConfig,
-  { write }: InfiniParams<Tensor>,
+  { chooses }: Memory,
+  params: InfiniParams<Tensor>,
   x: Tensor,
   local: Tensor,
-): { strengths?: Tensor } {
-  if (!write) return {};
-  const wish = add(add(matmul(x, write.strength), matmul(mergeHeads(local), write.context)), write.bias);
-  return { strengths: splitHeads(writeStrength(wish, config), axisSize(local.shape, 1), config.numKeyValueHeads) };
+): { strengths: Strengths<Tensor>; wish: Tensor } | undefined {
+  if (chooses.length === 0) return undefined;
+  const context = mergeHeads(local);
+  const wishes = chooses.map((name) => {
+    const choice = params[name];
+    if (!choice) throw new GraphError(`the memory needs weights for "${name}"`);
+    const wish = add(add(matmul(x, choice.strength), matmul(context, choice.context)), choice.bias); // [B, T, K]
+    return [name, unclippedStrength(wish, config.memory.writeStrength)] as const;
+  });
+  const clipped = wishes.map(([name, wish]) => [
+    name,
+    splitHeads(min(max(wish, 0), 1), axisSize(local.shape, 1), config.numKeyValueHeads),
+  ]);
+  return {
+    strengths: Object.fromEntries(clipped) as Strengths<Tensor>,
+    wish: concat(
+      wishes.map(([, wish]) => wish),
+      -1,
+    ),
+  };
+}
+
+/** Eq. 7 for queries [B, S, K, G, N, d]; all those of a group meet their memory in one product. */
+function read(memory: Memory, params: InfiniParams<Tensor>, before: MemoryState<Tensor>, queries: Tensor): Tensor {
+  return reshape(memory.read(params, before, mergeGroups(queries)), queries.shape);
+}
+
+/** beta of eq. 10, [K, G, 1, 1] or with the token's share [B, S, K, G, N, 1]. */
+function gateOf(config: InfiniConfig, { gate, gateInput }: InfiniParams<Tensor>, x: Tensor): Tensor {
+  const { numHeads, numKeyValueHeads: heads, segmentLength } = config;
+  if (!gate) throw new GraphError("the memory needs a gate");
+  if (!gateInput) return reshape(gate, [heads, numHeads / heads, 1, 1]);
+  const [B, T] = [axisSize(x.shape, 0), axisSize(x.shape, 1)];
+  const segments = Math.max(1, Math.floor(T / segmentLength));
+  const beta = splitHeads(add(matmul(x, gateInput), gate), segments, numHeads); // [B, S, H, N, 1]
+  return reshape(beta, [B, segments, heads, numHeads / heads, T / segments, 1]);
+}
+
+function held({ memory }: InfiniState<Tensor>): MemoryState<Tensor> {
+  if (!memory) throw new GraphError("the state has no memory");
+  return memory;
 }
 
 /** [B, S*N, heads*d] -> [B, S, heads, N, d] */
@@ -173,50 +266,48 @@ function mergeHeads(A: Tensor): Tensor {
   return reshape(transpose(A, [0, 1, 4, 2, 3, 5]), [B, S * N, K * G * d]);
 }
 
-function readMemory(
-  { memory, normEpsilon }: InfiniConfig,
-  { write }: InfiniParams<Tensor>,
-  before: MemoryState<Tensor>,
-  queries: Tensor,
-): Tensor {
-  const rows = mergeGroups(queries); // [B, S, K, G*N, d]
-  return reshape(
-    memoryRules[memory.update].read(before, rows, { ...(write && { write }), normEpsilon }),
-    queries.shape,
-  );
-}
-
-function carry(state: InfiniState<Tensor>, last: Tensor): { previous?: Tensor } {
-  return state.previous ? { previous: reshape(last, state.previous.shape) } : {};
-}
-
 /** Puts the rows of a chunk [B, 1, K, C, ..] that count into those of the open segment [B, K, N, ..]. */
 function writerAt(place: ChunkPlace, C: number, N: number): (open: Tensor, rows: Tensor) => Tensor {
   const column = iota(C);
-  const goesTo = where(less(column, place.length), add(column, place.offset), int(-1)); // [C]
+  const goesTo = where(less(column, place.length), add(column, place.offset), from(-1, 1)); // [C]
   const placement = cast(equal(reshape(iota(N), [N, 1]), goesTo), "float32"); // [N, C]
   return (open, rows) => add(open, matmul(placement, reshape(rows, open.shape.with(2, C))));
 }
 
-/** One row [1, C] that is true at the last token that counts. */
-function lastRow({ length }: ChunkPlace, C: number): Tensor {
-  return reshape(equal(iota(C), sub(length, int(1))), [1, C]);
+/** The last tokens that count of a history [B, P + C, D], as many as there were before it. */
+function lastRows(history: Tensor, { length }: ChunkPlace, previous: Tensor): Tensor {
+  const [P, width] = [axisSize(previous.shape, 1), axisSize(history.shape, 1)];
+  const rows = add(reshape(iota(P), [P, 1]), length);
+  return matmul(cast(equal(iota(width), rows), "float32"), history);
 }
 
-function mapSegment(segment: InfiniSegment<Tensor>, transform: (x: Tensor) => Tensor): Writes {
-  return {
-    keys: transform(segment.keys),
-    values: transform(segment.values),
-    ...(segment.strengths && { strengths: transform(segment.strengths) }),
-  };
+/** What both have under a name, joined. */
+function mapPresent(
+  rows: Strengths<Tensor> | undefined,
+  held: Strengths<Tensor> | undefined,
+  join: (rows: Tensor, held: Tensor) => Tensor,
+): Strengths<Tensor> | undefined {
+  if (!rows || !held) return undefined;
+  return mapTree<Strengths<Tensor>>(rows, (leaf, name) =>
+    join(leaf as Tensor, held[name as keyof Strengths<Tensor>] as Tensor),
+  );
 }
 
-/** [B, ..] -> [B, 1, ..] */
-function withSegmentAxis(x: Tensor): Tensor {
-  const [batch = 1, ...rest] = x.shape;
-  return reshape(x, [batch, 1, ...rest]);
+/** A segment or a state with the segment axis: leaves [B, ..] -> [B, 1, ..]. */
+function withSegment<T extends object>(tree: T): T {
+  return mapTree<T>(tree, (leaf) => withSegmentAxis(leaf as Tensor));
 }
 
-function int(value: number): Tensor {
-  return constant(intTensor([], Int32Array.of(value)));
+function ropeSlice(tables: ReturnType<typeof ropeTables>, start: number, end: number): ReturnType<typeof ropeTables> {
+  return { cos: slice(tables.cos, 0, start, end), sin: slice(tables.sin, 0, start, end) };
+}
+
+/** The whole numbers start, start + 1, .. as int32 [count]. */
+function from(start: number, count: number): Tensor {
+  return constant(
+    intTensor(
+      [count],
+      Int32Array.from({ length: count }, (_, i) => start + i),
+    ),
+  );
 }

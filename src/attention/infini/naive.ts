@@ -19,8 +19,8 @@ export interface NaiveResult {
   readonly y: NumericTensor; // [B, T, D]
   /** After the last full segment; `previous` after the last token. */
   readonly state: InfiniState<NumericTensor>;
-  /** Mean over the heads [B, T]; with `token-delta` only. */
-  readonly writeStrength?: NumericTensor;
+  /** Strengths of all choices and heads before they are clipped [B, T, choices * K]; with rules that choose only. */
+  readonly writeWish?: NumericTensor;
 }
 
 /** Eqs. 4 to 11 for x [B, T, D] of any length T, from an empty memory. */
@@ -34,18 +34,25 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
       range(T).map((t) => row(x, lane * T + t)),
     ),
   );
-  const { numKeyValueHeads: K, headDim: d, modelDim: D, memory } = config;
+  const { numKeyValueHeads: K, headDim: d, modelDim: D, segmentLength: N, memory } = config;
   const join = (shape: Shape, part: (lane: Lane) => Vector): NumericTensor => ({ shape, data: lanes.flatMap(part) });
-  const M = join([B, K, d, d], ({ memories }) => memories.flatMap(({ M: rows }) => rows.flat()));
-  const z = join([B, K, d], ({ memories }) => memories.flatMap((held) => held.z));
+  const f = featureSize(config);
+  const M = join([B, K, f, d], ({ memories }) => memories.flatMap(({ M: rows }) => rows.flat()));
+  const z = join([B, K, f], ({ memories }) => memories.flatMap((held) => held.z));
+  const before = (part: "k" | "v"): NumericTensor =>
+    join([B, K, N, d], ({ cache }) =>
+      range(K).flatMap((head) => range(N).flatMap((t) => (cache[t] ? at(cache[t][part], head) : zeros(d)))),
+    );
+  const choices = choicesOf(config).length;
   return {
     y: join([B, T, D], ({ outputs }) => outputs.flat()),
     state: {
-      memory: memory.update === "token-delta" ? { M } : { M, z },
+      ...(memory.update !== "none" && { memory: choices > 0 ? { M } : { M, z } }),
       written: join([B], ({ written }) => [written]),
-      ...(memory.tokenShift && { previous: join([B, D], ({ previous }) => previous) }),
+      ...(memory.shift !== "none" && { previous: join([B, lookBack(config), D], ({ previous }) => previous.flat()) }),
+      ...(memory.cache && { cache: { keys: before("k"), values: before("v") } }),
     },
-    ...(memory.update === "token-delta" && { writeStrength: join([B, T], ({ strengths }) => strengths) }),
+    ...(choices > 0 && { writeWish: join([B, T, choices * K], ({ wishes }) => wishes.flat()) }),
   };
 }
 
@@ -60,8 +67,12 @@ interface Weights {
   readonly WV: readonly Matrix[]; // [K][D][d]
   readonly WO: Matrix; // [H*d][D]
   readonly beta: Vector; // [H]
-  readonly shift?: { readonly query: Vector; readonly key: Vector; readonly value: Vector }; // [D]
-  readonly write?: { strength: Matrix; context: Matrix; bias: Vector; readScale: Vector }; // [D][K], [H*d][K], [K], [d]
+  readonly betaInput?: Matrix; // [D][H]
+  /** For each of queries, keys and values, how much of the token j places back they see: [taps][D]. */
+  readonly taps: { readonly query: Matrix; readonly key: Matrix; readonly value: Matrix };
+  readonly temperature?: Vector; // [K]
+  readonly readScale?: Vector; // [d]
+  readonly choices: readonly { strength: Matrix; context: Matrix; bias: Vector }[]; // [D][K], [H*d][K], [K] each
 }
 
 /** A token of the open segment. */
@@ -69,7 +80,8 @@ interface Token {
   readonly q: Matrix; // [H][d]
   readonly k: Matrix; // [K][d]
   readonly v: Matrix; // [K][d]
-  readonly strengths: Vector; // [K]; 1 where the rule knows no strengths
+  /** Strengths of writing, erasing and forgetting, [choices][K]. */
+  readonly strengths: Matrix;
 }
 
 /** What one key/value head remembers. */
@@ -80,57 +92,75 @@ interface Memory {
 
 interface Lane {
   readonly outputs: Matrix; // [T][D]
-  readonly strengths: Vector; // [T]
+  readonly wishes: Matrix; // [T][choices * K]
   readonly memories: readonly Memory[]; // [K]
   readonly written: number;
-  readonly previous: Vector; // [D]
+  readonly previous: Matrix; // the last tokens [lookBack][D], newest last
+  readonly cache: readonly Token[]; // the segment before, if any
 }
 
 /** Eq. 4: a sequence [T][D], segment by segment. */
 function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
-  const { numHeads, numKeyValueHeads, headDim, segmentLength } = config;
+  const { numHeads, numKeyValueHeads, headDim, segmentLength, modelDim, memory } = config;
   const headOf = (h: number): number => Math.floor(h / (numHeads / numKeyValueHeads)); // the key/value head that h reads
-  const [outputs, strengths]: [Vector[], number[]] = [[], []];
+  const [outputs, wishes]: [Vector[], Vector[]] = [[], []];
   let memories = range(numKeyValueHeads).map((): Memory => ({
-    M: range(headDim).map(() => zeros(headDim)),
-    z: zeros(headDim),
+    M: range(featureSize(config)).map(() => zeros(headDim)),
+    z: zeros(featureSize(config)),
   }));
-  let [segment, written, previous]: [Token[], number, Vector] = [[], 0, zeros(config.modelDim)];
+  let [segment, cache, written]: [Token[], Token[], number] = [[], [], 0];
+  let previous: Matrix = range(lookBack(config)).map(() => zeros(modelDim));
   for (const x of xs) {
-    const { q, k, v } = project(weights, x, previous); // eq. 5
-    const seen = [...segment, { q, k, v }];
+    const { q, k, v } = project(weights, [...previous, x]); // eq. 5
+    const seen = [...(memory.cache ? cache : []), ...segment, { q, k, v }];
     const local = q.map((_, h) => attendLocally(config, seen, h, headOf(h))); // eq. 6
-    const token = { q, k, v, strengths: strengthsOf(config, weights, x, local) };
+    const wish = wishesOf(config, weights, x, local);
+    const token = { q, k, v, strengths: wish.map((each) => each.map((a) => Math.min(Math.max(a, 0), 1))) };
     const mixed = local.map((A_dot, h) => {
-      if (written === 0) return A_dot; // nothing to read yet
-      const A_mem = readMemory(config, weights, at(memories, headOf(h)), at(q, h)); // eq. 7
-      const g = sigmoid(at(weights.beta, h));
+      if (written === 0 || memory.update === "none") return A_dot; // nothing to read
+      const A_mem = readMemory(config, weights, at(memories, headOf(h)), at(q, h), headOf(h)); // eq. 7
+      const g = sigmoid(at(weights.beta, h) + (weights.betaInput ? at(times(x, weights.betaInput), h) : 0));
       return plus(scale(g, A_mem), scale(1 - g, A_dot)); // eq. 10
     });
     outputs.push(times(mixed.flat(), weights.WO)); // eq. 11
-    strengths.push(sum(token.strengths) / numKeyValueHeads);
+    wishes.push(wish.flat());
     segment.push(token);
-    previous = x;
+    previous = [...previous, x].slice(1);
     if (segment.length < segmentLength) continue;
     const full = segment;
-    memories = memories.map((memory, head) => writes[config.memory.update](memory, full, head)); // eq. 8 or 9
-    [segment, written] = [[], written + 1];
+    if (memory.update !== "none") {
+      const write = writes[memory.update]; // eq. 8 or 9
+      memories = memories.map((held, head) =>
+        write(
+          held,
+          full.map(({ k: key, v: value, strengths }) => ({
+            key: features(config, weights, at(key, head), head),
+            value: at(value, head),
+            strengths: strengths.map((each) => at(each, head)),
+          })),
+        ),
+      );
+    }
+    [segment, cache, written] = [[], full, written + 1];
   }
-  return { outputs, strengths, memories, written, previous };
+  return { outputs, wishes, memories, written, previous: lookBack(config) > 0 ? previous : [], cache };
 }
 
-/** Eq. 5: K = X W_K, V = X W_V, Q = X W_Q, each of an input that leans towards the token before. */
-function project({ WQ, WK, WV, shift }: Weights, x: Vector, previous: Vector): Pick<Token, "q" | "k" | "v"> {
-  const leaning = (mix: Vector | undefined): Vector =>
-    mix ? x.map((value, i) => (1 - at(mix, i)) * value + at(mix, i) * at(previous, i)) : x;
+/** Eq. 5: K = X W_K, V = X W_V, Q = X W_Q, each of a mixture of the last tokens, newest last. */
+function project({ WQ, WK, WV, taps }: Weights, recent: Matrix): Pick<Token, "q" | "k" | "v"> {
+  const seen = (weights: Matrix): Vector =>
+    total(weights.map((tap, j) => at(recent, recent.length - 1 - j).map((value, i) => at(tap, i) * value)));
   return {
-    q: WQ.map((W) => times(leaning(shift?.query), W)),
-    k: WK.map((W) => times(leaning(shift?.key), W)),
-    v: WV.map((W) => times(leaning(shift?.value), W)),
+    q: WQ.map((W) => times(seen(taps.query), W)),
+    k: WK.map((W) => times(seen(taps.key), W)),
+    v: WV.map((W) => times(seen(taps.value), W)),
   };
 }
 
-/** Eq. 6 for the last token seen: softmax(Q K^T / sqrt(d)) V over the segment so far. Positions start anew in each. */
+/**
+ * Eq. 6 for the last token seen: softmax(Q K^T / sqrt(d)) V over the segment so far, after the one before where there is a
+ * cache. Only distances count; positions are counted from the first that a cache could hold, as the tables are rounded.
+ */
 function attendLocally(
   config: InfiniConfig,
   seen: readonly Pick<Token, "q" | "k" | "v">[],
@@ -138,10 +168,9 @@ function attendLocally(
   head: number,
 ): Vector {
   const last = seen.length - 1;
-  const query = rotate(config, at(at(seen, last).q, h), last);
-  const scores = seen.map(
-    ({ k }, position) => dot(query, rotate(config, at(k, head), position)) / Math.sqrt(config.headDim),
-  );
+  const first = config.memory.cache && last < config.segmentLength ? config.segmentLength : 0;
+  const query = rotate(config, at(at(seen, last).q, h), first + last);
+  const scores = seen.map(({ k }, i) => dot(query, rotate(config, at(k, head), first + i)) / Math.sqrt(config.headDim));
   const highest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - highest));
   return total(seen.map(({ v }, i) => scale(at(powers, i) / sum(powers), at(v, head))));
@@ -157,58 +186,113 @@ function rotate({ headDim, ropeBase }: InfiniConfig, x: Vector, position: number
   });
 }
 
-/** How strongly a token is written to each memory: chosen by its input and by what its local attention gave. */
-function strengthsOf({ numKeyValueHeads, memory }: InfiniConfig, { write }: Weights, x: Vector, local: Matrix): Vector {
-  if (!write) return range(numKeyValueHeads).map(() => 1);
-  const wishes = total([times(x, write.strength), times(local.flat(), write.context), write.bias]);
-  const hard = (wish: number): number => Math.min(Math.max(wish * float32(1 / 6) + 0.5, 0), 1);
-  return wishes.map(memory.writeStrength === "sigmoid" ? sigmoid : hard);
+/** How strongly a token wishes to touch each memory: by its input and by what its local attention gave; [choices][K]. */
+function wishesOf({ memory }: InfiniConfig, { choices }: Weights, x: Vector, local: Matrix): Matrix {
+  return choices.map(({ strength, context, bias }) => {
+    const wishes = total([times(x, strength), times(local.flat(), context), bias]);
+    return wishes.map(memory.writeStrength === "sigmoid" ? sigmoid : (wish) => wish * float32(1 / 6) + 0.5);
+  });
 }
 
-/** Eq. 7: A_mem = sigma(Q) M / (sigma(Q) z); under token-delta, the RMS norm of unit(Q) M. */
-function readMemory({ memory, normEpsilon }: InfiniConfig, { write }: Weights, { M, z }: Memory, q: Vector): Vector {
-  if (memory.update !== "token-delta") return scale(1 / (dot(sigma(q), z) + EPSILON), times(sigma(q), M));
-  const read = times(unit(q), M);
-  const root = Math.sqrt(dot(read, read) / read.length + normEpsilon);
-  return read.map((value, i) => (value / root) * (write ? at(write.readScale, i) : 1));
+/** sigma of a key or query; of unit length for the rules of tokens. */
+function features({ memory }: InfiniConfig, { temperature }: Weights, x: Vector, head: number): Vector {
+  const mapped = {
+    "elu-plus-one": () => sigma(x),
+    softmax: () => softmaxOf(scale(temperature ? at(temperature, head) : 1, unit(x))),
+    dpfp: () => dpfp(x),
+    "silu-l2": () => unit(x.map((a) => a * sigmoid(a))),
+  }[memory.featureMap]();
+  const tokens = memory.update === "token-delta" || memory.update === "gated-token-delta";
+  return tokens && memory.featureMap !== "silu-l2" ? unit(mapped) : mapped;
+}
+
+/** Eq. 7: A_mem = sigma(Q) M / (sigma(Q) z); under the rules of tokens the RMS norm of sigma(Q) M. */
+function readMemory(config: InfiniConfig, weights: Weights, { M, z }: Memory, q: Vector, head: number): Vector {
+  const query = features(config, weights, q, head);
+  const { readScale } = weights;
+  if (!readScale) return scale(1 / (dot(query, z) + EPSILON), times(query, M));
+  const read = times(query, M);
+  const root = Math.sqrt(dot(read, read) / read.length + config.normEpsilon);
+  return read.map((value, i) => (value / root) * at(readScale, i));
+}
+
+/** What a token writes to the memory of one head. */
+interface Entry {
+  readonly key: Vector; // sigma(K_t) [f]
+  readonly value: Vector; // [d]
+  readonly strengths: Vector; // [choices]
 }
 
 /** The memory of a head after a segment. */
-type Write = (memory: Memory, segment: readonly Token[], head: number) => Memory;
+type Write = (memory: Memory, segment: readonly Entry[]) => Memory;
 
-const writes: { readonly [update in InfiniConfig["memory"]["update"]]: Write } = {
+const writes: { readonly [update in Exclude<InfiniConfig["memory"]["update"], "none">]: Write } = {
   /** Eq. 8: M_s = M_{s-1} + sum_t sigma(K_t)^T V_t; z_s = z_{s-1} + sum_t sigma(K_t). */
-  linear(before, segment, head) {
+  linear(before, segment) {
     let { M, z } = before;
-    for (const { k, v } of segment) {
-      M = plusOuter(M, sigma(at(k, head)), at(v, head));
-      z = plus(z, sigma(at(k, head)));
-    }
-    return { M, z };
-  },
-
-  /** Eq. 9: M_s = M_{s-1} + sum_t sigma(K_t)^T (V_t - sigma(K_t) M_{s-1} / (sigma(K_t) z_{s-1})); z as in eq. 8. */
-  delta(before, segment, head) {
-    let { M, z } = before;
-    for (const { k, v } of segment) {
-      const key = sigma(at(k, head));
-      const known = scale(1 / (dot(key, before.z) + EPSILON), times(key, before.M));
-      M = plusOuter(M, key, minus(at(v, head), known));
+    for (const { key, value } of segment) {
+      M = plusOuter(M, key, value);
       z = plus(z, key);
     }
     return { M, z };
   },
 
-  /** The delta rule token by token (arXiv 2406.06484): M_t = M_{t-1} + beta_t k_t (v_t - k_t^T M_{t-1})^T. */
-  "token-delta"(before, segment, head) {
+  /** Eq. 9: M_s = M_{s-1} + sum_t sigma(K_t)^T (V_t - sigma(K_t) M_{s-1} / (sigma(K_t) z_{s-1})); z as in eq. 8. */
+  delta(before, segment) {
+    let { M, z } = before;
+    for (const { key, value } of segment) {
+      const known = scale(1 / (dot(key, before.z) + EPSILON), times(key, before.M));
+      M = plusOuter(M, key, minus(value, known));
+      z = plus(z, key);
+    }
+    return { M, z };
+  },
+
+  /** Eq. 9 with z_s = z_{s-1} + sum_t gamma_t sigma(K_t), gamma_t = clip(1 - sigma(K_t) z_{s-1} / |sigma(K_t)|^2, 0, 1). */
+  "delta-corrected"(before, segment) {
+    let { z } = before;
+    for (const { key } of segment) {
+      const gamma = 1 - dot(key, before.z) / (dot(key, key) + EPSILON);
+      z = plus(z, scale(Math.min(Math.max(gamma, 0), 1), key));
+    }
+    return { M: writes.delta(before, segment).M, z };
+  },
+
+  /** The delta rule token by token (arXiv 2406.06484): M_t = M_{t-1} + b_t k_t (v_t - k_t^T M_{t-1})^T. */
+  "token-delta"(before, segment) {
     let { M } = before;
-    for (const { k, v, strengths } of segment) {
-      const key = unit(at(k, head));
-      M = plusOuter(M, key, scale(at(strengths, head), minus(at(v, head), times(key, M))));
+    for (const { key, value, strengths } of segment) {
+      M = plusOuter(M, key, scale(at(strengths, 0), minus(value, times(key, M))));
+    }
+    return { M, z: before.z };
+  },
+
+  /** M_t = (I - e_t k_t k_t^T) exp(-f_t) M_{t-1} + b_t k_t v_t^T. */
+  "gated-token-delta"(before, segment) {
+    let { M } = before;
+    for (const { key, value, strengths } of segment) {
+      const [b, e, f] = [at(strengths, 0), at(strengths, 1), at(strengths, 2)];
+      M = M.map((cells) => scale(Math.exp(-f), cells));
+      M = plusOuter(M, key, scale(-e, times(key, M)));
+      M = plusOuter(M, key, scale(b, value));
     }
     return { M, z: before.z };
   },
 };
+
+function featureSize({ headDim, memory }: InfiniConfig): number {
+  return memory.featureMap === "dpfp" ? 2 * headDim : headDim;
+}
+
+/** Earlier tokens that queries, keys and values see. */
+function lookBack({ memory }: InfiniConfig): number {
+  return { none: 0, token: 1, convolution: 3 }[memory.shift];
+}
+
+function choicesOf({ memory }: InfiniConfig): readonly ("write" | "erase" | "forget")[] {
+  if (memory.update === "token-delta") return ["write"];
+  return memory.update === "gated-token-delta" ? ["write", "erase", "forget"] : [];
+}
 
 // Constants of graphs are stored as float32; rounding them here too leaves no difference but that of order.
 const float32 = Math.fround;
@@ -219,10 +303,21 @@ const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
 /** sigma = ELU + 1. */
 const sigma = (x: Vector): Vector => x.map((a) => (a > 0 ? a + 1 : Math.exp(a)));
 
-/** silu(x) / |silu(x)| */
+/** x / |x| */
 function unit(x: Vector): Vector {
-  const y = x.map((a) => a * sigmoid(a));
-  return scale(1 / Math.sqrt(dot(y, y) + NORM_EPSILON), y);
+  return scale(1 / Math.sqrt(dot(x, x) + NORM_EPSILON), x);
+}
+
+function softmaxOf(x: Vector): Vector {
+  const powers = x.map((a) => Math.exp(a - Math.max(...x)));
+  return scale(1 / sum(powers), powers);
+}
+
+/** DPFP-1 (arXiv 2102.11174): products r_i r_{i-1} of neighbours, in a ring, of r = relu([x, -x]); scaled to sum one. */
+function dpfp(x: Vector): Vector {
+  const r = [...x, ...x.map((a) => -a)].map((a) => Math.max(a, 0));
+  const products = r.map((a, i) => a * at(r, (i + r.length - 1) % r.length));
+  return scale(1 / (sum(products) + EPSILON), products);
 }
 
 const sum = (x: Vector): number => x.reduce((a, b) => a + b, 0);
@@ -239,24 +334,34 @@ const plusOuter = (M: Matrix, x: Vector, y: Vector): Matrix => M.map((cells, i) 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 const zeros = (length: number): Vector => range(length).map(() => 0);
 
-function readParams({ numHeads, numKeyValueHeads }: InfiniConfig, params: InfiniParams<NumericTensor>): Weights {
-  const { shift, write } = params;
+function readParams(config: InfiniConfig, params: InfiniParams<NumericTensor>): Weights {
+  const { numHeads, numKeyValueHeads } = config;
+  const { gate, gateInput, shift, temperature, readScale } = params;
+  const choices = choicesOf(config).map((name) => params[name]);
   return {
     WQ: perHead(matrix(params.query), numHeads),
     WK: perHead(matrix(params.key), numKeyValueHeads),
     WV: perHead(matrix(params.value), numKeyValueHeads),
     WO: matrix(params.output),
-    beta: row(params.gate, 0),
-    ...(shift && { shift: { query: row(shift.query, 0), key: row(shift.key, 0), value: row(shift.value, 0) } }),
-    ...(write && {
-      write: {
-        strength: matrix(write.strength),
-        context: matrix(write.context),
-        bias: row(write.bias, 0),
-        readScale: row(write.readScale, 0),
-      },
-    }),
+    beta: gate ? row(gate, 0) : [],
+    ...(gateInput && { betaInput: matrix(gateInput) }),
+    taps: {
+      query: readTaps(config, shift?.query),
+      key: readTaps(config, shift?.key),
+      value: readTaps(config, shift?.value),
+    },
+    ...(temperature && { temperature: Array.from(temperature.data) }),
+    ...(readScale && { readScale: row(readScale, 0) }),
+    choices: choices.flatMap((choice) =>
+      choice ? [{ strength: matrix(choice.strength), context: matrix(choice.context), bias: row(choice.bias, 0) }] : [],
+    ),
   };
+}
+
+/** Taps as they are; for a share of the token before, the rest of it and itself. */
+function readTaps({ modelDim, memory }: InfiniConfig, shift: NumericTensor | undefined): Matrix {
+  if (!shift) return [range(modelDim).map(() => 1)];
+  return memory.shift === "convolution" ? matrix(shift) : [row(shift, 0).map((mix) => 1 - mix), row(shift, 0)];
 }
 
 /** The columns of W [D][heads * d] that belong to each head. */

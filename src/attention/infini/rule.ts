@@ -1,14 +1,12 @@
 import type { FloatTensor } from "../../graph/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import type { InfiniConfig } from "./config.ts";
-import type { WriteParams } from "./params.ts";
 
 /**
  * Glossary, as in the paper:
- * M [B, K, d, d]  memory of each key/value head; rows belong to keys, columns to values
- * z [B, K, d]     sum of all keys written
- * sigma           feature map of keys and queries
- * Q, K, V         queries [B, S, K, R, d] (R rows: all queries of the group), keys and values [B, S, K, N, d]
+ * M [B, K, f, d]  memory of each key/value head; rows belong to features of keys, columns to values
+ * z [B, K, f]     sum of all keys written
+ * Q, K, V         queries [B, S, K, R, f] (R rows: all queries of the group), keys [B, S, K, N, f], values
+ *                 [B, S, K, N, d]; queries and keys after the feature map sigma
  */
 export type MemoryState<T> = {
   readonly M: T;
@@ -16,27 +14,49 @@ export type MemoryState<T> = {
   readonly z?: T;
 };
 
-/** What S segments write, before the feature map. */
+/** How strongly each token touches the memory, in 0..1, each [B, S, K, N, 1]. */
+export type Strengths<T> = {
+  readonly write: T;
+  /** How much of what is stored along its key a token erases; as `write` where it is left out. */
+  readonly erase?: T;
+  /** How much of everything a token forgets; nothing where it is left out. */
+  readonly forget?: T;
+};
+
+/** What S segments write. */
 export interface Writes {
-  readonly keys: Tensor; // [B, S, K, N, d]
+  readonly keys: Tensor; // [B, S, K, N, f]
   readonly values: Tensor; // [B, S, K, N, d]
-  /** How strongly each token is written, in (0, 1); only for rules that ask for it. */
-  readonly strengths?: Tensor; // [B, S, K, N, 1]
+  /** For rules that choose. */
+  readonly strengths?: Strengths<Tensor>;
+}
+
+export interface MemoryShape {
+  readonly batch: number;
+  readonly heads: number; // K
+  readonly featureDim: number; // f
+  readonly valueDim: number; // d
 }
 
 /** A memory that is read before, and written after, each segment. */
 export interface MemoryRule {
-  initialState(config: InfiniConfig, batch: number): MemoryState<FloatTensor>;
+  /** Whether keys and queries must have unit length. */
+  readonly unitKeys: boolean;
+  /** Names of the strengths that the rule chooses for each token, if any. */
+  readonly chooses: readonly (keyof Strengths<never>)[];
+
+  initialState(shape: MemoryShape): MemoryState<FloatTensor>;
 
   /** The memory before each of S segments, with S as second axis, and the memory after the last. */
   write(state: MemoryState<Tensor>, writes: Writes): { before: MemoryState<Tensor>; after: MemoryState<Tensor> };
 
-  /** A_mem [B, S, K, R, d] for queries of that shape, from the memory before each segment. */
+  /** A_mem [B, S, K, R, d] for queries [B, S, K, R, f], from the memory before each segment. */
   read(before: MemoryState<Tensor>, queries: Tensor, params: ReadParams): Tensor;
 }
 
 export interface ReadParams {
-  readonly write?: WriteParams<Tensor>;
+  /** Scale [d] of the norm on what is read, for rules that have one. */
+  readonly readScale?: Tensor;
   readonly normEpsilon: number;
 }
 

@@ -1,4 +1,5 @@
-import { add, concat, cumulativeSum, matmul, reshape, slice } from "../../graph/builder.ts";
+import { add, concat, constant, cumulativeSum, matmul, reshape, slice } from "../../graph/builder.ts";
+import { floatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 
@@ -14,28 +15,34 @@ export function additiveScan(X0: Tensor, R: Tensor): Scanned {
   const earlier = cumulativeSum(R, 1, { exclusive: true }); // [B, S, ..]
   const before = add(earlier, start);
   const last = axisSize(R.shape, 1) - 1;
-  return { before, after: add(at(before, last), at(R, last)) };
+  return { before, after: add(segmentAt(before, last), segmentAt(R, last)) };
 }
 
-/** X_{s+1} = P_s X_s + R_s for matrices P [B, S, .., d, d], R [B, S, .., d, e] and X_0 [B, .., d, e]. */
+/** X_{s+1} = P_s X_s + R_s for matrices P [B, S, .., f, f], R [B, S, .., f, d] and X_0 [B, .., f, d]. */
 export function affineScan(X0: Tensor, P: Tensor, R: Tensor): Scanned {
   const states: Tensor[] = [];
   let X = X0;
   for (let s = 0; s < axisSize(R.shape, 1); s++) {
     states.push(withSegmentAxis(X));
-    X = add(matmul(at(P, s), X), at(R, s));
+    X = add(matmul(segmentAt(P, s), X), segmentAt(R, s));
   }
   return { before: concat(states, 1), after: X };
 }
 
-// --- internal ---
-
-function withSegmentAxis(x: Tensor): Tensor {
+/** [B, ..] -> [B, 1, ..] */
+export function withSegmentAxis(x: Tensor): Tensor {
   const [batch = 1, ...rest] = x.shape;
   return reshape(x, [batch, 1, ...rest]);
 }
 
-function at(x: Tensor, s: number): Tensor {
+/** [B, S, ..] -> [B, ..], what belongs to one segment. */
+export function segmentAt(x: Tensor, s: number): Tensor {
   const [batch = 1, , ...rest] = x.shape;
   return reshape(slice(x, 1, s, s + 1), [batch, ...rest]);
+}
+
+/** The identity matrix [size, size]. */
+export function identity(size: number): Tensor {
+  const data = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+  return constant(floatTensor([size, size], data));
 }
