@@ -165,8 +165,8 @@ function causalityTests(subject: Subject): void {
 
   it("lets a segment see those before it, as far as it reaches", async () => {
     const { reach = 2 } = subject.options;
-    const last = async (input: FloatTensor): Promise<NumericTensor> =>
-      cut((await read(subject, onReference, input)).y, 3 * N - 1, 3 * N);
+    const last = async (tokens: FloatTensor): Promise<NumericTensor> =>
+      cut((await read(subject, onReference, tokens)).y, 3 * N - 1, 3 * N);
     const y = await last(x);
     const segment = Array.from({ length: N }, (_, t) => (2 - reach) * N + t);
     const changes = await Promise.all(segment.map(async (t) => farthest(await last(perturbed(x, t)), y)));

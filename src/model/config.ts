@@ -4,6 +4,8 @@ import { featureMaps } from "../attention/infini/features.ts";
 import { choosesWrites } from "../attention/infini/memory.ts";
 import { parseConfig } from "./parse-config.ts";
 
+export { choosesWrites };
+
 const size = z.int().positive();
 
 const memorySchema = z

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { choosesWrites } from "../attention/infini/memory.ts";
 import { mixtureSchema } from "../data/mixture.ts";
-import { modelConfigSchema } from "../model/config.ts";
+import { choosesWrites, modelConfigSchema } from "../model/config.ts";
 import { parseConfig } from "../model/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
 import { adamW } from "./adamw.ts";

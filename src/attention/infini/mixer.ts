@@ -11,7 +11,6 @@ import {
   min,
   reshape,
   slice,
-  sub,
   transpose,
   where,
 } from "../../graph/builder.ts";
@@ -111,7 +110,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const mask = withCache(causalMaskFrom(place.offset, cached), past, cached);
       const local = localAttention(q, k, withSegmentAxis(all.values), mask); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
-      const strengths = mapPresent(chosen?.strengths, segment.strengths, (rows, held) => put(held, rows));
+      const strengths = mapPresent(chosen?.strengths, segment.strengths, (rows, kept) => put(kept, rows));
       const A = memory
         ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x), past) // eqs. 7, 10
         : local;
@@ -284,12 +283,12 @@ function lastRows(history: Tensor, { length }: ChunkPlace, previous: Tensor): Te
 /** What both have under a name, joined. */
 function mapPresent(
   rows: Strengths<Tensor> | undefined,
-  held: Strengths<Tensor> | undefined,
-  join: (rows: Tensor, held: Tensor) => Tensor,
+  kept: Strengths<Tensor> | undefined,
+  join: (rows: Tensor, kept: Tensor) => Tensor,
 ): Strengths<Tensor> | undefined {
-  if (!rows || !held) return undefined;
+  if (!rows || !kept) return undefined;
   return mapTree<Strengths<Tensor>>(rows, (leaf, name) =>
-    join(leaf as Tensor, held[name as keyof Strengths<Tensor>] as Tensor),
+    join(leaf as Tensor, kept[name as keyof Strengths<Tensor>] as Tensor),
   );
 }
 
