@@ -122,6 +122,18 @@ describe("gradients of slices", () => {
     expect(operationsOf(gradient)).not.toContain("pad");
   });
 
+  it("joins those that lie side by side where the rest of the operand is not sliced", () => {
+    const [gradient = x] = gradients(
+      weighted([
+        [3, 5],
+        [1, 3],
+      ]),
+      [long],
+    );
+    expect(at(LONG, [gradient])).toEqual([[0, 8, 12, 8, 10, 0]]);
+    expect(operationsOf(gradient).filter((op) => op === "pad")).toHaveLength(1);
+  });
+
   it.each([
     [
       "overlap",

@@ -1,4 +1,4 @@
-import { add, broadcastTo, concat, scalar } from "../graph/builder.ts";
+import { add, broadcastTo, concat, pad, scalar } from "../graph/builder.ts";
 import { topologicalOrder } from "../graph/graph.ts";
 import { axisSize } from "../graph/infer.ts";
 import { GraphError, isOp, type Tensor } from "../graph/tensor.ts";
@@ -56,26 +56,42 @@ function dependents(order: readonly Tensor[], targets: readonly Tensor[]): Set<T
 }
 
 function addGradients(parts: readonly Tensor[]): Tensor {
-  return joinSlices(parts) ?? parts.reduce((sum, part) => add(sum, part));
+  const pads = parts.filter((part) => isOp(part, "pad"));
+  const others = parts.filter((part) => !isOp(part, "pad"));
+  return [...joinSlices(pads), ...others].reduce((sum, part) => add(sum, part));
 }
 
 /**
- * The gradients of slices that tile their operand, joined: adding up as many padded tensors of the full
- * size would cost quadratically in their number.
+ * The gradients of slices, those that lie side by side joined: adding up as many padded tensors of the full size
+ * would cost quadratically in their number.
  */
-function joinSlices(parts: readonly Tensor[]): Tensor | undefined {
-  const pads = parts.filter((part) => isOp(part, "pad"));
-  const axis = pads[0]?.attributes.axis;
-  if (axis === undefined || pads.length !== parts.length) return undefined;
-  let end = 0;
-  const pieces: Tensor[] = [];
-  for (const pad of pads.toSorted((a, b) => a.attributes.before - b.attributes.before)) {
-    const [piece] = pad.inputs;
-    if (!piece || pad.attributes.axis !== axis || pad.attributes.before !== end) return undefined;
-    end += axisSize(piece.shape, axis);
-    pieces.push(piece);
+function joinSlices(pads: readonly Tensor<"pad">[]): Tensor[] {
+  const runs: Tensor<"pad">[][] = [];
+  for (const next of pads.toSorted((a, b) => a.attributes.before - b.attributes.before)) {
+    const run = runs.find(([first, ...more]) => first && follows(next, more.at(-1) ?? first));
+    if (run) run.push(next);
+    else runs.push([next]);
   }
-  return end === parts[0]?.shape[axis] ? concat(pieces, axis) : undefined;
+  return runs.map((run) => {
+    const [first, last] = [run[0], run.at(-1)];
+    if (!first || !last) throw new RangeError("a run of slices is empty");
+    const { axis, before } = first.attributes;
+    return pad(
+      concat(
+        run.flatMap(({ inputs }) => inputs),
+        axis,
+      ),
+      axis,
+      before,
+      last.attributes.after,
+    );
+  });
+}
+
+/** Whether one slice begins, along the same axis, where the other ends. */
+function follows(next: Tensor<"pad">, last: Tensor<"pad">): boolean {
+  const { axis, after } = last.attributes;
+  return next.attributes.axis === axis && next.attributes.before === axisSize(last.shape, axis) - after;
 }
 
 function backward(node: Tensor, gradient: Tensor): readonly (Tensor | null)[] {
