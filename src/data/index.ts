@@ -3,6 +3,16 @@ export { BYTE_VOCABULARY_SIZE, createStreamDecoder, decodeTokens, encodeText } f
 export { CorpusError, type Document } from "./document.ts";
 export { createBatches, type Batch, type BatchOptions, type Mixture } from "./mixture.ts";
 export {
+  MQAR_SIZES,
+  MQAR_VERSION,
+  mqarExample,
+  NO_LABEL,
+  type MqarExample,
+  type MqarOptions,
+  type MqarShape,
+  type MqarSize,
+} from "./mqar.ts";
+export {
   drawPasskey,
   passkeyPrompt,
   passkeySentence,

@@ -3,12 +3,15 @@ import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../gra
 import { createRng, type Rng } from "../random.ts";
 import { copyTask } from "./copy.ts";
 import { CorpusError, type Document } from "./document.ts";
+import { mqarTask } from "./mqar.ts";
 import { passkeyTask } from "./passkey.ts";
 
-/** A sequence and how much the prediction of each token after the first counts. */
+/** A sequence and how much each prediction counts. */
 export interface WeightedSequence {
-  readonly tokens: Int32Array; // [T + 1]
+  readonly tokens: Int32Array; // [T + 1], or [T] with targets of its own
   readonly weights: Float32Array; // [T]
+  /** What each token is to foretell, where that is not the token after it. */
+  readonly targets?: Int32Array; // [T]
 }
 
 /** What a task draws its sequence from. */
@@ -20,11 +23,21 @@ export interface Lane {
   readonly window: (length: number) => Uint8Array;
 }
 
+/** What sequences are made for. */
+export interface Fit {
+  /** T: tokens of a training sequence. */
+  readonly length: number;
+  /** V of the model. */
+  readonly vocabularySize: number;
+}
+
 /** Something to train on. `Schema` is that of its part in a mixture: strict, with `task` and `share`. */
 export interface Task<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** Whether `draw` takes windows of the training text. */
   readsText(part: z.output<Schema>): boolean;
+  /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
+  problem?(part: z.output<Schema>, fit: Fit): string | undefined;
   /** A sequence that depends on the part and the lane alone. */
   draw(part: z.output<Schema>, lane: Lane): WeightedSequence;
 }
@@ -46,6 +59,7 @@ const tasks = {
   text: textTask,
   copy: copyTask,
   passkey: passkeyTask,
+  mqar: mqarTask,
 } as const;
 
 const schemas = Object.values(tasks).map(({ schema }) => schema);
@@ -55,6 +69,14 @@ export const mixtureSchema = z
   .array(z.discriminatedUnion("task", schemas as NonEmpty<(typeof schemas)[number]>))
   .refine((parts) => parts.some(({ share }) => share > 0), "at least one part must have a share above 0");
 export type Mixture = z.output<typeof mixtureSchema>;
+
+/** Why a mixture cannot be drawn at a length for a model; undefined when it can. */
+export function mixtureProblem(mixture: Mixture, fit: Fit): string | undefined {
+  return mixture
+    .filter(({ share }) => share > 0)
+    .map((part) => taskOf(part).problem?.(part, fit))
+    .find((problem) => problem !== undefined);
+}
 
 export interface Batch {
   readonly tokens: IntTensor; // [B, T]
@@ -142,7 +164,7 @@ function joinLanes(lanes: readonly WeightedSequence[], length: number): Omit<Bat
   const weights = new Float32Array(lanes.length * length);
   lanes.forEach((lane, i) => {
     tokens.set(lane.tokens.subarray(0, length), i * length);
-    targets.set(lane.tokens.subarray(1), i * length);
+    targets.set(lane.targets ?? lane.tokens.subarray(1), i * length);
     weights.set(lane.weights, i * length);
   });
   return { tokens: intTensor(shape, tokens), targets: intTensor(shape, targets), weights: floatTensor(shape, weights) };

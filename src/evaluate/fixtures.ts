@@ -63,6 +63,7 @@ export function fakeSession(
       written += 1;
       return likely();
     },
+    logits: () => Promise.reject(new SessionError("there are no logits of all tokens")),
     score: () => Promise.reject(new SessionError("nothing is scored")),
     save() {
       calls.save += 1;

@@ -10,12 +10,12 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
  * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
- * of an input have its name after `next.`; `logits` [B, V] are those of the last token, `losses` [B, T] the
- * cross-entropy of each target in nats.
+ * of an input have its name after `next.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
+ * those of each, `losses` [B, T] the cross-entropy of each target in nats.
  */
 
 /** What is computed beside the state. Without it, all that only the last layer's output needs is left out. */
-export type Output = "logits" | "losses" | "state";
+export type Output = "logits" | "allLogits" | "losses" | "state";
 
 /** Whole segments: `length` tokens of each lane. */
 export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
@@ -73,6 +73,7 @@ function outputOf(
 ): Flat<Tensor> {
   const [batch = 1, length = 1] = hidden.shape;
   if (output === "state") return {};
+  if (output === "allLogits") return { allLogits: model.logits(weights, hidden) };
   if (output === "losses") {
     return { losses: crossEntropy(model.logits(weights, hidden), input("targets", [batch, length], "int32")) };
   }

@@ -81,6 +81,12 @@ describe.each(MEMORY_UPDATES.flatMap((update) => [1, 2].map((batch) => ({ update
           expectNear(Float32Array.from(scored), losses);
           const reader = fresh(blockLength);
           for (const [start, end] of ends) expectNear(await reader.prefill(cut(start, end)), logits[end - 1]);
+          const speaker = fresh(blockLength);
+          for (const [start, end] of ends) {
+            const all = await speaker.logits(cut(start, end));
+            expectNear(all, inLanes(logits.slice(start, end), batch));
+            expect(speaker.position).toBe(end);
+          }
         }),
         { numRuns: 12 },
       );
@@ -177,6 +183,7 @@ describe("what a session refuses", () => {
     const before = session.save();
     await expectRejection(session.prefill(tokens), problem);
     await expectRejection(session.score(tokens, tokens), problem);
+    await expectRejection(session.logits(tokens), problem);
     expect(session.save()).toEqual(before);
   });
 
@@ -278,6 +285,12 @@ function endsOf(sizes: readonly number[], length: number): (readonly [number, nu
 function laneOf(rows: Float32Array = new Float32Array(), lane: number, lanes: number): Float32Array {
   const width = rows.length / lanes;
   return rows.subarray(lane * width, (lane + 1) * width);
+}
+
+/** The logits [B * V] of one token after the other as [B * T * V]. */
+function inLanes(each: readonly Float32Array[], lanes: number): Float32Array {
+  const rows = Array.from({ length: lanes }, (_, lane) => each.flatMap((logits) => [...laneOf(logits, lane, lanes)]));
+  return Float32Array.from(rows.flat());
 }
 
 function crossEntropy(logits: Float32Array, target: number): number {

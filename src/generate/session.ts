@@ -34,6 +34,11 @@ export interface Session {
   prefill(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array>;
   /** Reads one token of each lane and returns the logits [B * V] of the next. */
   step(tokens: number | readonly number[]): Promise<Float32Array>;
+  /**
+   * Reads `tokens` and returns the logits [B * T * V] of what comes after each; lane after lane. They take much
+   * memory, 4 bytes each: give a long text in pieces. A piece that ends where a segment does is read the fastest.
+   */
+  logits(tokens: LaneTokens): Promise<Float32Array>;
   /** Reads `tokens` and returns the cross-entropy in nats of each of `targets`, the tokens one later; lane after lane. */
   score(tokens: LaneTokens, targets: LaneTokens): Promise<Float32Array>;
 
@@ -116,7 +121,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
     segment = replacePrefix(results, "next.segment.", "segment.");
     if (position % N === N - length) await commit();
     const result = resultOf(results, output);
-    return output === "losses" ? trimRows(result, size, length) : result;
+    const width = result.length / batch;
+    return output === "losses" || output === "allLogits" ? trimRows(result, width, (width / size) * length) : result;
   }
 
   async function commit(): Promise<void> {
@@ -128,8 +134,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
 
   async function read(
     tokens: LaneTokens,
-    targets?: LaneTokens,
-    onProgress?: (done: number) => void,
+    wanted: Exclude<Output, "state">,
+    { targets, onProgress }: { targets?: LaneTokens; onProgress?: ((done: number) => void) | undefined } = {},
   ): Promise<Float32Array[]> {
     const lanes = checkLanes(tokens, batch, vocabularySize);
     const goals = targets && checkLanes(targets, batch, vocabularySize);
@@ -141,7 +147,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
       const length = aligned || Math.min(total - done, N - (position % N));
       const cut = (lane: Int32Array): Int32Array => lane.subarray(done, done + length);
-      const output = goals ? "losses" : done + length < total ? "state" : "logits";
+      const output = wanted === "logits" && done + length < total ? "state" : wanted;
       const result = await (aligned ? readBlock : readChunk)(lanes.map(cut), goals?.map(cut), output);
       if (output !== "state") results.push(result);
       position += length;
@@ -162,15 +168,19 @@ export function createSession({ loaded, engine, batch = 1, blockLength = 1024 }:
       0,
     ),
     async prefill(tokens, onProgress) {
-      const [logits] = await read(tokens, undefined, onProgress);
+      const [logits] = await read(tokens, "logits", { onProgress });
       return logits ?? new Float32Array();
     },
     step: async (tokens) => {
       const each = typeof tokens === "number" ? [tokens] : tokens;
-      const [logits] = await read(each.map((token) => Int32Array.of(token)));
+      const [logits] = await read(
+        each.map((token) => Int32Array.of(token)),
+        "logits",
+      );
       return logits ?? new Float32Array();
     },
-    score: async (tokens, targets) => joinRows(await read(tokens, targets), batch),
+    logits: async (tokens) => joinRows(await read(tokens, "allLogits"), batch),
+    score: async (tokens, targets) => joinRows(await read(tokens, "losses", { targets }), batch),
     save() {
       return encodeSafetensors({ ...state, ...segment }, { ...fingerprint(), position: String(position) });
     },
@@ -253,7 +263,7 @@ function trimRows(data: Float32Array, width: number, kept: number): Float32Array
   return trimmed;
 }
 
-/** Parts of [B, t] each, side by side: [B, sum of t]. */
+/** Parts of [B, t] each, side by side: [B, sum of t]; so too with logits [B, t, V]. */
 function joinRows(parts: readonly Float32Array[], batch: number): Float32Array {
   const total = parts.reduce((sum, part) => sum + part.length, 0) / batch;
   const joined = new Float32Array(batch * total);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mixtureSchema } from "../data/mixture.ts";
+import { mixtureProblem, mixtureSchema } from "../data/mixture.ts";
 import { choosesWrites, modelConfigSchema } from "../model/config.ts";
 import { parseConfig } from "../model/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
@@ -108,7 +108,13 @@ export const runConfigSchema = z
       path: ["training", "writePenalty"],
       error: "needs a memory that chooses what to write: memory.update must be token-delta or gated-token-delta",
     },
-  );
+  )
+  .superRefine(({ model, training }, context) => {
+    const message = stagesOf(training)
+      .map(({ length }) => mixtureProblem(training.mixture, { length, vocabularySize: model.vocabularySize }))
+      .find((problem) => problem !== undefined);
+    if (message !== undefined) context.addIssue({ code: "custom", path: ["training", "mixture"], message });
+  });
 
 export type RunConfig = z.output<typeof runConfigSchema>;
 export type RunConfigInput = z.input<typeof runConfigSchema>;
