@@ -4,6 +4,7 @@ import { createRng, type Rng } from "../random.ts";
 import { copyTask } from "./copy.ts";
 import { CorpusError, type Document } from "./document.ts";
 import { passkeyTask } from "./passkey.ts";
+import { recallTask } from "./recall-training.ts";
 
 /** A sequence and how much the prediction of each token after the first counts. */
 export interface WeightedSequence {
@@ -46,6 +47,7 @@ const tasks = {
   text: textTask,
   copy: copyTask,
   passkey: passkeyTask,
+  recall: recallTask,
 } as const;
 
 const schemas = Object.values(tasks).map(({ schema }) => schema);

@@ -1,5 +1,5 @@
 import type { Rng } from "../../random.ts";
-import { bookSentences, byteLength } from "../book-text.ts";
+import { bookSentences } from "../book-text.ts";
 import { checkRecallLength, type RecallTask } from "../recall.ts";
 import { LOCATIONS, singleFactStory, threeFactStory, twoFactStory, type Story } from "./story.ts";
 
