@@ -17,6 +17,17 @@ import { callCommand, spawnCommand, TEXT, tinyRun, writeRecipe, type Ran } from 
 const COMMANDS = ["demo", "train", "eval", "passkey", "stream", "generate", "inspect", "export"];
 const config = parseRunConfig(tinyRun);
 const positive = z.number().positive();
+const recallRow = z.strictObject({
+  task: z.string(),
+  version: z.literal(1),
+  length: z.int(),
+  samples: z.literal(2),
+  score: z.number().min(0).max(1),
+  standardError: z.number(),
+  exact: z.number(),
+  seconds: positive,
+  tokensPerSecond: positive,
+});
 let folder: string;
 let trained: Ran;
 const at = (name: string): string => join(folder, name);
@@ -95,6 +106,22 @@ describe("eval", () => {
     );
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
     expect(await json("eval.json")).toHaveProperty("bitsPerByte");
+  });
+
+  it("asks recall tasks, and writes a row for each task and length", async () => {
+    const flags = "--task vt,babilong --lengths 2k,3k --samples 2 --batch 2 --seed 5".split(" ");
+    const files = ["--data", at("text.txt"), "--json", at("recall.json")];
+    const ran = await callCommand("eval", at("model"), ...flags, ...files);
+    expect(ran).toMatchObject({ stderr: "", code: 0 });
+    const { rows, ...rest } = z
+      .strictObject({ model: z.string(), data: z.string(), seed: z.int(), rows: z.array(recallRow) })
+      .parse(await json("recall.json"));
+    expect(rest).toEqual({ model: at("model"), data: at("text.txt"), seed: 5 });
+    const names = ["vt", "babilong_qa1", "babilong_qa2", "babilong_qa3"];
+    expect(rows.map(({ task, length }) => [task, length])).toEqual(
+      names.flatMap((task) => [2048, 3072].map((length) => [task, length])),
+    );
+    expect(ran.stdout.match(/│ (vt|babilong_qa\d) +│ [23],\d{3} +│ 2 +│ \d\.\d{3} ± \d\.\d{3}/g)).toHaveLength(8);
   });
 });
 
@@ -351,7 +378,7 @@ describe("help", () => {
     }
     const expected = {
       train: "--resume",
-      eval: '"perplexity"',
+      eval: "default: perplexity",
       passkey: "0,0.5,1",
       stream: "64",
       generate: "0.8",

@@ -13,7 +13,7 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     load: async () => (await import("./commands/train.ts")).trainCommand(),
   },
   eval: {
-    summary: "measure how well a model foretells a text",
+    summary: "measure how well a model foretells a text, or recalls it",
     load: async () => (await import("./commands/eval.ts")).evalCommand(),
   },
   passkey: {

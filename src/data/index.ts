@@ -22,3 +22,5 @@ export {
   type Haystack,
   type PasskeyPrompt,
 } from "./passkey.ts";
+export { checkRecallLength, type RecallSample, type RecallTask, type SampleOptions } from "./recall.ts";
+export { RECALL_NAMES, recallTasksOf } from "./recall-tasks.ts";

@@ -5,6 +5,7 @@ import { copyTask } from "./copy.ts";
 import { CorpusError, type Document } from "./document.ts";
 import { mqarTask } from "./mqar.ts";
 import { passkeyTask } from "./passkey.ts";
+import { recallTask } from "./recall-training.ts";
 
 /** A sequence and how much each prediction counts. */
 export interface WeightedSequence {
@@ -60,6 +61,7 @@ const tasks = {
   copy: copyTask,
   passkey: passkeyTask,
   mqar: mqarTask,
+  recall: recallTask,
 } as const;
 
 const schemas = Object.values(tasks).map(({ schema }) => schema);

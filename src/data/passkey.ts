@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Rng } from "../random.ts";
 import { encodeText } from "./bytes.ts";
 import type { Task } from "./mixture.ts";
+import { placeExchanges } from "./placement.ts";
 
 /** What the key is hidden in: the paper's sentences over and over, or a window of a text. */
 export type Haystack = { readonly kind: "garbage" } | { readonly kind: "text"; readonly tokens: Uint8Array };
@@ -134,17 +135,9 @@ export const passkeyTask: Task<typeof schema> = {
     const longest = room - trailing;
     const promptLength = longest - rng.integer(longest - Math.min(minLength, longest) + 1);
     const prompt = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng, digits });
-    const continuation = encodeText(passkeyAnswer(prompt.answer));
-    const end = length + 1 - trailing;
-    const start = end - continuation.length;
-    const tokens = new Int32Array(length + 1);
-    tokens.set(filler(start - promptLength));
-    tokens.set(prompt.tokens, start - promptLength);
-    tokens.set(continuation, start);
-    tokens.set(filler(trailing), end);
-    const weights = new Float32Array(length).fill(part.textWeight);
-    weights.fill(part.answerWeight, start - 1, end - 1);
-    return { tokens, weights };
+    const { answerWeight, textWeight } = part;
+    const exchange = { prompt: prompt.tokens, answer: encodeText(passkeyAnswer(prompt.answer)) };
+    return placeExchanges([exchange], { length, trailing, filler, answerWeight, textWeight });
   },
 };
 

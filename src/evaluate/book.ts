@@ -1,7 +1,8 @@
 import { encodeText } from "../data/bytes.ts";
 import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../data/passkey.ts";
 import type { Session } from "../generate/session.ts";
-import { answerPrompts, ANSWER_TOKENS } from "./passkey.ts";
+import { answerPrompts } from "./answers.ts";
+import { ANSWER_TOKENS } from "./passkey.ts";
 
 /** A key hidden in one lane's copy of a book. */
 export interface HiddenKey {
@@ -92,7 +93,7 @@ async function askAside(session: Session): Promise<string[]> {
   // Local attention should see question and answer as one: where they would lie in two segments, empty lines come first.
   const lines = left < needed && needed <= segmentLength ? encodeText("\n".repeat(left)) : [];
   const prompt = Int32Array.from([...lines, ...question]);
-  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt));
+  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), ANSWER_TOKENS);
   session.load(state, "state before the question");
   return answers;
 }

@@ -2,3 +2,4 @@
 export { findKeysInBook, type BookAnswer, type BookOptions, type BookProgress, type HiddenKey } from "./book.ts";
 export { evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
 export { evaluatePerplexity, type PerplexityOptions, type PerplexityResult } from "./perplexity.ts";
+export { evaluateRecall, type RecallOptions, type RecallRow } from "./recall.ts";

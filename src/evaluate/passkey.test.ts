@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { encodeText } from "../data/bytes.ts";
 import type { Haystack } from "../data/passkey.ts";
 import { fakeSession, keyIn, type FakeSession } from "./fixtures.ts";
-import { answerPrompts, evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
+import { evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
 
 const garbage: Haystack = { kind: "garbage" };
 const knows = (text: string): string => ` ${keyIn(text)}.`;
@@ -100,16 +100,6 @@ describe("evaluatePasskey", () => {
     expect(told).toEqual(rows);
     expect(seen.at(-1)).toEqual([total, total]);
     expect(seen.every(([done, of], i) => of === total && done >= (seen[i - 1]?.[0] ?? 0))).toBe(true);
-  });
-});
-
-describe("answerPrompts", () => {
-  it("writes greedily in each lane and feeds every token back", async () => {
-    const session = fakeSession(2, (text) => ` ${text.length}12345678`);
-    const answers = await answerPrompts(session, [encodeText("one"), encodeText("two")]);
-    expect(answers).toEqual([" 3123456", " 3123456"]);
-    expect(session.calls).toMatchObject({ prefill: 1, step: 7 });
-    expect(session.texts).toEqual(["one 312345", "two 312345"]);
   });
 });
 

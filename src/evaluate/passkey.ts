@@ -1,8 +1,8 @@
-import { decodeTokens } from "../data/bytes.ts";
 import { passkeyPrompt, scorePasskey, type Haystack, type PasskeyPrompt } from "../data/passkey.ts";
-import { mostLikely } from "../generate/sampler.ts";
 import type { Session } from "../generate/session.ts";
 import { createRng } from "../random.ts";
+import { answerPrompts } from "./answers.ts";
+import { mean, standardError } from "./statistics.ts";
 
 /** One cell of the paper's table 3. */
 export interface PasskeyRow {
@@ -56,23 +56,6 @@ export async function evaluatePasskey(session: Session, options: PasskeyOptions)
   return rows;
 }
 
-/** What each lane writes, greedily, after its prompt. */
-export async function answerPrompts(
-  session: Session,
-  prompts: readonly Int32Array[],
-  onProgress?: (done: number) => void,
-): Promise<string[]> {
-  const answers: number[][] = prompts.map(() => []);
-  let logits = await session.prefill(prompts, onProgress);
-  const size = logits.length / prompts.length;
-  for (let i = 0; i < ANSWER_TOKENS; i++) {
-    const tokens = prompts.map((_, lane) => mostLikely(logits.subarray(lane * size, (lane + 1) * size)));
-    tokens.forEach((token, lane) => answers[lane]?.push(token));
-    if (i + 1 < ANSWER_TOKENS) logits = await session.step(tokens);
-  }
-  return answers.map((tokens) => decodeTokens(tokens));
-}
-
 // --- internal ---
 
 async function evaluateCell(
@@ -93,6 +76,7 @@ async function evaluateCell(
     const answers = await answerPrompts(
       session,
       prompts.map(({ tokens }) => tokens),
+      ANSWER_TOKENS,
       (read) => onProgress((start / session.batch) * length + read),
     );
     // The last round may have lanes beyond the samples asked for.
@@ -112,16 +96,4 @@ async function evaluateCell(
     seconds,
     tokensPerSecond: (Math.ceil(samples / session.batch) * session.batch * length) / seconds,
   };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Of the mean; 0 for a single value. */
-function standardError(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const center = mean(values);
-  const variance = values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length);
 }

@@ -1,48 +1,67 @@
-import { Command, Option } from "commander";
-import { readText } from "../../node/corpus.ts";
-import { loadModelFolder } from "../../node/model-folder.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
-import { evaluatePerplexity } from "../../evaluate/perplexity.ts";
-import { createSession } from "../../generate/session.ts";
-import { UsageError } from "../errors.ts";
-import { deviceOption, jsonOption } from "../options.ts";
-import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { RECALL_NAMES, recallTasksOf } from "../../data/recall-tasks.ts";
+import type { NodeDevice } from "../../engine/ort-node.ts";
+import { suggestion } from "../../model/parse-config.ts";
+import { measurePerplexity } from "../measures/perplexity.ts";
+import { measureRecall } from "../measures/recall.ts";
+import { deviceOption, jsonOption, parseLengths, seedOption, wholeNumber } from "../options.ts";
 
 interface EvalFlags {
-  readonly task: "perplexity";
-  readonly data: string;
+  readonly task: string[];
+  readonly lengths: number[];
+  readonly samples: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly data?: string;
   readonly device: NodeDevice;
   readonly json?: string;
 }
 
+/** What is measured alone. A new measurement is a file in `measures` and a line here. */
+const MEASURES: Readonly<Record<string, (folder: string, flags: EvalFlags) => Promise<void>>> = {
+  perplexity: measurePerplexity,
+};
+
+const NAMES = [...Object.keys(MEASURES), ...RECALL_NAMES];
+
 export function evalCommand(): Command {
   return new Command("eval")
-    .description("Measure how well a model foretells a text, streamed through it from start to end.")
+    .description("Measure how well a model foretells a text, or how well it recalls what it has read.")
     .argument("<model>", "a model folder")
-    .addOption(new Option("--task <name>", "what to measure").choices(["perplexity"]).default("perplexity"))
-    .requiredOption("--data <file>", "a text file")
+    .addOption(
+      new Option("--task <names>", `what to measure: perplexity, or recall tasks such as ruler or niah_single_1,vt`)
+        .argParser(parseTasks)
+        .default(["perplexity"], "perplexity"),
+    )
+    .option("--data <file>", "a text file: what to foretell, or the book that recall tasks hide their facts in")
+    .addOption(
+      new Option("--lengths <list>", "recall: prompt lengths in tokens of the model")
+        .argParser(parseLengths)
+        .default(parseLengths("4k"), "4k"),
+    )
+    .addOption(
+      new Option("--samples <count>", "recall: prompts for each task and length").argParser(wholeNumber(1)).default(20),
+    )
+    .addOption(new Option("--batch <count>", "recall: prompts read side by side").argParser(wholeNumber(1)).default(4))
+    .addOption(seedOption())
     .addOption(deviceOption())
     .addOption(jsonOption())
+    .addHelpText("after", `\nTasks: ${NAMES.join(", ")}.`)
     .action(runEval);
 }
 
 // --- internal ---
 
-async function runEval(folder: string, { data, device, json }: EvalFlags): Promise<void> {
-  const loaded = await loadModelFolder(folder);
-  const text = Int32Array.from(await readText(data));
-  if (text.length < 2) throw new UsageError(`--data: ${data} has one token; there is none after it to foretell`);
-  const session = createSession({ loaded, engine: await createNodeEngine({ device }) });
-  const progress = createProgress("read", text.length - 1, "tokens");
-  const measured = await evaluatePerplexity(session, text, { onProgress: (done) => progress.update(done) });
-  progress.stop();
-  const result = { ...measured, peakRssBytes: peakRssBytes() };
-  print(`bits per byte    ${result.bitsPerByte.toFixed(4)}`, json);
-  print(`perplexity       ${result.perplexity.toFixed(3)} per token`, json);
-  print(`tokens           ${formatCount(result.tokens)} at ${formatCount(result.tokensPerSecond)} tokens/s`, json);
-  print(
-    `state            ${formatBytes(result.stateBytes)}, resident at most ${formatBytes(result.peakRssBytes)}`,
-    json,
-  );
-  await writeJson(result, json);
+async function runEval(folder: string, flags: EvalFlags): Promise<void> {
+  const measure = MEASURES[flags.task[0] ?? ""];
+  await (measure ? measure(folder, flags) : measureRecall(folder, recallTasksOf(flags.task), flags));
+}
+
+function parseTasks(text: string): string[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (!NAMES.includes(name)) throw new InvalidArgumentError(`"${name}" is no task${suggestion(name, NAMES)}.`);
+    if (name in MEASURES && names.length > 1) throw new InvalidArgumentError(`${name} is measured alone.`);
+  }
+  return names;
 }

@@ -1,0 +1,58 @@
+import type { RecallTask } from "../../data/recall.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { evaluateRecall, type RecallRow } from "../../evaluate/recall.ts";
+import { createSession } from "../../generate/session.ts";
+import { readText } from "../../node/corpus.ts";
+import { loadModelFolder } from "../../node/model-folder.ts";
+import { UsageError } from "../errors.ts";
+import { createProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+
+interface RecallFlags {
+  readonly lengths: readonly number[];
+  readonly samples: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly data?: string;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+/** Asks a model the prompts of recall tasks, prints a row for each task and length and writes them as JSON. */
+export async function measureRecall(folder: string, tasks: readonly RecallTask[], flags: RecallFlags): Promise<void> {
+  checkFlags(tasks, flags);
+  const { lengths, samples, seed, data, json } = flags;
+  const loaded = await loadModelFolder(folder);
+  const book = data === undefined ? undefined : await readText(data);
+  const engine = await createNodeEngine({ device: flags.device });
+  const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
+  const progress = createProgress("read", 1, "of all");
+  const rows = await evaluateRecall(session, {
+    tasks,
+    lengths,
+    samples,
+    seed,
+    book,
+    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+  });
+  progress.stop();
+  print(renderTable(["task", "length", "prompts", "score", "exact", "tokens/s"], rows.map(cellsOf)), json);
+  await writeJson({ model: folder, data, seed, rows }, json);
+}
+
+// --- internal ---
+
+/** Before anything is read, or the rows before a wrong one would be lost. */
+function checkFlags(tasks: readonly RecallTask[], { lengths, data }: RecallFlags): void {
+  const shortest = Math.min(...lengths);
+  for (const { name, minLength, readsText } of tasks) {
+    if (shortest < minLength)
+      throw new UsageError(`--lengths: ${name} needs at least ${minLength} tokens, got ${shortest}`);
+    if (readsText && data === undefined)
+      throw new UsageError(`--data: ${name} needs a text file, a book to hide its facts in`);
+  }
+}
+
+function cellsOf({ task, length, samples, score, standardError, exact, tokensPerSecond }: RecallRow): string[] {
+  const accuracy = `${score.toFixed(3)} ± ${standardError.toFixed(3)}`;
+  return [task, formatCount(length), String(samples), accuracy, exact.toFixed(2), formatCount(tokensPerSecond)];
+}

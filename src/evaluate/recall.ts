@@ -1,0 +1,137 @@
+import { encodeText } from "../data/bytes.ts";
+import type { RecallSample, RecallTask } from "../data/recall.ts";
+import type { Session } from "../generate/session.ts";
+import { createRng, type Rng } from "../random.ts";
+import { answerPrompts } from "./answers.ts";
+import { mean, standardError } from "./statistics.ts";
+
+/** How well a model answers one task at one length. */
+export interface RecallRow {
+  readonly task: string;
+  readonly version: number;
+  /** Tokens of the prompt. */
+  readonly length: number;
+  readonly samples: number;
+  /** Mean score, from 0 to 1. */
+  readonly score: number;
+  /** Standard error of `score`. */
+  readonly standardError: number;
+  /** Share of the prompts whose answer has the full score. */
+  readonly exact: number;
+  readonly seconds: number;
+  /** Over all lanes. */
+  readonly tokensPerSecond: number;
+}
+
+export interface RecallOptions {
+  readonly tasks: readonly RecallTask[];
+  readonly lengths: readonly number[];
+  /** Prompts of a task at a length. */
+  readonly samples: number;
+  readonly seed: number;
+  /** The book that tasks read; round and round where it is shorter than a prompt. Needed by those that read text. */
+  readonly book?: Uint8Array | undefined;
+  /** Called with what is done of the tokens of the whole table. */
+  onProgress?(doneTokens: number, totalTokens: number): void;
+  /** Called after each row. */
+  onRow?(row: RecallRow): void;
+}
+
+/**
+ * Greedy answers to recall tasks, several side by side in the lanes of the session. A prompt that is shorter than its
+ * length follows on text of the book where the task reads it, else on empty lines. Throws `RangeError` before
+ * anything is read for a length below the `minLength` of a task and for a task without the book that it needs.
+ */
+export async function evaluateRecall(session: Session, options: RecallOptions): Promise<RecallRow[]> {
+  checkOptions(options);
+  const { tasks, lengths, samples, onProgress } = options;
+  const rounds = Math.ceil(samples / session.batch);
+  const total = lengths.reduce((sum, length) => sum + length, 0) * tasks.length * rounds;
+  let done = 0;
+  const rows: RecallRow[] = [];
+  for (const task of tasks) {
+    for (const length of lengths) {
+      const row = await evaluateCell(session, options, task, length, (read) => onProgress?.(done + read, total));
+      done += length * rounds;
+      options.onRow?.(row);
+      rows.push(row);
+    }
+  }
+  return rows;
+}
+
+// --- internal ---
+
+function checkOptions({ tasks, lengths, book }: RecallOptions): void {
+  for (const { name, minLength, readsText } of tasks) {
+    const short = lengths.find((length) => !(length >= minLength));
+    if (short !== undefined) throw new RangeError(`${name} needs a length of at least ${minLength}, got ${short}`);
+    if (readsText && !book?.length) throw new RangeError(`${name} needs a book to read`);
+  }
+}
+
+async function evaluateCell(
+  session: Session,
+  { samples, seed, book }: RecallOptions,
+  task: RecallTask,
+  length: number,
+  onProgress: (done: number) => void,
+): Promise<RecallRow> {
+  const root = createRng(seed).fork(`${task.name} at ${length}`);
+  const started = performance.now();
+  const scores: number[] = [];
+  for (let start = 0; start < samples; start += session.batch) {
+    const drawn = Array.from({ length: session.batch }, (_, lane) =>
+      drawPrompt(task, length, root.fork(start + lane), book),
+    );
+    session.reset();
+    const prompts = drawn.map(({ tokens }) => tokens);
+    const answers = await answerPrompts(session, prompts, task.answerTokens, (read) =>
+      onProgress((start / session.batch) * length + read),
+    );
+    // The last round may have lanes beyond the samples asked for.
+    drawn
+      .slice(0, samples - start)
+      .forEach(({ references }, lane) => scores.push(task.score(answers[lane] ?? "", references)));
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    task: task.name,
+    version: task.version,
+    length,
+    samples,
+    score: mean(scores),
+    standardError: standardError(scores),
+    exact: mean(scores.map((score) => (score === 1 ? 1 : 0))),
+    seconds,
+    tokensPerSecond: (Math.ceil(samples / session.batch) * session.batch * length) / seconds,
+  };
+}
+
+/** A prompt of exactly `length` tokens: lanes are of equal length. */
+function drawPrompt(
+  task: RecallTask,
+  length: number,
+  rng: Rng,
+  book: Uint8Array = new Uint8Array(),
+): Pick<RecallSample, "references"> & { tokens: Int32Array } {
+  const text = (size: number): Uint8Array => windowOf(book, size, rng);
+  const { prompt, references } = task.sample({ length, rng, text });
+  const written = encodeText(prompt);
+  const tokens = new Int32Array(length).fill(NEWLINE);
+  if (task.readsText) tokens.set(text(length - written.length));
+  tokens.set(written, length - written.length);
+  return { tokens, references };
+}
+
+/** A window of a book at a random place; from its end the book goes on at its start. */
+function windowOf(book: Uint8Array, size: number, rng: Rng): Uint8Array {
+  if (size <= book.length) {
+    const start = rng.integer(book.length - size + 1);
+    return book.subarray(start, start + size);
+  }
+  const start = rng.integer(book.length);
+  return Uint8Array.from({ length: size }, (_, i) => book[(start + i) % book.length] ?? NEWLINE);
+}
+
+const NEWLINE = 10;
