@@ -39,6 +39,8 @@ export interface Task<Schema extends z.ZodType> {
   readsText(part: z.output<Schema>): boolean;
   /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
   problem?(part: z.output<Schema>, fit: Fit): string | undefined;
+  /** Most tokens of a sequence whose weight is not zero. Default: all of them. */
+  scored?(part: z.output<Schema>, length: number): number;
   /** A sequence that depends on the part and the lane alone. */
   draw(part: z.output<Schema>, lane: Lane): WeightedSequence;
 }
@@ -78,6 +80,12 @@ export function mixtureProblem(mixture: Mixture, fit: Fit): string | undefined {
     .filter(({ share }) => share > 0)
     .map((part) => taskOf(part).problem?.(part, fit))
     .find((problem) => problem !== undefined);
+}
+
+/** Most tokens of a sequence of a mixture whose weight is not zero. */
+export function mostScored(mixture: Mixture, length: number): number {
+  const parts = mixture.filter(({ share }) => share > 0);
+  return Math.max(...parts.map((part) => taskOf(part).scored?.(part, length) ?? length));
 }
 
 export interface Batch {

@@ -136,6 +136,7 @@ const schema = z.strictObject({
 export const mqarTask: Task<typeof schema> = {
   schema,
   readsText: () => false,
+  scored: ({ pairs }) => Math.max(...pairs),
 
   problem(part, { length, vocabularySize }) {
     return part.pairs

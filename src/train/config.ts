@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mixtureProblem, mixtureSchema } from "../data/mixture.ts";
+import { mixtureProblem, mixtureSchema, type Mixture } from "../data/mixture.ts";
 import { choosesWrites, modelConfigSchema } from "../model/config.ts";
 import { parseConfig } from "../model/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
@@ -74,7 +74,17 @@ const trainingSchema = z.strictObject({
   carry: carried,
   /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */
   curriculum: z
-    .array(z.strictObject({ until: count, batch: count, length: count, writePenalty: price, carry: carried }))
+    .array(
+      z.strictObject({
+        until: count,
+        batch: count,
+        length: count,
+        writePenalty: price,
+        carry: carried,
+        /** Default: that of the main stage. */
+        mixture: mixtureSchema.optional(),
+      }),
+    )
     .default([]),
   /** Steps between checkpoints. */
   checkpointEvery: count.default(100),
@@ -111,7 +121,7 @@ export const runConfigSchema = z
   )
   .superRefine(({ model, training }, context) => {
     const message = stagesOf(training)
-      .map(({ length }) => mixtureProblem(training.mixture, { length, vocabularySize: model.vocabularySize }))
+      .map(({ length, mixture }) => mixtureProblem(mixture, { length, vocabularySize: model.vocabularySize }))
       .find((problem) => problem !== undefined);
     if (message !== undefined) context.addIssue({ code: "custom", path: ["training", "mixture"], message });
   });
@@ -133,12 +143,13 @@ export interface Stage {
   readonly length: number;
   readonly writePenalty: number;
   readonly carry: number;
+  readonly mixture: Mixture;
 }
 
 /** The stages of the curriculum and then the main one. */
-export function stagesOf({ curriculum, steps, batch, length, writePenalty, carry }: TrainingConfig): Stage[] {
-  const stages = [...curriculum, { until: steps, batch, length, writePenalty, carry }];
-  return stages.map((stage, i) => ({ ...stage, after: stages[i - 1]?.until ?? 0 }));
+export function stagesOf({ curriculum, steps, batch, length, writePenalty, carry, mixture }: TrainingConfig): Stage[] {
+  const stages = [...curriculum, { until: steps, batch, length, writePenalty, carry, mixture }];
+  return stages.map((stage, i) => ({ ...stage, mixture: stage.mixture ?? mixture, after: stages[i - 1]?.until ?? 0 }));
 }
 
 /** The optimizer that a config asks for. */

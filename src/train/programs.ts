@@ -1,6 +1,21 @@
 import { vectorJacobianProduct, gradients } from "../autodiff/gradients.ts";
 import type { Engine, Program } from "../engine/engine.ts";
-import { add, constant, div, input, max, mean, min, mul, scalar, sqrt, square, sum } from "../graph/builder.ts";
+import {
+  add,
+  constant,
+  div,
+  gather,
+  input,
+  max,
+  mean,
+  min,
+  mul,
+  reshape,
+  scalar,
+  sqrt,
+  square,
+  sum,
+} from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -18,7 +33,7 @@ import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
  * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`, `writePenalty`, `writeMargin`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
+ * `weights`, `rows`, `writePenalty`, `writeMargin`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
  * takes the place of an input has that input's name after `next.`. The gradient of the loss with respect to the state
  * before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
  */
@@ -38,6 +53,11 @@ export interface UpdateConfig {
 export interface BatchShape {
   readonly batch: number;
   readonly length: number;
+  /**
+   * Tokens of each lane, on average, that count in the loss, where that is fewer than all: logits are computed for them
+   * alone, see scored.ts.
+   */
+  readonly scored?: number;
 }
 
 /** Loss, gradients and update of one batch in one graph: the whole training step is one run. */
@@ -48,14 +68,14 @@ export function trainingStep(
   update: UpdateConfig,
 ): Graph {
   const symbols = parameterInputs(params);
-  const { tokens, targets, weights } = batchInputs(shape);
+  const { tokens, ...scored } = batchInputs(shape);
   const carries = update.carry > 0;
   const result = model.apply(
     symbols,
     tokens,
     carries ? carriedStates(model, shape.batch) : zeroStates(model, shape.batch),
   );
-  const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
+  const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
   const memory = carries ? prefixed("next.memory", flatten<Tensor>(result.state)) : {};
@@ -65,9 +85,9 @@ export function trainingStep(
 /** Loss and gradients of a batch, added to `gradients.*`. */
 export function accumulateGradients(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
   const symbols = parameterInputs(params);
-  const { tokens, targets, weights } = batchInputs(shape);
+  const { tokens, ...scored } = batchInputs(shape);
   const result = model.apply(symbols, tokens, zeroStates(model, shape.batch));
-  const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
+  const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
   return createGraph({ loss, ...writtenOf(result), ...addedGradients(flat, slopes) });
@@ -86,11 +106,11 @@ export function segmentForward(model: Model, params: ModelParams<FloatTensor>, s
  */
 export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
   const symbols = parameterInputs(params);
-  const { tokens, targets, weights } = batchInputs(shape);
+  const { tokens, ...scored } = batchInputs(shape);
   const before = layerInputs(model.initialState(shape.batch), "state");
   const incoming = flatten<Tensor>(layerInputs(model.initialState(shape.batch), "nextStateGradients"));
   const result = model.apply(symbols, tokens, before);
-  const loss = weightedLoss(model.logits(symbols, result.hidden), targets, weights);
+  const loss = lossOf(model, symbols, result.hidden, scored);
   const after = Object.entries(flatten<Tensor>(result.state));
   const seeds = after.map(([name, output]) => ({ output, gradient: leaf(incoming, name) }));
   const [flat, flatBefore] = [flatten<Tensor>(symbols), flatten<Tensor>(before)];
@@ -128,12 +148,27 @@ export async function compileAll<Name extends string>(
 
 // --- internal ---
 
-function batchInputs({ batch, length }: BatchShape): { tokens: Tensor; targets: Tensor; weights: Tensor } {
+/** What the loss is made of: targets and weights of all tokens [B, T], or of some rows [R] of the hidden states. */
+interface Scored {
+  readonly targets: Tensor;
+  readonly weights: Tensor;
+  readonly rows?: Tensor;
+}
+
+function batchInputs({ batch, length, scored }: BatchShape): Scored & { tokens: Tensor } {
+  const shape = scored === undefined ? [batch, length] : [batch * scored];
   return {
     tokens: input("tokens", [batch, length], "int32"),
-    targets: input("targets", [batch, length], "int32"),
-    weights: input("weights", [batch, length]),
+    targets: input("targets", shape, "int32"),
+    weights: input("weights", shape),
+    ...(scored !== undefined && { rows: input("rows", shape, "int32") }),
   };
+}
+
+function lossOf(model: Model, params: ModelParams<Tensor>, hidden: Tensor, { targets, weights, rows }: Scored): Tensor {
+  const [batch = 1, length = 1, width = 1] = hidden.shape;
+  const counted = rows ? gather(reshape(hidden, [batch * length, width]), rows) : hidden;
+  return weightedLoss(model.logits(params, counted), targets, weights);
 }
 
 /**

@@ -70,6 +70,29 @@ describe("the rematerialized mode", () => {
   });
 });
 
+describe("tokens that do not count in the loss", () => {
+  const few = [{ task: "mqar" as const, share: 1, pairs: [2], vocabulary: 16 }];
+  const batch = randomBatch(2, 12, 1);
+  const weights = floatTensor(
+    [2, 12],
+    batch.weights.data.map((weight, i) => ([4, 11, 14, 20].includes(i) ? weight : 0)),
+  );
+
+  it.each([1, 2])("are left out of the logits alone, with %i batches a step", async (accumulate) => {
+    const batches = [Array.from({ length: accumulate }, () => ({ ...batch, weights }))];
+    await expectSameSteps(
+      { config: tinyRun({ accumulate, optimizer: smooth }), batches },
+      { config: tinyRun({ accumulate, optimizer: smooth, mixture: few }), batches },
+    );
+  });
+
+  it("may be no fewer than the mixture promises", async () => {
+    await expect(stepThrough(tinyRun({ mixture: few }), [[batch]])).rejects.toThrow(
+      "count in the loss, expected 4 at most",
+    );
+  });
+});
+
 describe("a write penalty", () => {
   const batch = randomBatch(4, 12, 1);
 

@@ -12,8 +12,10 @@ import {
   segmentForward,
   trainingStep,
   updateStep,
+  type BatchShape,
   type UpdateConfig,
 } from "./programs.ts";
+import { pickScored, scoredTokens, type ScoredBatch } from "./scored.ts";
 
 /** Everything that a step changes: `params.*`, `optimizer.*` and, with `carry`, the lanes' `memory.*`. */
 export type TrainingState = Flat<HostTensor>;
@@ -119,9 +121,11 @@ interface Runner {
 }
 
 async function fusedRunner({ model, params, engine, training, optimizer }: StepperOptions): Promise<Runner> {
-  const program = await engine.compile(trainingStep(model, params, training, { ...training, optimizer }));
+  const { shape, pick } = scoring(training);
+  const program = await engine.compile(trainingStep(model, params, shape, { ...training, optimizer }));
   return {
-    async run([batch], feeds, into) {
+    async run(batches, feeds, into) {
+      const [batch] = batches.map(pick);
       const outputs = await program.run({ ...feeds, ...batch }, into);
       return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm), ...writtenOf(outputs) };
     },
@@ -158,6 +162,16 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
   };
 }
 
+/** The shape of a batch, and how to bring one into it: with the tokens that count alone, where they are few. */
+function scoring({ batch, length, mixture }: TrainingConfig): {
+  shape: BatchShape;
+  pick(batch: Batch): Batch | ScoredBatch;
+} {
+  const scored = scoredTokens(mixture, length);
+  if (scored === undefined) return { shape: { batch, length }, pick: (whole) => whole };
+  return { shape: { batch, length, scored }, pick: (whole) => pickScored(whole, scored) };
+}
+
 interface Added extends Written {
   readonly loss: number;
   readonly gradients: Flat<HostTensor>;
@@ -170,10 +184,11 @@ interface GradientSource {
 }
 
 async function parallelGradients({ model, params, engine, training }: StepperOptions): Promise<GradientSource> {
-  const program = await engine.compile(accumulateGradients(model, params, training));
+  const { shape, pick } = scoring(training);
+  const program = await engine.compile(accumulateGradients(model, params, shape));
   return {
     async add(batch, feeds, gradients) {
-      const outputs = await program.run({ ...feeds, ...batch, ...gradients });
+      const outputs = await program.run({ ...feeds, ...pick(batch), ...gradients });
       return {
         loss: scalarOf(outputs.loss),
         gradients: replacePrefix(outputs, "next.gradients.", "gradients."),

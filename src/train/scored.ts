@@ -1,0 +1,46 @@
+import { mostScored, type Batch, type Mixture } from "../data/mixture.ts";
+import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
+
+/** A batch of which some tokens count in the loss alone, as rows of its [B * T] tokens. */
+export interface ScoredBatch {
+  readonly tokens: IntTensor; // [B, T]
+  readonly startOfSequence: IntTensor; // [B]
+  readonly rows: IntTensor; // [R]
+  readonly targets: IntTensor; // [R]
+  readonly weights: FloatTensor; // [R]
+}
+
+/** Above this share of all tokens, picking those that count out of the others costs more than it saves. */
+const WORTHWHILE = 0.5;
+
+/** Tokens of a lane to compute logits for, where that is worthwhile; undefined where it is all of them. */
+export function scoredTokens(mixture: Mixture, length: number): number | undefined {
+  const most = mostScored(mixture, length);
+  return most <= WORTHWHILE * length ? most : undefined;
+}
+
+/**
+ * The `perLane * B` tokens of a batch that count, filled up with tokens of weight zero. Throws RangeError when more
+ * than that count.
+ */
+export function pickScored({ tokens, targets, weights, startOfSequence }: Batch, perLane: number): ScoredBatch {
+  const size = perLane * (tokens.shape[0] ?? 0);
+  const counting = [...weights.data.keys()].filter((row) => weights.data[row] !== 0);
+  if (counting.length > size)
+    throw new RangeError(`${counting.length} tokens count in the loss, expected ${size} at most`);
+  const rows = new Int32Array(size);
+  rows.set(counting);
+  return {
+    tokens,
+    startOfSequence,
+    rows: intTensor([size], rows),
+    targets: intTensor(
+      [size],
+      rows.map((row) => targets.data[row] ?? 0),
+    ),
+    weights: floatTensor(
+      [size],
+      Float32Array.from(rows, (row, i) => (i < counting.length ? (weights.data[row] ?? 0) : 0)),
+    ),
+  };
+}
