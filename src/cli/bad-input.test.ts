@@ -119,6 +119,7 @@ describe("flags and arguments", () => {
       /unknown option '--max-token' \(Did you mean --max-tokens\?\)/,
     ],
     ["a flag that is missing", ["export", "@model"], /required option '--out <folder>' not specified/],
+    ["no text to train on", ["train", "@recipe.json", "--out", "@new"], /--data: the mixture of this run reads text/],
     ["no text to foretell", ["eval", "@model"], /--data: perplexity needs a text file/],
     [
       "no book for a task that reads one",

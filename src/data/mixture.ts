@@ -82,6 +82,11 @@ export function mixtureProblem(mixture: Mixture, fit: Fit): string | undefined {
     .find((problem) => problem !== undefined);
 }
 
+/** Whether any part of a mixture takes windows of the training text. */
+export function mixtureReadsText(mixture: Mixture): boolean {
+  return mixture.some((part) => part.share > 0 && taskOf(part).readsText(part));
+}
+
 /** Most tokens of a sequence of a mixture whose weight is not zero. */
 export function mostScored(mixture: Mixture, length: number): number {
   const parts = mixture.filter(({ share }) => share > 0);
@@ -117,7 +122,7 @@ export function createBatches(options: BatchOptions): { at(index: number): Batch
   const { batch, length, seed, carry = 0 } = options;
   const mixture = options.mixture.filter(({ share }) => share > 0);
   const documents = options.documents.filter(({ tokens }) => tokens.length > length);
-  if (documents.length === 0 && mixture.some((part) => taskOf(part).readsText(part))) {
+  if (documents.length === 0 && mixtureReadsText(mixture)) {
     throw new CorpusError(`no document is longer than the ${length} tokens of a training sequence`);
   }
   const root = createRng(seed).fork("data");

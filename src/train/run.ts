@@ -1,4 +1,4 @@
-import { createBatches } from "../data/mixture.ts";
+import { createBatches, mixtureReadsText } from "../data/mixture.ts";
 import type { Document } from "../data/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
@@ -28,6 +28,11 @@ export interface RunOptions {
   onStep?(metrics: StepMetrics): void | Promise<void>;
   /** Called every `checkpointEvery` steps, at the end of each stage and when stopped. */
   save?(position: RunPosition): Promise<void>;
+}
+
+/** Whether any stage of a run reads training text. */
+export function readsText({ training }: RunConfig): boolean {
+  return stagesOf(training).some(({ mixture }) => mixtureReadsText(mixture));
 }
 
 /** Throws CorpusError when the text is too short for a stage of the run. */

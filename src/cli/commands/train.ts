@@ -10,14 +10,14 @@ import { suggestion } from "../../model/parse-config.ts";
 import { parseRunConfig, TRAINING_MODES, type RunConfig } from "../../train/config.ts";
 import type { StepMetrics } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
-import { checkDocuments, runTraining, startOfRun } from "../../train/run.ts";
+import { checkDocuments, readsText, runTraining, startOfRun } from "../../train/run.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
 import { createProgress, formatCount, print, writeJson, type Progress } from "../output.ts";
 import { openRunFolder } from "../run-folder.ts";
 
 interface TrainFlags {
-  readonly data: string[];
+  readonly data?: string[];
   readonly out: string;
   readonly steps?: number;
   readonly seed?: number;
@@ -31,7 +31,10 @@ export function trainCommand(): Command {
   return new Command("train")
     .description("Train a model from scratch on text of your own.")
     .argument("<config>", `a recipe file (JSON), or a preset: ${Object.keys(presets).join(", ")}`)
-    .requiredOption("--data <path...>", "text files, JSONL files with a field `text`, or folders of them")
+    .option(
+      "--data <path...>",
+      "text files, JSONL files with a field `text`, or folders of them; needed where the mixture reads text",
+    )
     .requiredOption("--out <folder>", "where the model, its checkpoint and metrics.jsonl go")
     .addOption(new Option("--steps <count>", "number of steps (default: that of the config)").argParser(wholeNumber(1)))
     .addOption(
@@ -63,7 +66,8 @@ export async function loadRunConfig(name: string): Promise<RunConfig> {
 
 async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   const config = withFlags(await loadRunConfig(name), flags);
-  const documents = await readCorpus(flags.data);
+  if (!flags.data && readsText(config)) throw new UsageError("--data: the mixture of this run reads text; name some");
+  const documents = flags.data ? await readCorpus(flags.data) : [];
   checkDocuments(config, documents);
   const engine = await createNodeEngine({ device: flags.device });
   const folder = await openRunFolder(flags.out, config, flags.resume);
