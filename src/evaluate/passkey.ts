@@ -3,6 +3,7 @@ import { passkeyPrompt, scorePasskey, type Haystack, type PasskeyPrompt } from "
 import { mostLikely } from "../generate/sampler.ts";
 import type { Session } from "../generate/session.ts";
 import { createRng } from "../random.ts";
+import { mean, standardError } from "./statistics.ts";
 
 /** One cell of the paper's table 3. */
 export interface PasskeyRow {
@@ -112,16 +113,4 @@ async function evaluateCell(
     seconds,
     tokensPerSecond: (Math.ceil(samples / session.batch) * session.batch * length) / seconds,
   };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** Of the mean; 0 for a single value. */
-function standardError(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const center = mean(values);
-  const variance = values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
-  return Math.sqrt(variance / values.length);
 }

@@ -1,0 +1,12 @@
+/** NaN for no value. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Of the mean; 0 for a single value. */
+export function standardError(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const center = mean(values);
+  const variance = values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
+  return Math.sqrt(variance / values.length);
+}
