@@ -1,3 +1,4 @@
+/** NaN for no value. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

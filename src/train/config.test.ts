@@ -93,6 +93,33 @@ describe("parseRunConfig", () => {
     expect(parseRunConfig({ model: linear, training }).training.writePenalty).toBe(0);
   });
 
+  it("takes a mixture that fits the model and every stage alone", () => {
+    const mqar = { task: "mqar" as const, share: 1, pairs: [4, 16], vocabulary: 200 };
+    const run = (changes: object, stage = 64): unknown =>
+      parseRunConfig({
+        model,
+        training: {
+          ...training,
+          curriculum: [{ until: 5, batch: 1, length: stage }],
+          mixture: [
+            { ...mqar, ...changes },
+            { task: "copy", share: 1 },
+          ],
+        },
+      });
+    expect(run({})).toMatchObject({ training: { mixture: [mqar, { task: "copy" }] } });
+    const refuse = (act: () => unknown, problem: string): void => {
+      expect(act).toThrow(ConfigError);
+      expect(act).toThrow(`training.mixture: ${problem}`);
+    };
+    refuse(() => run({ vocabulary: 300 }), "mqar has a vocabulary of 300 tokens, but the model one of 256");
+    refuse(() => run({}, 48), "mqar with 16 pairs needs 64 tokens without filler, got 48 tokens");
+    refuse(
+      () => run({ distance: 32 }),
+      "mqar with 16 pairs needs 64 tokens without filler, got 64 tokens, 32 of which",
+    );
+  });
+
   it("names everything that is wrong at once, that of the model too", () => {
     const wrong = { model: { ...model, headDim: 3 }, training: { ...training, steps: -1, batsh: 2 } };
     expect(() => parseRunConfig(wrong)).toThrow(/run config: .*model\.headDim.*training\.steps.*"training\.batsh"/);
