@@ -38,6 +38,11 @@ export function parseLengths(text: string): number[] {
   });
 }
 
+/** Whole numbers from `minimum` up, such as `4,64,256`. */
+export function parseCounts(minimum: number): (text: string) => number[] {
+  return (text) => text.split(",").map(wholeNumber(minimum));
+}
+
 /** Depths such as `0,0.5,1`. */
 export function parseDepths(text: string): number[] {
   return text.split(",").map(numberWithin(0, 1));

@@ -2,13 +2,16 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { RECALL_NAMES, recallTasksOf } from "../../data/recall-tasks.ts";
 import type { NodeDevice } from "../../engine/ort-node.ts";
 import { suggestion } from "../../model/parse-config.ts";
+import { measureMqar } from "../measures/mqar.ts";
 import { measurePerplexity } from "../measures/perplexity.ts";
 import { measureRecall } from "../measures/recall.ts";
-import { deviceOption, jsonOption, parseLengths, seedOption, wholeNumber } from "../options.ts";
+import { deviceOption, jsonOption, parseCounts, parseLengths, seedOption, wholeNumber } from "../options.ts";
 
 interface EvalFlags {
   readonly task: string[];
   readonly lengths: number[];
+  readonly pairs: number[];
+  readonly distances: number[];
   readonly samples: number;
   readonly batch: number;
   readonly seed: number;
@@ -20,6 +23,7 @@ interface EvalFlags {
 /** What is measured alone. A new measurement is a file in `measures` and a line here. */
 const MEASURES: Readonly<Record<string, (folder: string, flags: EvalFlags) => Promise<void>>> = {
   perplexity: measurePerplexity,
+  mqar: measureMqar,
 };
 
 const NAMES = [...Object.keys(MEASURES), ...RECALL_NAMES];
@@ -29,20 +33,35 @@ export function evalCommand(): Command {
     .description("Measure how well a model foretells a text, or how well it recalls what it has read.")
     .argument("<model>", "a model folder")
     .addOption(
-      new Option("--task <names>", `what to measure: perplexity, or recall tasks such as ruler or niah_single_1,vt`)
+      new Option(
+        "--task <names>",
+        `what to measure: perplexity, mqar, or recall tasks such as ruler or niah_single_1,vt`,
+      )
         .argParser(parseTasks)
         .default(["perplexity"], "perplexity"),
     )
     .option("--data <file>", "a text file: what to foretell, or the book that recall tasks hide their facts in")
     .addOption(
-      new Option("--lengths <list>", "recall: prompt lengths in tokens of the model")
+      new Option("--lengths <list>", "recall and mqar: prompt lengths in tokens of the model")
         .argParser(parseLengths)
         .default(parseLengths("4k"), "4k"),
     )
     .addOption(
-      new Option("--samples <count>", "recall: prompts for each task and length").argParser(wholeNumber(1)).default(20),
+      new Option("--pairs <list>", "mqar: how many facts are told and asked for; at most a quarter of the length")
+        .argParser(parseCounts(1))
+        .default([4, 64, 256], "4,64,256"),
     )
-    .addOption(new Option("--batch <count>", "recall: prompts read side by side").argParser(wholeNumber(1)).default(4))
+    .addOption(
+      new Option("--distances <list>", "mqar: tokens of filler between facts and questions, beside the length; even")
+        .argParser(parseCounts(0))
+        .default([0], "0"),
+    )
+    .addOption(
+      new Option("--samples <count>", "recall and mqar: prompts of each row").argParser(wholeNumber(1)).default(20),
+    )
+    .addOption(
+      new Option("--batch <count>", "recall and mqar: prompts read side by side").argParser(wholeNumber(1)).default(4),
+    )
     .addOption(seedOption())
     .addOption(deviceOption())
     .addOption(jsonOption())

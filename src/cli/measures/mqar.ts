@@ -1,0 +1,50 @@
+import { MQAR_VERSION } from "../../data/mqar.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { evaluateMqar, type MqarRow } from "../../evaluate/mqar.ts";
+import { createSession } from "../../generate/session.ts";
+import { loadModelFolder } from "../../node/model-folder.ts";
+import { createProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+
+interface MqarFlags {
+  readonly pairs: readonly number[];
+  readonly lengths: readonly number[];
+  readonly distances: readonly number[];
+  readonly samples: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly device: NodeDevice;
+  readonly json?: string;
+}
+
+/** Asks a model for many pairs at once, prints a row for each size and distance and writes them as JSON. */
+export async function measureMqar(folder: string, flags: MqarFlags): Promise<void> {
+  const { pairs, lengths, distances, samples, seed, json } = flags;
+  const loaded = await loadModelFolder(folder);
+  const engine = await createNodeEngine({ device: flags.device });
+  const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
+  const progress = createProgress("read", 1, "of all");
+  const rows = await evaluateMqar(session, {
+    pairs,
+    lengths,
+    distances,
+    samples,
+    seed,
+    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+  });
+  progress.stop();
+  const head = ["pairs", "length", "distance", "sequences", "accuracy", "all right", "tokens/s"];
+  print(renderTable(head, rows.map(cellsOf)), json);
+  await writeJson({ model: folder, task: "mqar", version: MQAR_VERSION, seed, rows }, json);
+}
+
+// --- internal ---
+
+function cellsOf({ pairs, length, distance, samples, accuracy, standardError, exact, ...row }: MqarRow): string[] {
+  const counts = [pairs, length, distance, samples].map(formatCount);
+  return [
+    ...counts,
+    `${accuracy.toFixed(3)} ± ${standardError.toFixed(3)}`,
+    exact.toFixed(2),
+    formatCount(row.tokensPerSecond),
+  ];
+}
