@@ -81,7 +81,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ],
   "./autodiff": ["gradients", "vectorJacobianProduct"],
   "./engine": ["DeviceError", "FeedError", "OPSET_VERSION", "createReferenceEngine", "writeOnnx"],
-  "./attention": ["MEMORY_UPDATES", "WRITE_STRENGTHS", "infiniAttention"],
+  "./attention": ["FEATURE_MAPS", "GATES", "MEMORY_UPDATES", "SHIFTS", "WRITE_STRENGTHS", "infiniAttention"],
   "./model": [
     "ConfigError",
     "SafetensorsError",
