@@ -134,6 +134,7 @@ describe("passkey", () => {
     tokenAccuracy: z.number(),
     exactMatch: z.number(),
     standardError: z.number(),
+    exactStandardError: z.number(),
     seconds: positive,
     tokensPerSecond: positive,
   });
@@ -167,7 +168,7 @@ describe("passkey", () => {
       "--haystack",
       at("text.txt"),
     );
-    expect(stdout.match(/│ 300 +│ (0|0\.5|1) +│ 1 +│ \d\.\d{3} ± 0\.000/g)).toHaveLength(3);
+    expect(stdout.match(/│ 300 +│ (0|0\.5|1) +│ 1 +│ \d\.\d{3} ± 0\.000 +│ \d\.\d{3} ± 0\.000/g)).toHaveLength(3);
     expect(code).toBe(0);
   });
 });

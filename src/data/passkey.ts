@@ -57,28 +57,64 @@ export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS): number
   return [PASSKEY_TASK, "", passkeySentence("0".repeat(digits)), "", PASSKEY_QUESTION].join("\n").length;
 }
 
+/** What a prompt is made of, when nothing is left to chance. */
+export interface PasskeyLayout {
+  /** Tokens of the whole prompt; a token is a byte. */
+  readonly length: number;
+  /** Digits of the key. */
+  readonly key: string;
+  readonly haystack: Haystack;
+  /** Where in a text the haystack begins; the text goes round and round. Garbage always begins at its start. */
+  readonly textStart: number;
+  /** Tokens of the haystack before the sentence with the key, of {@link passkeyHaystackLength}. */
+  readonly before: number;
+}
+
 /**
  * A prompt of exactly `length` tokens, in five parts joined by newlines: the task, the haystack before the
  * key, the sentence with the key, the haystack after it, the question. Throws `RangeError` when `length` is
  * below {@link shortestPasskeyPrompt}, the depth is not within 0..1 or the text to hide in is empty.
  */
 export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
-  checkOptions(options);
+  checkPasskeyOptions(options);
   const { length, depth, haystack, rng, digits } = options;
-  const answer = drawPasskey(rng, digits);
-  const [head, info, tail] = [`${PASSKEY_TASK}\n`, `\n${passkeySentence(answer)}\n`, `\n${PASSKEY_QUESTION}`].map(
-    encodeText,
-  ) as [Int32Array, Int32Array, Int32Array];
-  const fillerLength = length - head.length - info.length - tail.length;
-  const split = Math.round(depth * fillerLength);
-  const [before, after] = takeFiller(haystack, split, fillerLength - split, rng);
-  const tokens = new Int32Array(length);
-  tokens.set(head);
-  tokens.set(before, head.length);
-  tokens.set(info, head.length + split);
-  tokens.set(after, head.length + split + info.length);
-  tokens.set(tail, length - tail.length);
-  return { tokens, answer, keyPosition: head.length + split + 1 };
+  const key = drawPasskey(rng, digits);
+  const before = Math.round(depth * passkeyHaystackLength(length, key));
+  const textStart = drawTextStart(haystack, rng);
+  const bytes = layPasskeyPrompt({ length, key, haystack, textStart, before });
+  return { tokens: Int32Array.from(bytes), answer: key, keyPosition: TASK_LINE.length + before + 1 };
+}
+
+/** Throws `RangeError` for what no prompt can be made of; see {@link passkeyPrompt}. */
+export function checkPasskeyOptions({ length, depth, haystack, digits }: Omit<PasskeyOptions, "rng">): void {
+  checkLength(length, digits);
+  if (!(depth >= 0 && depth <= 1)) throw new RangeError(`the depth of a pass key lies within 0..1, got ${depth}`);
+  if (haystack.kind === "text" && haystack.tokens.length === 0)
+    throw new RangeError("the text to hide a pass key in is empty");
+}
+
+/** The tokens of the prompt of a layout; see {@link passkeyPrompt}. */
+export function layPasskeyPrompt({ length, key, haystack, textStart, before }: PasskeyLayout): Uint8Array {
+  const sentence = keyLine(key);
+  const [keyStart, tailStart] = [TASK_LINE.length + before, length - QUESTION_LINE.length];
+  const tokens = new Uint8Array(length);
+  tokens.set(TASK_LINE);
+  fillFrom(tokens.subarray(TASK_LINE.length, keyStart), haystack, textStart);
+  tokens.set(sentence, keyStart);
+  // A text goes on where it was cut; garbage starts again, as in the generator.
+  fillFrom(tokens.subarray(keyStart + sentence.length, tailStart), haystack, textStart + before);
+  tokens.set(QUESTION_LINE, tailStart);
+  return tokens;
+}
+
+/** Tokens of the haystack in a prompt of a length with a key. */
+export function passkeyHaystackLength(length: number, key: string): number {
+  return length - TASK_LINE.length - keyLine(key).length - QUESTION_LINE.length;
+}
+
+/** Where in a text a haystack begins: every place as likely as any other; 0 for garbage, without a draw. */
+export function drawTextStart(haystack: Haystack, rng: Rng): number {
+  return haystack.kind === "text" ? rng.integer(haystack.tokens.length) : 0;
 }
 
 /** How well a continuation answers. */
@@ -143,26 +179,32 @@ export const passkeyTask: Task<typeof schema> = {
 
 // --- internal ---
 
-function checkOptions({ length, depth, haystack, digits }: PasskeyOptions): void {
-  checkLength(length, digits);
-  if (!(depth >= 0 && depth <= 1)) throw new RangeError(`the depth of a pass key lies within 0..1, got ${depth}`);
-  if (haystack.kind === "text" && haystack.tokens.length === 0)
-    throw new RangeError("the text to hide a pass key in is empty");
-}
-
 function checkLength(length: number, digits?: number): void {
   const minimum = shortestPasskeyPrompt(digits);
   if (!(length >= minimum)) throw new RangeError(`a pass key prompt needs at least ${minimum} tokens, got ${length}`);
 }
 
-/** What stands before and after the key: text goes on where it was cut, garbage starts again as in the generator. */
-function takeFiller(haystack: Haystack, before: number, after: number, rng: Rng): readonly [Int32Array, Int32Array] {
-  const take = (source: ArrayLike<number>, start: number, length: number): Int32Array =>
-    Int32Array.from({ length }, (_, i) => source[(start + i) % source.length] ?? 0);
-  if (haystack.kind === "garbage") return [take(GARBAGE_TOKENS, 0, before), take(GARBAGE_TOKENS, 0, after)];
-  const start = rng.integer(haystack.tokens.length);
-  return [take(haystack.tokens, start, before), take(haystack.tokens, start + before, after)];
+/** Fills a stretch of a prompt: with a text from a place on, round and round, or with garbage from its start. */
+function fillFrom(target: Uint8Array, haystack: Haystack, textStart: number): void {
+  const source = haystack.kind === "text" ? haystack.tokens : GARBAGE_LINE;
+  let at = haystack.kind === "text" ? textStart % source.length : 0;
+  for (let done = 0; done < target.length;) {
+    const part = source.subarray(at, at + target.length - done);
+    target.set(part, done);
+    done += part.length;
+    at = 0;
+  }
+}
+
+function keyLine(key: string): Uint8Array {
+  return bytesOfText(`\n${passkeySentence(key)}\n`);
+}
+
+function bytesOfText(text: string): Uint8Array {
+  return Uint8Array.from(encodeText(text));
 }
 
 const NEWLINE = 10;
-const GARBAGE_TOKENS = encodeText(`${GARBAGE} `);
+const TASK_LINE = bytesOfText(`${PASSKEY_TASK}\n`);
+const QUESTION_LINE = bytesOfText(`\n${PASSKEY_QUESTION}`);
+const GARBAGE_LINE = bytesOfText(`${GARBAGE} `);

@@ -9,11 +9,16 @@ export async function answerPrompts(
   answerTokens: number,
   onProgress?: (done: number) => void,
 ): Promise<string[]> {
-  const answers: number[][] = prompts.map(() => []);
-  let logits = await session.prefill(prompts, onProgress);
-  const size = logits.length / prompts.length;
+  return answersAfter(session, await session.prefill(prompts, onProgress), answerTokens);
+}
+
+/** What each lane writes, greedily, from the logits [B * V] of the token that comes next on. */
+export async function answersAfter(session: Session, first: Float32Array, answerTokens: number): Promise<string[]> {
+  const answers = Array.from({ length: session.batch }, (): number[] => []);
+  let logits = first;
+  const size = logits.length / session.batch;
   for (let i = 0; i < answerTokens; i++) {
-    const tokens = prompts.map((_, lane) => mostLikely(logits.subarray(lane * size, (lane + 1) * size)));
+    const tokens = answers.map((_, lane) => mostLikely(logits.subarray(lane * size, (lane + 1) * size)));
     tokens.forEach((token, lane) => answers[lane]?.push(token));
     if (i + 1 < answerTokens) logits = await session.step(tokens);
   }

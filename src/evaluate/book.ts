@@ -85,7 +85,7 @@ export async function findKeysInBook(
 
 /** What every lane answers, with the session left as it was. */
 async function askAside(session: Session): Promise<string[]> {
-  const state = session.save();
+  const state = session.snapshot();
   const { segmentLength } = session.loaded.model.config;
   const question = encodeText(`\n${PASSKEY_QUESTION}`);
   const needed = question.length + ANSWER_TOKENS;
@@ -94,7 +94,7 @@ async function askAside(session: Session): Promise<string[]> {
   const lines = left < needed && needed <= segmentLength ? encodeText("\n".repeat(left)) : [];
   const prompt = Int32Array.from([...lines, ...question]);
   const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), ANSWER_TOKENS);
-  session.load(state, "state before the question");
+  session.restore(state);
   return answers;
 }
 

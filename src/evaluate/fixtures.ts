@@ -6,7 +6,7 @@ export interface FakeSession extends Session {
   /** What each lane has read since the last reset, questions that were taken back not counted. */
   readonly texts: readonly string[];
   /** How often each method was called. */
-  readonly calls: Readonly<Record<"prefill" | "step" | "save" | "load" | "reset", number>>;
+  readonly calls: Readonly<Record<"prefill" | "step" | "snapshot" | "restore" | "reset", number>>;
 }
 
 /**
@@ -18,7 +18,7 @@ export function fakeSession(
   answer: (text: string, asked: number, lane: number) => string,
   segmentLength = SEGMENT,
 ): FakeSession {
-  const calls = { prefill: 0, step: 0, save: 0, load: 0, reset: 0 };
+  const calls = { prefill: 0, step: 0, snapshot: 0, restore: 0, reset: 0 };
   const { model, params } = tinyModel({}, 256);
   const loaded = { params, model: { ...model, config: { ...model.config, segmentLength } } };
   let texts: string[] = Array<string>(batch).fill("");
@@ -65,13 +65,15 @@ export function fakeSession(
     },
     logits: () => Promise.reject(new SessionError("there are no logits of all tokens")),
     score: () => Promise.reject(new SessionError("nothing is scored")),
-    save() {
-      calls.save += 1;
-      return new TextEncoder().encode(JSON.stringify(texts));
+    save: () => new TextEncoder().encode(JSON.stringify(texts)),
+    load: (bytes) => void (texts = JSON.parse(new TextDecoder().decode(bytes)) as string[]),
+    snapshot() {
+      calls.snapshot += 1;
+      return { loaded, batch, position: texts[0]?.length ?? 0, state: {}, segment: {}, texts };
     },
-    load(bytes) {
-      calls.load += 1;
-      texts = JSON.parse(new TextDecoder().decode(bytes)) as string[];
+    restore(snapshot) {
+      calls.restore += 1;
+      ({ texts } = snapshot as ReturnType<typeof this.snapshot> & { texts: string[] });
     },
     reset() {
       calls.reset += 1;

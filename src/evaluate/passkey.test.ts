@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { encodeText } from "../data/bytes.ts";
-import type { Haystack } from "../data/passkey.ts";
-import { fakeSession, keyIn, type FakeSession } from "./fixtures.ts";
-import { evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
+import { decodeTokens, encodeText } from "../data/bytes.ts";
+import { PASSKEY_QUESTION, PASSKEY_TASK, shortestPasskeyPrompt, type Haystack } from "../data/passkey.ts";
+import { createNodeEngine } from "../engine/ort-node.ts";
+import { SEGMENT, tinyModel } from "../generate/fixtures.ts";
+import { createSession, type Session, type Snapshot } from "../generate/session.ts";
+import { fakeSession, keyIn } from "./fixtures.ts";
+import { answerPrompts } from "./answers.ts";
+import { ANSWER_TOKENS, evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
 
 const garbage: Haystack = { kind: "garbage" };
 const knows = (text: string): string => ` ${keyIn(text)}.`;
@@ -21,8 +25,8 @@ describe("evaluatePasskey", () => {
     ]);
     for (const row of rows) {
       expect(row).toMatchObject({ samples: 4, tokenAccuracy: 1, exactMatch: 1, standardError: 0 });
+      expect(row.exactStandardError).toBe(0);
       expect(row.seconds).toBeGreaterThan(0);
-      expect(row.tokensPerSecond).toBeCloseTo((4 * row.length) / row.seconds, 6);
     }
   });
 
@@ -45,7 +49,9 @@ describe("evaluatePasskey", () => {
       },
     );
     expect(row).toMatchObject({ tokenAccuracy: 0.25, exactMatch: 0.25 });
-    expect(row?.standardError).toBeCloseTo(Math.sqrt((0.75 ** 2 + 3 * 0.25 ** 2) / 3 / 4), 12);
+    const error = Math.sqrt((0.75 ** 2 + 3 * 0.25 ** 2) / 3 / 4);
+    expect(row?.standardError).toBeCloseTo(error, 12);
+    expect(row?.exactStandardError).toBeCloseTo(error, 12);
   });
 
   it("counts digits in their place, and an answer only as a whole", async () => {
@@ -68,24 +74,72 @@ describe("evaluatePasskey", () => {
     expect(session.calls).toMatchObject({ prefill: 2, reset: 2 });
   });
 
-  it("asks the same prompts whatever the number of lanes, and others for another seed", async () => {
-    const one = await promptsRead(1, { ...options, samples: 4 });
-    expect(new Set(one).size).toBe(24);
-    expect((await promptsRead(4, { ...options, samples: 4 })).toSorted()).toEqual(one.toSorted());
-    const other = await promptsRead(1, { ...options, seed: 2 });
-    expect(other.filter((prompt) => one.includes(prompt))).toEqual([]);
+  it("hides the same keys in the same haystacks for every cell and number of lanes, others for another seed", async () => {
+    const one = await promptsAsked(1, options);
+    expect(one).toHaveLength(4 * 6);
+    expect(new Set(one).size).toBe(4 * 6);
+    const keys = (prompts: readonly string[]): string[] => [...new Set(prompts.map(keyIn))].toSorted();
+    expect(keys(one)).toHaveLength(4);
+    expect(keys(await promptsAsked(4, options))).toEqual(keys(one));
+    expect(keys(await promptsAsked(1, { ...options, lengths: [400] }))).toEqual(keys(one));
+    const other = keys(await promptsAsked(1, { ...options, seed: 2 }));
+    expect(other.filter((key) => keys(one).includes(key))).toEqual([]);
   });
 
-  it("asks with prompts of the length, the key at the depth, in the haystack given", async () => {
+  it("hides the key at its depth, give or take a segment, in the haystack given", async () => {
     const tokens = Uint8Array.from(encodeText("Call me Ishmael. "));
-    const prompts = await promptsRead(1, { ...options, haystack: { kind: "text", tokens }, samples: 1 });
-    expect(prompts.map((prompt) => prompt.length)).toEqual([300, 300, 300, 500, 500, 500]);
-    for (const prompt of prompts) expect(prompt).toContain("Ishmael");
-    const places = prompts.map((prompt) => prompt.indexOf("\nThe pass key is"));
-    expect(places[0]).toBeLessThan(places[1] ?? 0);
-    expect(places[1]).toBeLessThan(places[2] ?? 0);
-    expect(places[3]).toBe(places[0]);
-    expect(places[5]).toBeGreaterThan(places[2] ?? 0);
+    const prompts = await promptsAsked(1, { ...options, haystack: { kind: "text", tokens }, samples: 20 });
+    expect(prompts).toHaveLength(20 * 6);
+    const places = prompts.map((prompt) => {
+      const [task, before = "", , after = ""] = prompt.split("\n");
+      expect(task).toBe(PASSKEY_TASK);
+      expect(before + after).toContain("Ishmael");
+      return { before: before.length, after: after.length, long: prompt.length > 400 };
+    });
+    const start = places.filter(({ before }) => before <= SEGMENT);
+    const end = places.filter(({ after }) => after <= SEGMENT);
+    const middle = places.filter(({ before, after }) => Math.abs(before - after) <= SEGMENT + 1);
+    for (const cell of [start, middle, end]) {
+      expect(cell.filter(({ long }) => long)).toHaveLength(20);
+      expect(cell.filter(({ long }) => !long)).toHaveLength(20);
+    }
+    expect(new Set(start.map(({ before }) => before)).size).toBe(SEGMENT);
+    expect(new Set(end.map(({ after }) => after)).size).toBe(SEGMENT);
+  });
+
+  it("asks at every place of a segment, with prompts never longer than the length", async () => {
+    const lengths = async (batch: number, length: number): Promise<number[]> => {
+      const prompts = await promptsAsked(batch, { ...options, lengths: [length], samples: SEGMENT * 2 });
+      return [...new Set(prompts.map((prompt) => prompt.length))].toSorted();
+    };
+    expect(await lengths(1, 300)).toEqual([297, 298, 299, 300]);
+    expect(await lengths(2, 300)).toEqual([297, 298, 299, 300]);
+    expect(await lengths(8, 300)).toHaveLength(1);
+    const shortest = shortestPasskeyPrompt();
+    expect(await lengths(1, shortest + 1)).toEqual([shortest, shortest + 1]);
+  });
+
+  it("reads what prompts have in common once, and counts it once", async () => {
+    const session = fakeSession(2, knows);
+    let read = 0;
+    const counting: Session = {
+      ...session,
+      prefill(tokens, onProgress) {
+        read += (tokens as readonly Int32Array[])[0]?.length ?? 0;
+        return session.prefill(tokens, onProgress);
+      },
+    };
+    let planned = 0;
+    const rows = await evaluatePasskey(counting, {
+      ...options,
+      lengths: [1000, 2000, 4000],
+      onProgress: (_, total) => (planned = total),
+    });
+    expect(read).toBe(planned);
+    // Start and end: the longest prompt once each. Middle: the halves after the key.
+    expect(read).toBeLessThan(2 * (4000 + 4000 + 500 + 1000 + 2000 + 9 * 120));
+    const counted = rows.reduce((sum, { seconds, tokensPerSecond }) => sum + seconds * tokensPerSecond, 0);
+    expect(counted).toBeCloseTo(2 * read, 3);
   });
 
   it("tells of each cell, and of all tokens at the end, never backwards", async () => {
@@ -96,22 +150,104 @@ describe("evaluatePasskey", () => {
       onProgress: (done, total) => seen.push([done, total]),
       onRow: (row) => told.push(row),
     });
-    const total = 2 * 3 * (300 + 500);
-    expect(told).toEqual(rows);
+    const total = seen.at(-1)?.[1] ?? NaN;
+    const inOrder = told.toSorted((a, b) => a.length - b.length || a.depth - b.depth);
+    expect(inOrder.map(({ length, depth }) => [length, depth])).toEqual(
+      rows.map(({ length, depth }) => [length, depth]),
+    );
+    for (const row of told) expect(row).toMatchObject({ samples: 4, tokenAccuracy: 1 });
     expect(seen.at(-1)).toEqual([total, total]);
     expect(seen.every(([done, of], i) => of === total && done >= (seen[i - 1]?.[0] ?? 0))).toBe(true);
+  });
+
+  it.each<[string, Partial<PasskeyOptions>, RegExp]>([
+    ["a length without room", { lengths: [500, 100] }, /a pass key prompt needs at least \d+ tokens, got 100/],
+    ["a depth past the end", { depths: [0, 1.5] }, /depth of a pass key lies within 0\.\.1, got 1\.5/],
+    ["an empty text", { haystack: { kind: "text", tokens: new Uint8Array() } }, /text to hide a pass key in is empty/],
+  ])("refuses %s before it reads anything", async (_, changes, problem) => {
+    const session = fakeSession(2, knows);
+    await expect(evaluatePasskey(session, { ...options, ...changes })).rejects.toThrow(problem);
+    expect(session.calls.prefill).toBe(0);
+  });
+
+  it("answers as if every prompt had been read afresh", async () => {
+    const loaded = tinyModel({}, 256);
+    const engine = await createNodeEngine({ threads: 1 });
+    const session = createSession({ loaded, engine, batch: 2, blockLength: 8 * SEGMENT });
+    const text = Uint8Array.from(encodeText("Call me Ishmael. Some years ago, never mind how long.\n"));
+    for (const haystack of [garbage, { kind: "text", tokens: text } as const]) {
+      const { recorder, asked } = record(session);
+      await evaluatePasskey(recorder, { ...options, lengths: [300, 400], samples: 2, haystack });
+      expect(asked).toHaveLength(6);
+      const fresh = createSession({ loaded, engine, batch: 2 });
+      for (const { prompts, logits, answers } of asked) {
+        const again = record(fresh);
+        again.recorder.reset();
+        await answerPrompts(again.recorder, prompts.map(encodeText), ANSWER_TOKENS);
+        expect(answers).toEqual(again.asked[0]?.answers);
+        const expected = again.asked[0]?.logits ?? new Float32Array();
+        expect(logits.length).toBe(expected.length);
+        const far = expected.filter(
+          (value, i) => !(Math.abs((logits[i] ?? NaN) - value) < 2e-5 * (1 + Math.abs(value))),
+        );
+        expect(far).toHaveLength(0);
+      }
+    }
   });
 });
 
 // --- internal ---
 
 /** Every prompt that a session of so many lanes was asked. */
-async function promptsRead(batch: number, asked: PasskeyOptions): Promise<string[]> {
+async function promptsAsked(batch: number, asked: PasskeyOptions): Promise<string[]> {
   const prompts: string[] = [];
-  const session: FakeSession = fakeSession(batch, (text) => {
-    prompts.push(text);
+  const session = fakeSession(batch, (text) => {
+    if (text.endsWith(PASSKEY_QUESTION)) prompts.push(text);
     return "none";
   });
   await evaluatePasskey(session, asked);
   return prompts;
+}
+
+interface Asked {
+  /** What each lane had read. */
+  readonly prompts: readonly string[];
+  readonly logits: Float32Array;
+  /** What each lane wrote and read again. */
+  readonly answers: number[][];
+}
+
+/** A session, and what it was asked. */
+function record(session: Session): { recorder: Session; asked: Asked[] } {
+  const asked: Asked[] = [];
+  const read = new Map<Snapshot | undefined, readonly string[]>();
+  let texts: readonly string[] = ["", ""];
+  const recorder: Session = {
+    ...session,
+    async prefill(tokens) {
+      texts = texts.map((text, lane) => text + decodeTokens((tokens as readonly Int32Array[])[lane] ?? []));
+      const logits = await session.prefill(tokens);
+      if (texts.every((text) => text.endsWith(PASSKEY_QUESTION)))
+        asked.push({ prompts: texts, logits: logits.slice(), answers: texts.map(() => []) });
+      return logits;
+    },
+    step(tokens) {
+      asked.at(-1)?.answers.forEach((answer, lane) => answer.push((tokens as readonly number[])[lane] ?? -1));
+      return session.step(tokens);
+    },
+    snapshot() {
+      const snapshot = session.snapshot();
+      read.set(snapshot, texts);
+      return snapshot;
+    },
+    restore(snapshot) {
+      texts = read.get(snapshot) ?? [];
+      session.restore(snapshot);
+    },
+    reset() {
+      texts = ["", ""];
+      session.reset();
+    },
+  };
+  return { recorder, asked };
 }

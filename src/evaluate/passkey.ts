@@ -1,12 +1,31 @@
-import { passkeyPrompt, scorePasskey, type Haystack, type PasskeyPrompt } from "../data/passkey.ts";
-import type { Session } from "../generate/session.ts";
-import { createRng } from "../random.ts";
-import { answerPrompts } from "./answers.ts";
+import {
+  checkPasskeyOptions,
+  drawPasskey,
+  drawTextStart,
+  layPasskeyPrompt,
+  passkeyHaystackLength,
+  scorePasskey,
+  shortestPasskeyPrompt,
+  type Haystack,
+  type PasskeyScore,
+} from "../data/passkey.ts";
+import type { Session, Snapshot } from "../generate/session.ts";
+import { createRng, type Rng } from "../random.ts";
+import { answersAfter } from "./answers.ts";
+import { sharedStretches, stretchTokens, type LanePrompt, type Stretch } from "./shared-prefixes.ts";
 import { mean, standardError } from "./statistics.ts";
 
-/** One cell of the paper's table 3. */
+/**
+ * One cell of the paper's table 3. Its prompts differ in where key and question lie in a segment, as luck would
+ * have it in a text of one's own:
+ * - All prompts of a round (one for each lane of the session) are shorter than `length` by the same number of tokens,
+ *   less than a segment and spread evenly over the rounds; the fewer lanes, the more places of the question.
+ * - The sentence with the key is moved by up to a segment, anew for each prompt. At depth 0 it begins within a segment
+ *   after the line with the task, at depth 1 it ends within a segment before the question, between them it
+ *   lies within half a segment around its share of the haystack.
+ */
 export interface PasskeyRow {
-  /** Tokens of the prompt. */
+  /** Most tokens of a prompt; the shortest has a segment less. */
   readonly length: number;
   /** 0: the key stands at the start, 1: at the end. */
   readonly depth: number;
@@ -17,8 +36,11 @@ export interface PasskeyRow {
   readonly exactMatch: number;
   /** Standard error of `tokenAccuracy`. */
   readonly standardError: number;
+  /** Standard error of `exactMatch`. */
+  readonly exactStandardError: number;
+  /** Share of the cell in the time of the table: what several cells have in common is split evenly among them. */
   readonly seconds: number;
-  /** Over all lanes. */
+  /** Tokens really read, over all lanes, per second; of those that cells have in common, the share of this one. */
   readonly tokensPerSecond: number;
 }
 
@@ -29,71 +51,189 @@ export interface PasskeyOptions {
   readonly samples: number;
   readonly haystack: Haystack;
   readonly seed: number;
-  /** Called with what is done of the tokens of the whole table. */
+  /** Called with what is read, and will have been read, of a lane; what prompts have in common counts once. */
   onProgress?(doneTokens: number, totalTokens: number): void;
-  /** Called after each cell. */
+  /** Called when a cell is done, which is in the last round. */
   onRow?(row: PasskeyRow): void;
 }
 
 /** Longest answer that is read: a space, five digits and a stop. */
 export const ANSWER_TOKENS = 8;
 
-/** Greedy answers to pass key prompts, several side by side in the lanes of the session. */
+/** Tokens of each lane that one call of `prefill` reads, up to the next whole multiple. */
+const BLOCK = 65_536;
+
+/**
+ * Greedy answers to pass key prompts, several side by side in the lanes of the session. Key, haystack and the place
+ * of the key are drawn once for each number of a prompt, not for each cell, so that the prompts of one
+ * number begin alike; what they have in common is read once. Throws `RangeError` for a length that has no room
+ * for a prompt, or a text that is empty.
+ */
 export async function evaluatePasskey(session: Session, options: PasskeyOptions): Promise<PasskeyRow[]> {
-  const { lengths, depths, samples, onProgress } = options;
-  const rounds = Math.ceil(samples / session.batch);
-  const total = lengths.reduce((sum, length) => sum + length, 0) * depths.length * rounds;
+  const { lengths, depths, samples, onProgress, onRow } = options;
+  const cells = lengths.flatMap((length) => depths.map((depth): Cell => ({ length, depth, ...nothingYet() })));
+  const rounds = planRounds(session, options, cells);
+  const total = rounds.reduce((sum, { stretches }) => sum + stretchTokens(stretches), 0);
   let done = 0;
-  const rows: PasskeyRow[] = [];
-  for (const length of lengths) {
-    for (const depth of depths) {
-      const row = await evaluateCell(session, options, length, depth, (read) => onProgress?.(done + read, total));
-      done += length * rounds;
-      options.onRow?.(row);
-      rows.push(row);
-    }
+  for (const round of rounds) {
+    await readRound(
+      session,
+      round,
+      cells,
+      (tokens) => onProgress?.(done + tokens, total),
+      (cell) => {
+        if (cell.scores.length === samples) onRow?.(rowOf(cell, session.batch));
+      },
+    );
+    done += stretchTokens(round.stretches);
   }
-  return rows;
+  return cells.map((cell) => rowOf(cell, session.batch));
 }
 
 // --- internal ---
 
-async function evaluateCell(
-  session: Session,
+/** A cell of the table, and what has come of it so far. */
+interface Cell {
+  readonly length: number;
+  readonly depth: number;
+  readonly scores: PasskeyScore[];
+  /** Share in the tokens read of a lane. */
+  tokens: number;
+  seconds: number;
+}
+
+function nothingYet(): Pick<Cell, "scores" | "tokens" | "seconds"> {
+  return { scores: [], tokens: 0, seconds: 0 };
+}
+
+/** The prompts that are read side by side, those of every cell. */
+interface Round {
+  /** The keys of the lanes that count: the last round may have lanes beyond the samples asked for. */
+  readonly keys: readonly string[];
+  readonly stretches: readonly Stretch[];
+  /** The prompts of each cell, made anew: those of a whole table at once would take much memory. */
+  prompts(): LanePrompt[];
+}
+
+/** What the prompts of one number share. */
+interface Draw {
+  readonly key: string;
+  readonly textStart: number;
+  /** Where the key lies in the segment that it may move by, in 0..1. */
+  readonly place: number;
+}
+
+function planRounds(
+  { batch, loaded }: Session,
   { samples, haystack, seed }: PasskeyOptions,
-  length: number,
-  depth: number,
+  cells: readonly Cell[],
+): Round[] {
+  for (const { length, depth } of cells) checkPasskeyOptions({ length, depth, haystack });
+  const { segmentLength } = loaded.model.config;
+  const rng = createRng(seed).fork("pass keys");
+  const count = Math.ceil(samples / batch);
+  const first = rng.fork("lengths").uniform();
+  return Array.from({ length: count }, (_, round) => {
+    const draws = Array.from({ length: batch }, (_lane, lane) => draw(haystack, rng.fork(round * batch + lane)));
+    const shorter = Math.floor(((round + first) / count) * segmentLength);
+    const prompts = (): LanePrompt[] =>
+      cells.map((cell) => draws.map((drawn) => promptOf(cell, drawn, haystack, shorter, segmentLength)));
+    const keys = draws.slice(0, samples - round * batch).map(({ key }) => key);
+    return { keys, stretches: sharedStretches(prompts()), prompts };
+  });
+}
+
+function draw(haystack: Haystack, rng: Rng): Draw {
+  return { key: drawPasskey(rng), textStart: drawTextStart(haystack, rng), place: rng.uniform() };
+}
+
+function promptOf(
+  cell: Cell,
+  { key, textStart, place }: Draw,
+  haystack: Haystack,
+  shorter: number,
+  segmentLength: number,
+): Uint8Array {
+  const length = Math.max(cell.length - shorter, shortestPasskeyPrompt());
+  const all = passkeyHaystackLength(length, key);
+  const room = Math.min(segmentLength, all);
+  const before = Math.floor(cell.depth * (all - room) + place * room);
+  return layPasskeyPrompt({ length, key, haystack, textStart, before });
+}
+
+/** Reads each stretch of a round once, and asks where prompts end. */
+async function readRound(
+  session: Session,
+  { keys, stretches, prompts }: Round,
+  cells: readonly Cell[],
   onProgress: (done: number) => void,
-): Promise<PasskeyRow> {
-  const rng = createRng(seed).fork(`${length} at ${depth}`);
-  const started = performance.now();
-  const scores: { tokenAccuracy: number; exactMatch: boolean }[] = [];
-  for (let start = 0; start < samples; start += session.batch) {
-    const prompts = Array.from({ length: session.batch }, (_, lane): PasskeyPrompt =>
-      passkeyPrompt({ length, depth, haystack, rng: rng.fork(start + lane) }),
-    );
-    session.reset();
-    const answers = await answerPrompts(
-      session,
-      prompts.map(({ tokens }) => tokens),
-      ANSWER_TOKENS,
-      (read) => onProgress((start / session.batch) * length + read),
-    );
-    // The last round may have lanes beyond the samples asked for.
-    prompts
-      .slice(0, samples - start)
-      .forEach(({ answer }, lane) => scores.push(scorePasskey(answer, answers[lane] ?? "")));
+  onScored: (cell: Cell) => void,
+): Promise<void> {
+  const made = prompts();
+  const states = new Map<number, Snapshot>();
+  let done = 0;
+  for (const stretch of stretches) {
+    const { from, to } = stretch;
+    const started = performance.now();
+    const before = states.get(from);
+    if (before) session.restore(before);
+    else session.reset();
+    const logits = await readStretch(session, made, stretch, (read) => onProgress(done + read));
+    states.set(to, session.snapshot());
+    const answers = stretch.ending.length > 0 ? await answersAfter(session, logits, ANSWER_TOKENS) : [];
+    done += to - from;
+    share(cells, stretch, (performance.now() - started) / 1000);
+    for (const cell of cellsAt(cells, stretch.ending)) {
+      cell.scores.push(...keys.map((key, lane) => scorePasskey(key, answers[lane] ?? "")));
+      onScored(cell);
+    }
   }
-  const seconds = (performance.now() - started) / 1000;
+}
+
+/** The logits after a stretch. */
+async function readStretch(
+  session: Session,
+  prompts: readonly LanePrompt[],
+  { from, to, prompts: numbers }: Stretch,
+  onProgress: (done: number) => void,
+): Promise<Float32Array> {
+  const lanes = prompts[numbers[0] ?? -1] ?? [];
+  let logits: Float32Array = new Float32Array();
+  for (let start = from; start < to;) {
+    // Blocks end at the same places wherever a stretch begins, which keeps runs of whole segments long.
+    const end = Math.min(to, (Math.floor(start / BLOCK) + 1) * BLOCK);
+    const block = lanes.map((lane) => Int32Array.from(lane.subarray(start, end)));
+    const before = start - from;
+    logits = await session.prefill(block, (read) => onProgress(before + read));
+    start = end;
+  }
+  return logits;
+}
+
+/** Splits the cost of a stretch among the cells that it is part of. */
+function share(cells: readonly Cell[], { from, to, prompts }: Stretch, seconds: number): void {
+  for (const cell of cellsAt(cells, prompts)) {
+    cell.tokens += (to - from) / prompts.length;
+    cell.seconds += seconds / prompts.length;
+  }
+}
+
+function cellsAt(cells: readonly Cell[], numbers: readonly number[]): Cell[] {
+  return cells.filter((_, i) => numbers.includes(i));
+}
+
+function rowOf({ length, depth, scores, tokens, seconds }: Cell, lanes: number): PasskeyRow {
   const accuracies = scores.map(({ tokenAccuracy }) => tokenAccuracy);
+  const exact = scores.map(({ exactMatch }) => (exactMatch ? 1 : 0));
   return {
     length,
     depth,
-    samples,
+    samples: scores.length,
     tokenAccuracy: mean(accuracies),
-    exactMatch: mean(scores.map(({ exactMatch }) => (exactMatch ? 1 : 0))),
+    exactMatch: mean(exact),
     standardError: standardError(accuracies),
+    exactStandardError: standardError(exact),
     seconds,
-    tokensPerSecond: (Math.ceil(samples / session.batch) * session.batch * length) / seconds,
+    tokensPerSecond: (lanes * tokens) / seconds,
   };
 }

@@ -2,4 +2,11 @@
 export { generate, type GenerateOptions } from "./generate.ts";
 export { standaloneSegment } from "./programs.ts";
 export { mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
-export { createSession, SessionError, type LaneTokens, type Session, type SessionOptions } from "./session.ts";
+export {
+  createSession,
+  SessionError,
+  type LaneTokens,
+  type Session,
+  type SessionOptions,
+  type Snapshot,
+} from "./session.ts";

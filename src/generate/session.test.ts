@@ -114,6 +114,28 @@ describe.each(MEMORY_UPDATES.flatMap((update) => [1, 2].map((batch) => ({ update
       );
     });
 
+    it("goes on from a snapshot as often as asked, bit for bit, whatever was read in between", async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.nat(LENGTH - 1), fc.integer({ min: 1, max: 9 }), async (place, aside) => {
+          const session = fresh();
+          if (place > 0) await session.prefill(cut(0, place));
+          const snapshot = session.snapshot();
+          const saved = session.save();
+          const expected = await session.prefill(cut(place, LENGTH));
+          for (const other of [session, fresh(2 * SEGMENT)]) {
+            await other.prefill(cut(0, aside));
+            other.restore(snapshot);
+            expect(other.position).toBe(place);
+            expect(other.save()).toEqual(saved);
+            const read = await other.prefill(cut(place, LENGTH));
+            if (other === session) expect(read).toEqual(expected);
+            else expectNear(read, expected);
+          }
+        }),
+        { numRuns: 8 },
+      );
+    });
+
     it("forgets everything on reset", async () => {
       const blank = fresh().save();
       const session = fresh();
@@ -261,6 +283,22 @@ describe("a saved state that a session refuses", () => {
     expect(() => act(session)).toThrow(problem);
     expect(session.save()).toEqual(before);
   }
+});
+
+describe("a snapshot that a session refuses", () => {
+  const loaded = tinyModel();
+
+  it.each<[string, LoadedModel, number, RegExp]>([
+    ["of another model", tinyModel(), 1, /the snapshot is of another model/],
+    ["of another number of lanes", loaded, 2, /the session has 1 lanes, the snapshot has 2/],
+  ])("is one %s", async (_, model, batch, problem) => {
+    const snapshot = createSession({ loaded: model, engine, batch }).snapshot();
+    const session = createSession({ loaded, engine });
+    await session.prefill(randomTokens(7));
+    const before = session.save();
+    expect(() => session.restore(snapshot)).toThrow(new SessionError(problem.source));
+    expect(session.save()).toEqual(before);
+  });
 });
 
 // --- internal ---

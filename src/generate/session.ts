@@ -15,6 +15,16 @@ export class SessionError extends Error {
 /** The tokens of one lane, or of each lane; lanes are of equal length. */
 export type LaneTokens = Int32Array | readonly Int32Array[];
 
+/** A state of a session, held by reference; only {@link Session.restore} can do anything with it. */
+export interface Snapshot {
+  readonly loaded: LoadedModel;
+  readonly batch: number;
+  /** Tokens read up to it. */
+  readonly position: number;
+  readonly state: Flat<HostTensor>;
+  readonly segment: Flat<HostTensor>;
+}
+
 /** A model that reads a stream. What it keeps has the same size after any number of tokens. */
 export interface Session {
   readonly loaded: LoadedModel;
@@ -46,6 +56,10 @@ export interface Session {
   save(): Uint8Array;
   /** Goes on from a saved state. Throws {@link SessionError} or SafetensorsError when it does not fit. */
   load(bytes: Uint8Array, source: string): void;
+  /** The state as it is now. Nothing is copied, so it costs nothing to take and no more to keep than a state. */
+  snapshot(): Snapshot;
+  /** Goes on from a snapshot. Throws {@link SessionError} for one of another model or another number of lanes. */
+  restore(snapshot: Snapshot): void;
   /** Forgets everything. */
   reset(): void;
   dispose(): Promise<void>;
@@ -203,6 +217,14 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
         flatten<HostTensor>(restored.segment, "segment"),
       ];
       position = savedPosition;
+    },
+    // Every run gives new tensors, so those that a snapshot holds do not change.
+    snapshot: () => ({ loaded, batch, position, state, segment }),
+    restore(snapshot) {
+      if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is of another model");
+      if (snapshot.batch !== batch)
+        throw new SessionError(`the session has ${batch} lanes, the snapshot has ${snapshot.batch}`);
+      ({ position, state, segment } = snapshot);
     },
     reset() {
       [state, segment, position] = [emptyState, emptySegment, 0];

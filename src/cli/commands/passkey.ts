@@ -37,7 +37,11 @@ export function passkeyCommand(): Command {
     .addOption(
       new Option("--samples <count>", "prompts for each length and depth").argParser(wholeNumber(1)).default(4),
     )
-    .addOption(new Option("--batch <count>", "prompts read side by side").argParser(wholeNumber(1)).default(4))
+    .addOption(
+      new Option("--batch <count>", "prompts read side by side; fewer ask at more places of a segment")
+        .argParser(wholeNumber(1))
+        .default(4),
+    )
     .option("--haystack <text>", "`garbage`, the paper's sentences, or a text file", "garbage")
     .addOption(seedOption())
     .addOption(deviceOption())
@@ -68,10 +72,14 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
     onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
   });
   progress.stop();
-  const cells = rows.map(({ length, depth, tokenAccuracy, standardError, exactMatch, tokensPerSecond, ...row }) => {
-    const accuracy = `${tokenAccuracy.toFixed(3)} ± ${standardError.toFixed(3)}`;
-    return [formatCount(length), depth, row.samples, accuracy, exactMatch.toFixed(2), formatCount(tokensPerSecond)];
+  const cells = rows.map(({ length, depth, tokenAccuracy, standardError, exactMatch, exactStandardError, ...row }) => {
+    const [digits, keys] = [withError(tokenAccuracy, standardError), withError(exactMatch, exactStandardError)];
+    return [formatCount(length), depth, row.samples, digits, keys, formatCount(row.tokensPerSecond)];
   });
   print(renderTable(["length", "depth", "prompts", "token accuracy", "exact match", "tokens/s"], cells), json);
   await writeJson({ model: folder, haystack: flags.haystack, seed, rows }, json);
+}
+
+function withError(value: number, error: number): string {
+  return `${value.toFixed(3)} ± ${error.toFixed(3)}`;
 }
