@@ -12,7 +12,8 @@ const read =
 describe("cutText", () => {
   it("keeps whole characters, as many as fit", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }), fc.nat(30), (text, length) => {
+      fc.property(fc.string({ unit: "grapheme" }), fc.nat(30), (drawn, length) => {
+        const text = drawn.replaceAll("\ufffd", ""); // stands for what is left of a character
         const cut = cutText(text, length);
         expect(text.startsWith(cut)).toBe(true);
         expect(byteLength(cut)).toBeLessThanOrEqual(length);

@@ -68,6 +68,18 @@ it("tells two, four, six, eight or ten facts in qa1, three or more in the others
   }
 });
 
+it("asks in qa3 what three facts support: one taking, and two moves, of which the first may come before it", () => {
+  const orders = Array.from({ length: 100 }, (_, seed) => {
+    const { facts, question } = parse(qa3 ? sampleOf(qa3, 2500, seed).prompt : "");
+    const thing = /Where was the (\w+) before/.exec(question)?.[1] ?? "";
+    const [before = [], last = []] = understand(facts).support[thing]?.slice(-2) ?? [];
+    const support = [...new Set([...before, ...last])].toSorted((a, b) => a - b);
+    expect(support.length).toBe(3);
+    return support.map((i) => (TAKES.includes(facts[i]?.[1] ?? "") ? "take" : "move")).join(" ");
+  });
+  expect([...new Set(orders)].toSorted()).toEqual(["move take move", "take move move"]);
+});
+
 it.each([
   [" kitchen.", 1],
   [" The Kitchen, of course. Or the garden.", 1],
@@ -106,20 +118,25 @@ interface Known {
   readonly people: Record<string, string>;
   readonly held: Record<string, string>;
   readonly been: Record<string, string[]>;
+  /** The facts that support each place of `been`: the taking of the thing and the move of its holder. */
+  readonly support: Record<string, number[][]>;
 }
 
 function understand(facts: readonly Fact[]): Known {
-  const known: Known = { people: {}, held: {}, been: {} };
-  for (const [actor, verb, object] of facts) {
-    if (TAKES.includes(verb)) known.held[object] = actor;
+  const known: Known = { people: {}, held: {}, been: {}, support: {} };
+  const latest: Record<string, number> = {}; // the fact of the last move of a person, and of the last taking of a thing
+  facts.forEach(([actor, verb, object], i) => {
+    if (TAKES.includes(verb)) [known.held[object], latest[object]] = [actor, i];
     else if (DROPS.includes(verb)) delete known.held[object];
-    else known.people[actor] = object;
+    else [known.people[actor], latest[actor]] = [object, i];
     for (const [thing, holder] of Object.entries(known.held)) {
-      const been = (known.been[thing] ??= []);
+      const [been, support] = [(known.been[thing] ??= []), (known.support[thing] ??= [])];
       const place = known.people[holder];
-      if (place !== undefined && place !== been.at(-1)) been.push(place);
+      if (place === undefined || place === been.at(-1)) continue;
+      been.push(place);
+      support.push([latest[thing] ?? -1, latest[holder] ?? -1]);
     }
-  }
+  });
   return known;
 }
 

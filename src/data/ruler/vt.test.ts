@@ -52,6 +52,7 @@ function run(block: string, name: RegExp): string[] {
     /^Memorize and track the chain\(s\) of variable assignment hidden in the following text\.\n\n([^]*)\n(Question: [^\n]*)/.exec(
       block,
     ) ?? [];
+  expect(`${context}\n`).not.toMatch(/VAR [^\n]*\n(VAR|$)/); // each before a line of its own
   const values = new Map<string, string>();
   for (const line of context.split("\n")) {
     const [, to, number, from] = /^VAR ([A-Z]+) = (?:([1-9]\d{4})|VAR ([A-Z]+) )$/.exec(line) ?? [];
