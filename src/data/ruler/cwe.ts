@@ -1,5 +1,5 @@
 import type { Rng } from "../../random.ts";
-import { shuffled } from "../draw.ts";
+import { drawDistinct, pick, shuffled } from "../draw.ts";
 import { checkRecallLength, type RecallTask } from "../recall.ts";
 import { stringMatchAll } from "./metric.ts";
 import { ADJECTIVES, LONGEST_PAIR, LONGEST_WORD, NOUNS } from "./words.ts";
@@ -50,7 +50,8 @@ export const cweTask: RecallTask = {
     const example = listOf(shuffled(WORDS, rng).slice(0, exampleWords), exampleRepeats, rng);
     const solved = writePrompt(example.list) + writeAnswer(example.common);
     const room = length - solved.length - writePrompt([]).length;
-    const words = fillWith(WORDS, repeats, room, rng) ?? fillWith(PAIRS, repeats, room, rng) ?? PAIRS;
+    const single = fittingWords(shuffled(WORDS, rng), repeats, room);
+    const words = single.length < WORDS.length ? single : fittingWords(drawPairs(room, rng), repeats, room);
     const { list, common } = listOf(words, repeats, rng);
     return { prompt: solved + writePrompt(list), references: common, answer: writeAnswer(common) };
   },
@@ -60,7 +61,10 @@ export const cweTask: RecallTask = {
 // --- internal ---
 
 const WORDS = [...ADJECTIVES, ...NOUNS];
-const PAIRS = ADJECTIVES.flatMap((adjective) => NOUNS.map((noun) => `${adjective}-${noun}`));
+/** Half of all pairs, so that different ones are soon found; their list takes a million tokens. */
+const MOST_PAIRS = Math.floor((ADJECTIVES.length * NOUNS.length) / 2);
+/** An entry of a list takes more tokens than this. */
+const SHORTEST_ENTRY = 8;
 
 function writePrompt(list: readonly string[]): string {
   return (
@@ -89,16 +93,21 @@ function listOf(words: readonly string[], repeats: Repeats, rng: Rng): { list: s
   return { list, common: [...new Set(list)].filter((word) => common.has(word)) };
 }
 
-/** So many words in random order that their list fills `room` tokens; undefined when there are too few of them. */
-function fillWith(pool: readonly string[], { common, other }: Repeats, room: number, rng: Rng): string[] | undefined {
-  const words = shuffled(pool, rng);
-  let [count, left] = [0, room];
+/** The first of the words, as many as a list of `room` tokens has room for. */
+function fittingWords(words: readonly string[], { common, other }: Repeats, room: number): readonly string[] {
+  let [entries, left] = [0, room];
   for (const [i, word] of words.entries()) {
     const repeats = i < COMMON_WORDS ? common : other;
-    for (let j = 0; j < repeats; j++) left -= `${(count += 1)}. ${word} `.length;
-    if (left < -1) return words.slice(0, i); // the last word has no space after it
+    for (let j = 0; j < repeats; j++) left -= `${(entries += 1)}. ${word} `.length;
+    if (left < -1) return words.slice(0, i); // the last entry has no space after it
   }
-  return undefined;
+  return words;
+}
+
+/** More different pairs of an adjective and a noun than fit into `room` tokens, as long as there are so many. */
+function drawPairs(room: number, rng: Rng): string[] {
+  const count = Math.min(MOST_PAIRS, Math.ceil(room / SHORTEST_ENTRY));
+  return drawDistinct(count, () => `${pick(ADJECTIVES, rng)}-${pick(NOUNS, rng)}`);
 }
 
 /** Room for the longest words: the example, and the common words without any other. */

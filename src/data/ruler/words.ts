@@ -35,7 +35,7 @@ export const NOUNS: readonly string[] = `
   jewel judge jug juice kettle key king kitten knee knife knot ladder lady lake lamp lantern leaf leather lemon letter
   library lily lion lizard lock log lunch machine magnet mail map market mask mast meadow meal melon milk mill mirror
   monkey moon morning moth mother motor mountain mouse mouth museum mushroom nail napkin neck needle nest net night
-  nose notebook nurse nut oak oar ocean office onion orchard otter oven owl ox oyster page paint palace paper parade
+  nose notebook nurse nut oak oar ocean office onion orchard otter oven owl oyster page paint palace paper parade
   parcel park parrot path peach pear pebble pen pencil pepper piano picnic picture pig pillow pilot pine pipe pirate
   planet plant plate plow plum pocket poem poet pond pony pool porch potato powder prince pumpkin puppy queen rabbit
   radio rail rain raven razor ribbon rice ring river road robin rock roof room root rope rose ruler saddle sailor
