@@ -2,6 +2,7 @@ import type { EChartsOption } from "echarts";
 import type { BookAnswer } from "../evaluate/book.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { keyValueCacheBytes } from "../model/cost.ts";
+import { renderSvg } from "./chart.ts";
 import { formatBytes, formatCount } from "./output.ts";
 
 /** What `infini demo` measured; also its JSON output. */
@@ -22,7 +23,7 @@ export interface DemoResult {
 
 /** The result as one HTML page that needs nothing else. */
 export async function renderReport(result: DemoResult): Promise<string> {
-  const charts = await renderCharts(result);
+  const charts = [await renderSvg(memoryChart(result)), await renderSvg(speedChart(result))];
   const rows = result.answers.map(
     ({ position, distance, key, answer, right }) =>
       `<tr><td>${((100 * position) / result.bookTokens).toFixed(0)} %</td><td>${formatCount(distance)}</td><td>${key}</td><td>${answer || "none"}</td><td>${right ? "right" : "wrong"}</td></tr>`,
@@ -43,17 +44,6 @@ ${charts.map((svg) => `<figure>${svg}</figure>`).join("\n")}
 }
 
 // --- internal ---
-
-async function renderCharts(result: DemoResult): Promise<string[]> {
-  const { init } = await import("echarts");
-  return [memoryChart(result), speedChart(result)].map((option) => {
-    const chart = init(null, null, { renderer: "svg", ssr: true, width: 900, height: 380 });
-    chart.setOption({ animation: false, backgroundColor: "#fff", ...option });
-    const svg = chart.renderToSVGString();
-    chart.dispose();
-    return svg;
-  });
-}
 
 const tokensAxis = { type: "value", name: "tokens read", nameLocation: "middle", nameGap: 28 } as const;
 const GRID = { left: 80, right: 30, bottom: 50, top: 60 };

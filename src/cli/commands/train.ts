@@ -12,6 +12,7 @@ import type { StepMetrics } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
 import { checkDocuments, readsText, runTraining, startOfRun } from "../../train/run.ts";
 import { UsageError } from "../errors.ts";
+import { stopOnInterrupt } from "../interrupt.ts";
 import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
 import { createProgress, formatCount, print, writeJson, type Progress } from "../output.ts";
 import { openRunFolder } from "../run-folder.ts";
@@ -71,7 +72,7 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   checkDocuments(config, documents);
   const engine = await createNodeEngine({ device: flags.device });
   const folder = await openRunFolder(flags.out, config, flags.resume);
-  const stop = stopOnInterrupt();
+  const stop = stopOnInterrupt("Stopping after this step");
   const report = await createReport(config, engine);
   const logStep = async (metrics: StepMetrics): Promise<void> => {
     await folder.log(metrics);
@@ -147,20 +148,5 @@ async function createReport({ model, training }: RunConfig, engine: Engine): Pro
     },
     last: () => last,
     finish: () => progress.stop(),
-  };
-}
-
-/** Turns the first Ctrl-C into a signal; a second one ends the process at once. */
-function stopOnInterrupt(): { signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  const onInterrupt = (): void => {
-    if (controller.signal.aborted) process.exit(130);
-    process.stderr.write("\nStopping after this step; press Ctrl-C again to stop at once.\n");
-    controller.abort();
-  };
-  process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
-  return {
-    signal: controller.signal,
-    release: () => void process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt),
   };
 }
