@@ -1,14 +1,16 @@
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
+import { recallTasksOf } from "../src/data/recall-tasks.ts";
 import type { Haystack } from "../src/data/passkey.ts";
 import type { Engine } from "../src/engine/engine.ts";
+import { evaluateMqar } from "../src/evaluate/mqar.ts";
 import { evaluatePasskey } from "../src/evaluate/passkey.ts";
+import { evaluateRecall } from "../src/evaluate/recall.ts";
 import { createSession, type Session } from "../src/generate/session.ts";
 import { keyValueCacheBytes } from "../src/model/cost.ts";
 import type { LoadedModel } from "../src/model/transformer.ts";
 import { readText } from "../src/node/corpus.ts";
 import type { Evaluation } from "./experiments.ts";
-import { evaluateMqar, evaluateRecallTasks } from "./join.ts";
 import type { TokensRead } from "./read-tokens.ts";
 import type { MemoryRow } from "./results.ts";
 import { inRepository, mobyDick } from "./texts.ts";
@@ -57,7 +59,12 @@ async function readThrough(
     return evaluateMqar(session, { ...common, pairs, lengths, distances, vocabulary });
   }
   const { tasks, lengths } = evaluation;
-  return evaluateRecallTasks(session, { ...common, tasks, lengths, book: await readText(mobyDick()) });
+  return evaluateRecall(session, {
+    ...common,
+    tasks: recallTasksOf(tasks),
+    lengths,
+    book: await readText(mobyDick()),
+  });
 }
 
 async function haystackOf(name: "garbage" | "moby-dick"): Promise<Haystack> {

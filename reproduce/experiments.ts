@@ -1,5 +1,3 @@
-import { PAPER_MEMORY } from "./join.ts";
-
 /** Plain data, as JSON has it. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { readonly [key: string]: Json };
@@ -101,20 +99,20 @@ interface Size {
 const K = 1024;
 
 const FULL: Size = {
-  passkey: { lengths: [32 * K, 128 * K, 256 * K, 512 * K, K * K], depths: [0, 0.5, 1], samples: 20, batch: 5 },
+  passkey: { lengths: [32 * K, 128 * K, 256 * K, 512 * K, K * K], depths: [0, 0.5, 1], samples: 20, batch: 10 },
   facts: {
-    pairs: [4, 8, 16, 32, 64, 128, 256],
-    lengths: [64, 64, 64, 128, 256, 512, 1024],
-    far: { pairs: 64, length: 256, distances: [0, K, 4 * K, 16 * K, 64 * K] },
+    pairs: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+    lengths: [64, 64, 64, 64, 64, 128, 256, 512, 1024],
+    far: { pairs: 16, length: 64, distances: [0, 64, 256, 512, 960, 2 * K, 4 * K, 8 * K, 16 * K] },
     vocabulary: 8192,
-    samples: 200,
+    samples: 40,
     batch: 20,
   },
   ruler: { tasks: ["ruler"], lengths: [4 * K, 16 * K, 64 * K], samples: 20, batch: 10 },
   memory: { lengths: [8 * K, K * K], repeats: 5 },
   model: {},
   training: { passkey: {}, facts: {}, ruler: {} },
-  minutes: { passkeyOurs: 20, passkey: 50, facts: 12, ruler: 75, memory: 5 },
+  minutes: { passkeyOurs: 25, passkey: 40, facts: 5, ruler: 20, memory: 3 },
 };
 
 const FEW_STEPS = { steps: 4, batch: 2, warmupSteps: 1, curriculum: [] };
@@ -140,15 +138,30 @@ const SMOKE: Size = {
   minutes: { passkeyOurs: 0.2, passkey: 0.2, facts: 0.1, ruler: 0.2, memory: 0.2 },
 };
 
-/** The memories that facts are told to, by the name of the experiment. `window` and `full` have none. */
-const MEMORIES: Readonly<Record<string, { readonly memory: JsonObject; readonly oneSegment?: boolean }>> = {
+const FULL_ATTENTION_STAGES = [[256], [64, 128, 256]].map((pairs, i) => ({
+  until: 600 * (i + 1),
+  batch: 2,
+  length: K,
+  mixture: [{ task: "mqar", share: 1, pairs }],
+}));
+
+/** The memory of the paper but for its rule: as published, with nothing beside it. */
+export const PAPER_MEMORY = { featureMap: "elu-plus-one", gate: "head", shift: "none", cache: false } as const;
+
+/**
+ * The memories that facts are told to, by the name of the experiment. `window` and `full` have none. Full attention
+ * learns from many answers in a sequence or not at all, so it begins with the largest sizes.
+ */
+const MEMORIES: Readonly<
+  Record<string, { readonly memory: JsonObject; readonly oneSegment?: boolean; readonly training?: JsonObject }>
+> = {
   linear: { memory: { update: "linear" } },
   delta: { memory: { update: "delta" } },
   "delta-corrected": { memory: { update: "delta-corrected" } },
   "token-delta": { memory: { update: "token-delta" } },
   "gated-token-delta": { memory: { update: "gated-token-delta" } },
   window: { memory: { update: "none", cache: true } },
-  full: { memory: { update: "none" }, oneSegment: true },
+  full: { memory: { update: "none" }, oneSegment: true, training: { curriculum: FULL_ATTENTION_STAGES } },
 };
 /** What all of them have beside their rule: keys and values see the three tokens before theirs. */
 const FACTS_MEMORY = { shift: "convolution" };
@@ -199,7 +212,7 @@ function factsExperiments({ facts, model, training, minutes }: Size): Experiment
     { kind: "mqar", pairs, lengths, distances: [0], ...shared, seed: SEED },
     { kind: "mqar", pairs: [far.pairs], lengths: [far.length], distances: far.distances, ...shared, seed: SEED },
   ];
-  return Object.entries(MEMORIES).map(([name, { memory, oneSegment = false }]) => ({
+  return Object.entries(MEMORIES).map(([name, { memory, oneSegment = false, training: own = {} }]) => ({
     name: `facts-${name}`,
     about: `many facts at once (MQAR), memory ${name}`,
     minutes: minutes.facts,
@@ -207,11 +220,18 @@ function factsExperiments({ facts, model, training, minutes }: Size): Experiment
       recipe: "recipes/facts.json",
       data: [],
       model: { ...model, vocabularySize: facts.vocabulary, memory: { ...FACTS_MEMORY, ...memory } },
-      training: training.facts,
+      training: { ...own, ...training.facts },
       oneSegment,
     },
-    evaluations,
+    evaluations: oneSegment ? evaluations.map(withinOneSegment) : evaluations,
   }));
+}
+
+/** Without the distances past the one segment that full attention was trained on: it sees nothing there. */
+function withinOneSegment(evaluation: Evaluation): Evaluation {
+  if (evaluation.kind !== "mqar") return evaluation;
+  const room = K - Math.max(...evaluation.lengths);
+  return { ...evaluation, distances: evaluation.distances.filter((distance) => distance <= room) };
 }
 
 function ruler({ ruler: settings, model, training, minutes }: Size): Experiment {

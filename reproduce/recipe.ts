@@ -1,7 +1,8 @@
+import type { MemoryUpdate } from "../src/attention/infini/config.ts";
 import { readJson } from "../src/node/files.ts";
+import { choosesWrites } from "../src/model/config.ts";
 import { parseRunConfig, type RunConfig } from "../src/train/config.ts";
 import type { ModelSource } from "./experiments.ts";
-import { choosesWrites } from "./join.ts";
 import { inRepository } from "./texts.ts";
 
 /** The run config of an experiment: its recipe with the changes. Throws FileError or ConfigError. */
@@ -18,7 +19,7 @@ export async function runConfigOf({ recipe, model, training, oneSegment }: Model
 
 /** As much of a recipe file as is looked at before it is checked. */
 interface RecipeFile {
-  readonly model: { readonly memory?: { readonly update?: string }; readonly segmentLength?: number };
+  readonly model: { readonly memory?: { readonly update?: MemoryUpdate }; readonly segmentLength?: number };
   readonly training: Stage & { readonly curriculum?: readonly Stage[] };
 }
 
