@@ -76,6 +76,10 @@ interface Size {
   readonly facts: {
     readonly pairs: readonly number[];
     readonly lengths: readonly number[];
+    /** Tokens of filler in the plot over the number of pairs: more than local attention sees. */
+    readonly apart: number;
+    /** The sizes of the table, as zoology has them. */
+    readonly table: { readonly pairs: readonly number[]; readonly lengths: readonly number[] };
     /** The pairs, their length and the distances of the plot over distance. */
     readonly far: { readonly pairs: number; readonly length: number; readonly distances: readonly number[] };
     readonly vocabulary: number;
@@ -103,6 +107,8 @@ const FULL: Size = {
   facts: {
     pairs: [1, 2, 4, 8, 16, 32, 64, 128, 256],
     lengths: [64, 64, 64, 64, 64, 128, 256, 512, 1024],
+    apart: 64,
+    table: { pairs: [64, 128, 256], lengths: [256, 512, 1024] },
     far: { pairs: 16, length: 64, distances: [0, 64, 256, 512, 960, 2 * K, 4 * K, 8 * K, 16 * K] },
     vocabulary: 8192,
     samples: 40,
@@ -122,6 +128,8 @@ const SMOKE: Size = {
   facts: {
     pairs: [2, 4],
     lengths: [32, 32],
+    apart: 64,
+    table: { pairs: [4], lengths: [32] },
     far: { pairs: 4, length: 32, distances: [0, 64] },
     vocabulary: 512,
     samples: 4,
@@ -138,30 +146,18 @@ const SMOKE: Size = {
   minutes: { passkeyOurs: 0.2, passkey: 0.2, facts: 0.1, ruler: 0.2, memory: 0.2 },
 };
 
-const FULL_ATTENTION_STAGES = [[256], [64, 128, 256]].map((pairs, i) => ({
-  until: 600 * (i + 1),
-  batch: 2,
-  length: K,
-  mixture: [{ task: "mqar", share: 1, pairs }],
-}));
-
 /** The memory of the paper but for its rule: as published, with nothing beside it. */
 export const PAPER_MEMORY = { featureMap: "elu-plus-one", gate: "head", shift: "none", cache: false } as const;
 
-/**
- * The memories that facts are told to, by the name of the experiment. `window` and `full` have none. Full attention
- * learns from many answers in a sequence or not at all, so it begins with the largest sizes.
- */
-const MEMORIES: Readonly<
-  Record<string, { readonly memory: JsonObject; readonly oneSegment?: boolean; readonly training?: JsonObject }>
-> = {
+/** The memories that facts are told to, by the name of the experiment. `window` and `full` have none. */
+const MEMORIES: Readonly<Record<string, { readonly memory: JsonObject; readonly oneSegment?: boolean }>> = {
   linear: { memory: { update: "linear" } },
   delta: { memory: { update: "delta" } },
   "delta-corrected": { memory: { update: "delta-corrected" } },
   "token-delta": { memory: { update: "token-delta" } },
   "gated-token-delta": { memory: { update: "gated-token-delta" } },
   window: { memory: { update: "none", cache: true } },
-  full: { memory: { update: "none" }, oneSegment: true, training: { curriculum: FULL_ATTENTION_STAGES } },
+  full: { memory: { update: "none" }, oneSegment: true },
 };
 /** What all of them have beside their rule: keys and values see the three tokens before theirs. */
 const FACTS_MEMORY = { shift: "convolution" };
@@ -207,12 +203,13 @@ function passkeyExperiments({ passkey, model, training, minutes }: Size): Experi
 }
 
 function factsExperiments({ facts, model, training, minutes }: Size): Experiment[] {
-  const { pairs, lengths, far, ...shared } = facts;
+  const { pairs, lengths, apart, table, far, ...shared } = facts;
   const evaluations: Evaluation[] = [
-    { kind: "mqar", pairs, lengths, distances: [0], ...shared, seed: SEED },
+    { kind: "mqar", ...table, distances: [0], ...shared, seed: SEED },
+    { kind: "mqar", pairs, lengths, distances: [apart], ...shared, seed: SEED },
     { kind: "mqar", pairs: [far.pairs], lengths: [far.length], distances: far.distances, ...shared, seed: SEED },
   ];
-  return Object.entries(MEMORIES).map(([name, { memory, oneSegment = false, training: own = {} }]) => ({
+  return Object.entries(MEMORIES).map(([name, { memory, oneSegment = false }]) => ({
     name: `facts-${name}`,
     about: `many facts at once (MQAR), memory ${name}`,
     minutes: minutes.facts,
@@ -220,18 +217,28 @@ function factsExperiments({ facts, model, training, minutes }: Size): Experiment
       recipe: "recipes/facts.json",
       data: [],
       model: { ...model, vocabularySize: facts.vocabulary, memory: { ...FACTS_MEMORY, ...memory } },
-      training: { ...own, ...training.facts },
+      training: training.facts,
       oneSegment,
     },
     evaluations: oneSegment ? evaluations.map(withinOneSegment) : evaluations,
   }));
 }
 
-/** Without the distances past the one segment that full attention was trained on: it sees nothing there. */
+/** Without what does not fit into the one segment that full attention was trained on: it sees nothing past it. */
 function withinOneSegment(evaluation: Evaluation): Evaluation {
   if (evaluation.kind !== "mqar") return evaluation;
-  const room = K - Math.max(...evaluation.lengths);
-  return { ...evaluation, distances: evaluation.distances.filter((distance) => distance <= room) };
+  const { pairs, lengths, distances } = evaluation;
+  const nearest = Math.min(...distances);
+  const sizes = pairs
+    .flatMap((count, i) => [{ count, length: lengths[i] ?? 0 }])
+    .filter(({ length }) => length + nearest <= K);
+  const longest = Math.max(...sizes.map(({ length }) => length));
+  return {
+    ...evaluation,
+    pairs: sizes.map(({ count }) => count),
+    lengths: sizes.map(({ length }) => length),
+    distances: distances.filter((distance) => longest + distance <= K),
+  };
 }
 
 function ruler({ ruler: settings, model, training, minutes }: Size): Experiment {

@@ -33,14 +33,14 @@ describe("runConfigOf", () => {
     expect(training).toEqual({ ...ours.training, steps: 9, curriculum: [] });
   });
 
-  it("makes one segment of the longest sequence, with as many tokens in a step", async () => {
+  it("makes one segment of every sequence", async () => {
     const curriculum = [{ until: 5, batch: 16, length: 512 }];
     const training = { batch: 2, length: 4096, curriculum };
-    const whole = await runConfigOf({ ...source, training, oneSegment: true });
-    expect(whole.model.segmentLength).toBe(4096);
-    expect(stagesOf(whole.training).map(({ length, batch }) => [length, batch])).toEqual([
-      [4096, 2],
-      [4096, 2],
+    const { model, training: changed } = await runConfigOf({ ...source, training, oneSegment: true });
+    expect(model.segmentLength).toBe(4096);
+    expect(stagesOf(changed).map(({ length, segmentLength }) => [length, segmentLength])).toEqual([
+      [512, 512],
+      [4096, undefined],
     ]);
   });
 

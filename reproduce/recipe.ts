@@ -40,16 +40,13 @@ function withoutPrice(recipe: RecipeFile): RecipeFile {
   };
 }
 
-/** Every stage in sequences of the longest length, with as many tokens a step as before. */
-function inOneSegment(recipe: RecipeFile): RecipeFile {
-  const stages = [recipe.training, ...(recipe.training.curriculum ?? [])];
-  const length = Math.max(...stages.map((stage) => stage.length));
-  const lengthened = <S extends Stage>(stage: S): S => ({
-    ...stage,
-    length,
-    batch: Math.max(1, Math.round((stage.batch * stage.length) / length)),
-  });
-  return { model: { ...recipe.model, segmentLength: length }, training: eachStage(recipe.training, lengthened) };
+/** Every stage in segments as long as its sequences. */
+function inOneSegment({ model, training }: RecipeFile): RecipeFile {
+  const { curriculum = [], ...main } = training;
+  return {
+    model: { ...model, segmentLength: main.length },
+    training: { ...main, curriculum: curriculum.map((stage) => ({ ...stage, segmentLength: stage.length })) },
+  };
 }
 
 function eachStage(

@@ -33,9 +33,6 @@ const DEPTHS: ReadonlyMap<number, string> = new Map([
   [0.5, "middle"],
   [1, "end"],
 ]);
-/** Pairs that the table names; the plot has all. */
-const TABLE_PAIRS = [64, 128, 256];
-
 /** Table 3 of the paper, a table for each haystack. */
 export function passkeySection(results: readonly Result[]): Section | undefined {
   const haystacks = { garbage: "In the paper's garbage", "moby-dick": "In _Moby Dick_" };
@@ -56,15 +53,17 @@ export function passkeySection(results: readonly Result[]): Section | undefined 
 
 /** Recall of many pairs: over their number, and over distance. */
 export async function factsSection(results: readonly Result[]): Promise<Section | undefined> {
-  const isFar = (rows: readonly MqarRow[]): boolean => rows.some(({ distance }) => distance > 0);
-  const [near, far] = [mqarModels(results, (rows) => !isFar(rows)), mqarModels(results, isFar)];
-  if (near.length === 0 && far.length === 0) return undefined;
+  const distances = (rows: readonly MqarRow[]): number[] => sortedValues(rows.map(({ distance }) => distance));
+  const named = mqarModels(results, (rows) => distances(rows).at(-1) === 0);
+  const near = mqarModels(results, (rows) => distances(rows).length === 1 && distances(rows)[0] !== 0);
+  const far = mqarModels(results, (rows) => distances(rows).length > 1);
+  if ([named, near, far].every((models) => models.length === 0)) return undefined;
   const segment = Math.min(...far.map(({ segmentLength }) => segmentLength));
   const facts = far[0]?.rows[0]?.pairs ?? 0;
   const drawn = [
     {
       file: "facts-number.svg",
-      title: "Accuracy against the number of facts",
+      title: `Accuracy against the number of facts, ${near[0]?.rows[0]?.distance ?? 0} tokens before the questions`,
       axis: "facts",
       lines: near.map(({ label, rows }) => lineOf(label, rows, ({ pairs }) => pairs)),
     },
@@ -79,7 +78,7 @@ export async function factsSection(results: readonly Result[]): Promise<Section 
     title: TITLES.facts,
     lines: [
       "Multi-query associative recall: so many pairs are told, then each is asked for. Share of right answers ± standard error, and in brackets the share of sequences without a mistake.",
-      ...(near.length > 0 ? [factsTable(near)] : []),
+      ...(named.length > 0 ? [factsTable(named)] : []),
       ...drawn.map(({ file, title }) => `![${title}](plots/${file})`),
     ],
     plots: await Promise.all(
@@ -210,9 +209,7 @@ function lineOf(label: string, rows: readonly MqarRow[], place: (row: MqarRow) =
 }
 
 function factsTable(models: readonly MqarModel[]): string {
-  const measured = sortedValues(models.flatMap(({ rows }) => rows.map(({ pairs }) => pairs)));
-  const named = TABLE_PAIRS.filter((pairs) => measured.includes(pairs));
-  const columns = named.length > 0 ? named : measured;
+  const columns = sortedValues(models.flatMap(({ rows }) => rows.map(({ pairs }) => pairs)));
   const cells = models.map(({ label, rows }) => [
     label,
     ...columns.map((pairs) => {

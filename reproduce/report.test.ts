@@ -25,7 +25,7 @@ Share of`);
     expect(markdown).toContain("### In _Moby Dick_");
   });
 
-  it("has the facts of the paper's sizes in a table, and plots with a line for each memory", async () => {
+  it("has the facts of zoology's sizes in a table, and plots with a line for each memory", async () => {
     const { markdown, plots } = await renderReport(resultsOf(NAMES), READING, NAMES);
     expect(sectionOf(markdown, "Many facts at once")).toContain(`| memory | 64 facts | 128 facts |
 | --- | --- | --- |
@@ -37,6 +37,7 @@ Share of`);
       expect(svg).toMatch(/^<svg/);
       for (const label of ["linear", "full"]) expect(svg).toContain(`>${label}</text>`);
     }
+    expect(plots.get("facts-number.svg")).toContain("96 tokens before the questions");
     expect(plots.get("facts-number.svg")).toContain(">128</text>");
     expect(plots.get("facts-distance.svg")).toContain("segments of 32 tokens");
     expect(plots.get("facts-distance.svg")).toContain(">2</text>"); // 64 tokens of filler
@@ -160,13 +161,8 @@ function passkeys(haystack: string, name: string): Measured {
 
 function facts(best: number): Measured[] {
   const row = { samples: 20, standardError: 0.02, exact: 0.05 };
-  const near = [32, 64, 128].map((pairs) => ({
-    ...row,
-    pairs,
-    length: 512,
-    distance: 0,
-    accuracy: (best * 64) / pairs,
-  }));
+  const sizes = (all: readonly number[], distance: number): object[] =>
+    all.map((pairs) => ({ ...row, pairs, length: 512, distance, accuracy: Math.min(1, (best * 64) / pairs) }));
   const far = [0, 64].map((distance) => ({
     ...row,
     pairs: 64,
@@ -175,10 +171,8 @@ function facts(best: number): Measured[] {
     accuracy: best / (1 + distance),
   }));
   return [
-    measured(
-      { kind: "mqar" },
-      near.map((each) => ({ ...each, accuracy: Math.min(1, each.accuracy) })),
-    ),
+    measured({ kind: "mqar" }, sizes([64, 128], 0)),
+    measured({ kind: "mqar" }, sizes([32, 64, 128], 96)),
     measured({ kind: "mqar" }, far),
   ];
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Rng } from "../random.ts";
 import { encodeText } from "./bytes.ts";
+import { withDecoys } from "./decoys.ts";
 import type { Task } from "./mixture.ts";
 import { placeExchanges } from "./placement.ts";
 
@@ -151,6 +152,8 @@ const schema = z.strictObject({
   maxTrailing: z.int().nonnegative().default(64),
   /** Digits of the key. Default: a key from 1 to 49,999. */
   digits: z.int().positive().optional(),
+  /** Most numbers that are scattered over a text of a sequence's length, of which none is the key. Default: 0. */
+  decoys: z.int().nonnegative().optional(),
 });
 
 /** Trains the memory to keep a key; the prompt and its answer stand at the end of the sequence. */
@@ -159,9 +162,10 @@ export const passkeyTask: Task<typeof schema> = {
   readsText: ({ haystack }) => haystack !== "garbage",
 
   draw(part, { length, rng, window }) {
-    const { digits, minLength = length, maxTrailing } = part;
+    const { digits, minLength = length, maxTrailing, decoys = 0 } = part;
     const useText = part.haystack === "text" || (part.haystack === "mixed" && rng.uniform() < 0.5);
-    const haystack: Haystack = useText ? { kind: "text", tokens: window(length + 1) } : { kind: "garbage" };
+    const text = (): Uint8Array => (decoys > 0 ? withDecoys(window(length + 1), decoys, rng) : window(length + 1));
+    const haystack: Haystack = useText ? { kind: "text", tokens: text() } : { kind: "garbage" };
     const filler = (size: number): Uint8Array =>
       useText && size > 0 ? window(size) : new Uint8Array(size).fill(NEWLINE);
     // Drawn before the key is known, so it leaves room for the longest answer.

@@ -54,6 +54,11 @@ describe("parseRunConfig", () => {
       "training.length: must be a whole number of segments, in every stage",
     ],
     [
+      "a stage with a length of no whole number of its own segments",
+      { curriculum: [{ until: 5, batch: 1, length: 16, segmentLength: 6 }] },
+      "training.length: must be a whole number of segments, in every stage",
+    ],
+    [
       "a stage that ends with the run",
       { curriculum: [{ until: 100, batch: 1, length: 16 }] },
       "training.curriculum: stages must end one after the other, before the last step",

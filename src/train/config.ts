@@ -83,6 +83,8 @@ const trainingSchema = z.strictObject({
         carry: carried,
         /** Default: that of the main stage. */
         mixture: mixtureSchema.optional(),
+        /** Tokens of a segment, on which no weight depends. Default: that of the model. */
+        segmentLength: count.optional(),
       }),
     )
     .default([]),
@@ -94,10 +96,14 @@ const trainingSchema = z.strictObject({
 /** A training run: what a recipe file holds and what presets are. Unknown keys are refused. */
 export const runConfigSchema = z
   .strictObject({ model: modelConfigSchema, training: trainingSchema })
-  .refine(({ model, training }) => stagesOf(training).every(({ length }) => length % model.segmentLength === 0), {
-    path: ["training", "length"],
-    error: "must be a whole number of segments, in every stage",
-  })
+  .refine(
+    ({ model, training }) =>
+      stagesOf(training).every(({ length, segmentLength = model.segmentLength }) => length % segmentLength === 0),
+    {
+      path: ["training", "length"],
+      error: "must be a whole number of segments, in every stage",
+    },
+  )
   .refine(({ training }) => stagesOf(training).every(({ after, until }) => after < until), {
     path: ["training", "curriculum"],
     error: "stages must end one after the other, before the last step",
@@ -144,11 +150,14 @@ export interface Stage {
   readonly writePenalty: number;
   readonly carry: number;
   readonly mixture: Mixture;
+  /** Where it is not that of the model. */
+  readonly segmentLength?: number | undefined;
 }
 
 /** The stages of the curriculum and then the main one. */
 export function stagesOf({ curriculum, steps, batch, length, writePenalty, carry, mixture }: TrainingConfig): Stage[] {
-  const stages = [...curriculum, { until: steps, batch, length, writePenalty, carry, mixture }];
+  const main = { until: steps, batch, length, writePenalty, carry, mixture };
+  const stages: (typeof main | (typeof curriculum)[number])[] = [...curriculum, main];
   return stages.map((stage, i) => ({ ...stage, mixture: stage.mixture ?? mixture, after: stages[i - 1]?.until ?? 0 }));
 }
 

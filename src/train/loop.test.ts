@@ -148,6 +148,25 @@ describe("a step that diverges", () => {
   });
 });
 
+describe("a stage in segments of another length", () => {
+  it("trains as a model with such segments, and the stages after it as the model itself", async () => {
+    const lossesOf = async (config: RunConfig): Promise<number[]> => {
+      const losses: number[] = [];
+      await play(config, { onStep: ({ loss }) => void losses.push(loss) });
+      return losses;
+    };
+    const curriculum = [{ until: 2, batch: 2, length: 12 }];
+    const plain = await lossesOf(tinyRun({ steps: 3, curriculum }));
+    const whole = await lossesOf(tinyRun({ steps: 3, curriculum }, { segmentLength: 12 }));
+    const mixed = await lossesOf(
+      tinyRun({ steps: 3, curriculum: [{ until: 2, batch: 2, length: 12, segmentLength: 12 }] }),
+    );
+    expect(mixed.slice(0, 2)).toEqual(whole.slice(0, 2));
+    expect(mixed[0]).not.toBe(plain[0]);
+    expect(mixed[2]).not.toBe(whole[2]);
+  });
+});
+
 describe("a run that is resumed", () => {
   const curriculum = [
     { until: 2, batch: 3, length: 4 },

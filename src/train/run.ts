@@ -72,12 +72,18 @@ export function trainedModel({ model: config }: RunConfig, { state }: RunPositio
 
 // --- internal ---
 
+/** The config for another length of segments. */
+function inSegments(config: RunConfig, segmentLength = config.model.segmentLength): RunConfig {
+  return { ...config, model: { ...config.model, segmentLength } };
+}
+
 async function runStage(
   options: RunOptions,
-  { after, until, ...stage }: Stage,
+  { after, until, segmentLength, ...stage }: Stage,
   from: RunPosition,
 ): Promise<RunPosition> {
-  const { config, documents, engine, signal, onStep, save } = options;
+  const { documents, engine, signal, onStep, save } = options;
+  const config = inSegments(options.config, segmentLength);
   const training = { ...config.training, ...stage };
   const batches = createBatches({ ...training, documents });
   const stepper = await createStepper({
