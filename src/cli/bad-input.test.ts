@@ -119,6 +119,8 @@ describe("flags and arguments", () => {
       /unknown option '--max-token' \(Did you mean --max-tokens\?\)/,
     ],
     ["a flag that is missing", ["export", "@model"], /required option '--out <folder>' not specified/],
+    ["a model whose vocabulary is too small for mqar", ["eval", "@model", "--task", "mqar"], /8,?192/],
+    ["pairs in words", ["eval", "@model", "--task", "mqar", "--pairs", "few"], /--pairs.*whole number from 1 up/],
     ["no text to train on", ["train", "@recipe.json", "--out", "@new"], /--data: the mixture of this run reads text/],
     ["no text to foretell", ["eval", "@model"], /--data: perplexity needs a text file/],
     [
