@@ -53,6 +53,15 @@ export function createProgress(label: string, total: number, unit: string): Prog
   };
 }
 
+/** A bar for the tokens that an evaluation has read of all that it will read. */
+export function createReadProgress(): { onProgress(done: number, total: number): void; stop(): void } {
+  const progress = createProgress("read", 1, "of all");
+  return {
+    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+    stop: () => progress.stop(),
+  };
+}
+
 const BYTE_UNITS = ["B", "kB", "MB", "GB", "TB"];
 
 /** 1536 -> "1.5 kB". */

@@ -7,7 +7,7 @@ import { evaluatePasskey } from "../../evaluate/passkey.ts";
 import { createSession } from "../../generate/session.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
-import { createProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
 
 interface PasskeyFlags {
   readonly lengths: number[];
@@ -62,14 +62,14 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
     flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
-  const progress = createProgress("read", 1, "of all");
+  const progress = createReadProgress();
   const rows = await evaluatePasskey(session, {
     lengths,
     depths,
     samples,
     haystack,
     seed,
-    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+    onProgress: progress.onProgress,
   });
   progress.stop();
   const cells = rows.map(({ length, depth, tokenAccuracy, standardError, exactMatch, exactStandardError, ...row }) => {

@@ -3,7 +3,7 @@ import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluateMqar, type MqarRow } from "../../evaluate/mqar.ts";
 import { createSession } from "../../generate/session.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
-import { createProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
 
 interface MqarFlags {
   readonly pairs: readonly number[];
@@ -22,14 +22,14 @@ export async function measureMqar(folder: string, flags: MqarFlags): Promise<voi
   const loaded = await loadModelFolder(folder);
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
-  const progress = createProgress("read", 1, "of all");
+  const progress = createReadProgress();
   const rows = await evaluateMqar(session, {
     pairs,
     lengths,
     distances,
     samples,
     seed,
-    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+    onProgress: progress.onProgress,
   });
   progress.stop();
   const head = ["pairs", "length", "distance", "sequences", "accuracy", "all right", "tokens/s"];

@@ -5,7 +5,7 @@ import { createSession } from "../../generate/session.ts";
 import { readText } from "../../node/corpus.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
 import { UsageError } from "../errors.ts";
-import { createProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
 
 interface RecallFlags {
   readonly lengths: readonly number[];
@@ -25,14 +25,14 @@ export async function measureRecall(folder: string, tasks: readonly RecallTask[]
   const book = data === undefined ? undefined : await readText(data);
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
-  const progress = createProgress("read", 1, "of all");
+  const progress = createReadProgress();
   const rows = await evaluateRecall(session, {
     tasks,
     lengths,
     samples,
     seed,
     book,
-    onProgress: (done, total) => progress.update(done / total, `${formatCount(done)} of ${formatCount(total)} tokens`),
+    onProgress: progress.onProgress,
   });
   progress.stop();
   print(renderTable(["task", "length", "prompts", "score", "exact", "tokens/s"], rows.map(cellsOf)), json);
