@@ -86,12 +86,14 @@ export async function findKeysInBook(
 /** What every lane answers, with the session left as it was. */
 async function askAside(session: Session): Promise<string[]> {
   const state = session.snapshot();
-  const { segmentLength } = session.loaded.model.config;
+  const { segmentLength, memory } = session.loaded.model.config;
   const question = encodeText(`\n${PASSKEY_QUESTION}`);
   const needed = question.length + ANSWER_TOKENS;
   const left = segmentLength - (session.position % segmentLength);
-  // Local attention should see question and answer as one: where they would lie in two segments, empty lines come first.
-  const lines = left < needed && needed <= segmentLength ? encodeText("\n".repeat(left)) : [];
+  // Local attention should see question and answer as one: where they would lie in two segments and it sees one
+  // alone, empty lines come first.
+  const apart = !memory.cache && left < needed && needed <= segmentLength;
+  const lines = apart ? encodeText("\n".repeat(left)) : [];
   const prompt = Int32Array.from([...lines, ...question]);
   const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), ANSWER_TOKENS);
   session.restore(state);
