@@ -76,6 +76,11 @@ export function formatCount(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
+/** 0.9512, 0.02 -> "0.951 ± 0.020". */
+export function formatWithError(value: number, standardError: number): string {
+  return `${value.toFixed(3)} ± ${standardError.toFixed(3)}`;
+}
+
 /** Most resident memory that this process ever had. */
 export function peakRssBytes(): number {
   return process.resourceUsage().maxRSS * 1024;

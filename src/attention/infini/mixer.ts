@@ -78,7 +78,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const written = memory?.write(params, held(state), { ...own, ...chosen }); // eq. 8 or 9
       const A =
         memory && written
-          ? mixByGate(read(memory, params, written.before, queries), local, gateOf(config, params, x), past) // eqs. 7, 10
+          ? mixByGate(read(memory, params, written.before, queries), local, gateOf(config, params, x, segments), past) // eqs. 7, 10
           : local;
       return {
         y: matmul(mergeHeads(A), params.output), // eq. 11
@@ -112,7 +112,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const chosen = memory && choose(config, memory, params, x, local);
       const strengths = mapPresent(chosen?.strengths, segment.strengths, (rows, kept) => put(kept, rows));
       const A = memory
-        ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x), past) // eqs. 7, 10
+        ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x, 1), past) // eqs. 7, 10
         : local;
       return {
         y: matmul(mergeHeads(A), params.output),
@@ -238,12 +238,15 @@ function read(memory: Memory, params: InfiniParams<Tensor>, before: MemoryState<
 }
 
 /** beta of eq. 10, [K, G, 1, 1] or with the token's share [B, S, K, G, N, 1]. */
-function gateOf(config: InfiniConfig, { gate, gateInput }: InfiniParams<Tensor>, x: Tensor): Tensor {
-  const { numHeads, numKeyValueHeads: heads, segmentLength } = config;
+function gateOf(
+  { numHeads, numKeyValueHeads: heads }: InfiniConfig,
+  { gate, gateInput }: InfiniParams<Tensor>,
+  x: Tensor,
+  segments: number,
+): Tensor {
   if (!gate) throw new GraphError("the memory needs a gate");
   if (!gateInput) return reshape(gate, [heads, numHeads / heads, 1, 1]);
   const [B, T] = [axisSize(x.shape, 0), axisSize(x.shape, 1)];
-  const segments = Math.max(1, Math.floor(T / segmentLength));
   const beta = splitHeads(add(matmul(x, gateInput), gate), segments, numHeads); // [B, S, H, N, 1]
   return reshape(beta, [B, segments, heads, numHeads / heads, T / segments, 1]);
 }

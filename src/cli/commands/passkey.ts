@@ -7,7 +7,7 @@ import { evaluatePasskey } from "../../evaluate/passkey.ts";
 import { createSession } from "../../generate/session.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
-import { createReadProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
 
 interface PasskeyFlags {
   readonly lengths: number[];
@@ -73,13 +73,12 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   });
   progress.stop();
   const cells = rows.map(({ length, depth, tokenAccuracy, standardError, exactMatch, exactStandardError, ...row }) => {
-    const [digits, keys] = [withError(tokenAccuracy, standardError), withError(exactMatch, exactStandardError)];
+    const [digits, keys] = [
+      formatWithError(tokenAccuracy, standardError),
+      formatWithError(exactMatch, exactStandardError),
+    ];
     return [formatCount(length), depth, row.samples, digits, keys, formatCount(row.tokensPerSecond)];
   });
   print(renderTable(["length", "depth", "prompts", "token accuracy", "exact match", "tokens/s"], cells), json);
   await writeJson({ model: folder, haystack: flags.haystack, seed, rows }, json);
-}
-
-function withError(value: number, error: number): string {
-  return `${value.toFixed(3)} ± ${error.toFixed(3)}`;
 }

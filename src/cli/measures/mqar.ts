@@ -3,7 +3,7 @@ import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluateMqar, type MqarRow } from "../../evaluate/mqar.ts";
 import { createSession } from "../../generate/session.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
-import { createReadProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
 
 interface MqarFlags {
   readonly pairs: readonly number[];
@@ -41,10 +41,5 @@ export async function measureMqar(folder: string, flags: MqarFlags): Promise<voi
 
 function cellsOf({ pairs, length, distance, samples, accuracy, standardError, exact, ...row }: MqarRow): string[] {
   const counts = [pairs, length, distance, samples].map(formatCount);
-  return [
-    ...counts,
-    `${accuracy.toFixed(3)} ± ${standardError.toFixed(3)}`,
-    exact.toFixed(2),
-    formatCount(row.tokensPerSecond),
-  ];
+  return [...counts, formatWithError(accuracy, standardError), exact.toFixed(2), formatCount(row.tokensPerSecond)];
 }

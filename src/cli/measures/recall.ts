@@ -5,7 +5,7 @@ import { createSession } from "../../generate/session.ts";
 import { readText } from "../../node/corpus.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
 import { UsageError } from "../errors.ts";
-import { createReadProgress, formatCount, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
 
 interface RecallFlags {
   readonly lengths: readonly number[];
@@ -53,6 +53,6 @@ function checkFlags(tasks: readonly RecallTask[], { lengths, data }: RecallFlags
 }
 
 function cellsOf({ task, length, samples, score, standardError, exact, tokensPerSecond }: RecallRow): string[] {
-  const accuracy = `${score.toFixed(3)} ± ${standardError.toFixed(3)}`;
+  const accuracy = formatWithError(score, standardError);
   return [task, formatCount(length), String(samples), accuracy, exact.toFixed(2), formatCount(tokensPerSecond)];
 }
