@@ -22,12 +22,12 @@ export function scalar(value: number): Tensor {
   return constant(floatTensor([], Float32Array.of(value)));
 }
 
-/** The whole numbers 0 .. length-1 as int32. */
-export function iota(length: number): Tensor {
+/** `length` whole numbers from `start` on, as int32. */
+export function iota(length: number, start = 0): Tensor {
   return constant(
     intTensor(
       [length],
-      Int32Array.from({ length }, (_, i) => i),
+      Int32Array.from({ length }, (_, i) => start + i),
     ),
   );
 }
