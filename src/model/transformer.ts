@@ -68,6 +68,8 @@ export interface ModelResult {
   readonly state: LayerStates<Tensor>;
   /** See {@link MixerResult.writeWish}; of all layers [B, T, choices]. */
   readonly writeWish?: Tensor;
+  /** See {@link MixerResult.auxiliary}; the sum over all layers. */
+  readonly auxiliary?: Tensor;
 }
 
 /** A model and its weights. */
@@ -100,19 +102,21 @@ export function createModel(config: ModelConfig): Model {
 
     apply(params, tokens, states) {
       let x = embed(params, tokens);
-      const wishes: Tensor[] = [];
+      const [wishes, auxiliaries]: [Tensor[], Tensor[]] = [[], []];
       const state = perLayer((layer) => {
         const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
           mixer.apply(attention, h, at(states, layer)),
         );
         x = result.y;
         if (result.writeWish) wishes.push(result.writeWish);
+        if (result.auxiliary) auxiliaries.push(result.auxiliary);
         return result.state;
       });
       return {
         hidden: rmsNorm(x, params.finalNorm, config.normEpsilon),
         state,
         ...(wishes.length > 0 && { writeWish: concat(wishes, -1) }),
+        ...(auxiliaries.length > 0 && { auxiliary: auxiliaries.reduce((total, loss) => add(total, loss)) }),
       };
     },
 
