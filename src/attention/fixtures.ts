@@ -20,8 +20,13 @@ export interface MixerSuiteOptions {
   readonly segmentLength: number; // N, 3 or more
   /** The same computation in plain loops, for x [B, T, D] of any length and from an empty past. */
   readonly naive?: (params: Tree<NumericTensor>, x: NumericTensor) => NaiveMixerResult;
-  /** Segments back that a token sees of, 1 or 2. Default 2: all those before it. */
-  readonly reach?: 1 | 2;
+  /** Segments back that the last token of a segment sees of, 0 to 2. Default 2: all those before it. */
+  readonly reach?: 0 | 1 | 2;
+  /**
+   * How far apart the ways through a sequence may be in double precision. Default 1e-10; more where positions, whose
+   * tables are of single precision, count from another token in each.
+   */
+  readonly tolerance?: number;
   /** Leaves of which every element must have a gradient right after initialisation. */
   readonly gates?: readonly string[];
 }
@@ -127,6 +132,7 @@ export interface Subject {
   readonly mixer: SequenceMixer;
   readonly N: number;
   readonly D: number;
+  readonly tolerance: number;
   readonly params: Tree<FloatTensor>;
   readonly weights: Values; // params.*
   readonly segments: (batch: number, tokens: number) => Graph;
@@ -136,13 +142,14 @@ export interface Subject {
 }
 
 export function subjectOf(options: MixerSuiteOptions): Subject {
-  const { mixer, modelDim: D, segmentLength: N } = options;
+  const { mixer, modelDim: D, segmentLength: N, tolerance = 1e-10 } = options;
   const params = noisyParams(mixer);
   return {
     options,
     mixer,
     N,
     D,
+    tolerance,
     params,
     weights: flatten<FloatTensor>(params, "params"),
     segments: remembered((batch, tokens) => applyGraph(mixer, params, [batch, tokens, D])),

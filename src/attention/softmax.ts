@@ -7,9 +7,6 @@ import { mergeGroups } from "./heads.ts";
 /** Scores of pairs that may not see each other: large enough to vanish, small enough to stay finite. */
 export const HIDDEN = -1e30;
 
-/** Adds to scores what hides keys from queries. */
-export type Mask = (scores: Tensor) => Tensor;
-
 /** q k^T for queries [.., G, C, d] and keys [.., keys, d], which the G query heads share -> [.., G, C, keys] */
 export function scoresOf(q: Tensor, k: Tensor): Tensor {
   const grouped = [...q.shape.slice(0, -1), ...k.shape.slice(-2, -1)];

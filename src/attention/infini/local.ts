@@ -2,7 +2,10 @@ import { add, constant, iota, less, mul, reshape, sub, where } from "../../graph
 import { floatTensor, intTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { HIDDEN, scoresOf, weightedValues, type Mask } from "../softmax.ts";
+import { HIDDEN, scoresOf, weightedValues } from "../softmax.ts";
+
+/** Adds to scores what hides keys from queries. */
+export type Mask = (scores: Tensor) => Tensor;
 
 /** For queries of a whole segment: scores [.., N, cached + N]. Cached keys, which come first, stay visible. */
 export function causalMask(length: number, cached: number): Mask {

@@ -6,13 +6,11 @@ import { mapTree } from "../../graph/tree.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
 import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.ts";
 import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../heads.ts";
-import { emptyKeys, joinKeys, type KeysAndValues } from "../keys.ts";
 import type { OpenState, SequenceMixer } from "../mixer.ts";
-import type { Mask } from "../softmax.ts";
 import { countSegments, lastRows, withSegment, writerAt } from "../segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
-import { cacheMask, causalMask, causalMaskFrom, localAttention } from "./local.ts";
+import { cacheMask, causalMask, causalMaskFrom, localAttention, type Mask } from "./local.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths } from "./rule.ts";
@@ -34,6 +32,8 @@ export type InfiniState<T> = {
 export type InfiniSegment<T> = KeysAndValues<T> & {
   readonly strengths?: Strengths<T>;
 }; // [B, K, N, d], strengths [B, K, N, 1]
+
+export type KeysAndValues<T> = { readonly keys: T; readonly values: T };
 
 /** Infini-attention (arXiv 2404.07143): eqs. 4 to 11, with the memory that the config asks for. */
 export function infiniAttention(config: InfiniConfig): SequenceMixer {
@@ -130,7 +130,7 @@ function initialState(config: InfiniConfig, memory: Memory | undefined, batch: n
     ...(memory && { memory: memory.initialState(batch) }),
     written: zeros([batch]),
     ...(history > 0 && { previous: zeros([batch, history, config.modelDim]) }),
-    ...(config.memory.cache && { cache: emptyKeys(config, config.segmentLength, batch) }),
+    ...(config.memory.cache && { cache: emptyKeys(config, batch) }),
   };
 }
 
@@ -138,7 +138,15 @@ function emptySegment(config: InfiniConfig, memory: Memory | undefined, batch: n
   const { numKeyValueHeads, segmentLength } = config;
   const none = zeros([batch, numKeyValueHeads, segmentLength, 1]);
   const strengths = Object.fromEntries((memory?.chooses ?? []).map((name) => [name, none])) as Strengths<FloatTensor>;
-  return { ...emptyKeys(config, segmentLength, batch), ...(memory && memory.chooses.length > 0 && { strengths }) };
+  return { ...emptyKeys(config, batch), ...(memory && memory.chooses.length > 0 && { strengths }) };
+}
+
+function emptyKeys(
+  { numKeyValueHeads, segmentLength, headDim }: InfiniConfig,
+  batch: number,
+): KeysAndValues<FloatTensor> {
+  const rows = zeros([batch, numKeyValueHeads, segmentLength, headDim]);
+  return { keys: rows, values: rows };
 }
 
 /** Eq. 5 for the S segments at the end of `history`: queries [B, S, K, G, N, d], keys and values [B, S, K, N, d]. */
@@ -166,6 +174,11 @@ function segmentsBefore(cache: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>
     return S === 1 ? withSegmentAxis(first) : concat([withSegmentAxis(first), slice(rest, 1, 0, S - 1)], 1);
   };
   return { keys: earlier(cache.keys, own.keys), values: earlier(cache.values, own.values) };
+}
+
+/** Rows [.., N, d] of one after those of the other. */
+function joinKeys(before: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
+  return { keys: concat([before.keys, own.keys], -2), values: concat([before.values, own.values], -2) };
 }
 
 function withCache(mask: Mask, past: Tensor, cached: number): Mask {
