@@ -1,4 +1,3 @@
-import { describe, expect, it } from "vitest";
 import type { NumericTensor } from "../../engine/reference.ts";
 import { mixerSuite } from "../mixer.suite.ts";
 import type { WindowConfig } from "./config.ts";

@@ -23,8 +23,8 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
 import { emptyKeys, joinKeys, type KeysAndValues } from "../keys.ts";
 import type { OpenState, SequenceMixer } from "../mixer.ts";
-import { countSegments, writerAt } from "../segments.ts";
-import { HIDDEN, scoresOf, weightedValues } from "../softmax.ts";
+import { countSegments, tokensBefore, windowsOf, writerAt } from "../segments.ts";
+import { HALF, HIDDEN, hideOutside, scoresOf, weightedValues } from "../softmax.ts";
 import { blockLength, checkWindow, type WindowConfig } from "./config.ts";
 import { initWindowParams, type WindowParams } from "./params.ts";
 
@@ -150,14 +150,21 @@ interface View {
 /** What the queries make of all they see, heads side by side: [B, S*C, H*d]. */
 function attend(config: WindowConfig, view: View): Tensor {
   const { headDim, ropeBase, windowLength: W } = config;
-  const [S, width] = [axisSize(view.queries.shape, 2), axisSize(view.rows.keys.shape, 2)];
+  const [B, , S, , C] = view.queries.shape as unknown as [number, number, number, number, number];
+  const [L, width] = [view.blockLength, axisSize(view.rows.keys.shape, 2)];
   const queries = mul(view.queries, 1 / Math.sqrt(headDim));
-  const times = timesOf(view);
-  const tables = ropeTables(width + axisSize(queries.shape, 4), headDim, ropeBase);
-  const placed = applyRope(queries, ropeRows(tables, add(times.start, add(times.place, iota(1, W)))));
-  const keys = inBlocks(applyRope(view.rows.keys, ropeSlice(tables, 0, width)), S, W);
-  const values = inBlocks(view.rows.values, S, W);
-  const scores = add(scoresOf(placed, keys), hideOutside(times, axisSize(keys.shape, 3), W));
+  const place = add(iota(C), view.offset); // [C]
+  const times = {
+    before: reshape(tokensBefore(view.seen, S, L), [B, 1, S, 1, 1, 1]),
+    place: reshape(cast(place, "float32"), [C, 1]),
+  };
+  const tables = ropeTables(width + C, headDim, ropeBase);
+  const placed = applyRope(queries, ropeRows(tables, add(starts(S, L, W), place)));
+  const keys = windowsOf(applyRope(view.rows.keys, ropeSlice(tables, 0, width)), S, W);
+  const values = windowsOf(view.rows.values, S, W);
+  const own = add(times.place, W); // the row of the query itself
+  const first = max(add(own, 1 - W), sub(W, times.before)); // rows that never were come before it
+  const scores = add(scoresOf(placed, keys), hideOutside(axisSize(keys.shape, 3), first, own));
   if (!view.sinks) return mergeQueries(weightedValues(scores, values));
   const toSinks = sinkScores(config, queries, view.sinks.keys, times);
   const sinkValues = inEachBlock(view.sinks.values, S);
@@ -166,41 +173,10 @@ function attend(config: WindowConfig, view: View): Tensor {
 
 /** When queries come, in tokens. */
 interface Times {
-  /** From the first block to each, int32. */
-  readonly start: Tensor; // [S, 1, 1]
   /** From the start of the text to each block. */
   readonly before: Tensor; // [B, 1, S, 1, 1, 1]
-  /** From the start of its block to each query, int32. */
-  readonly place: Tensor; // [C]
-}
-
-function timesOf({ queries, offset, blockLength: L, seen }: View): Times {
-  const [B, S, C] = [axisSize(queries.shape, 0), axisSize(queries.shape, 2), axisSize(queries.shape, 4)];
-  const start = constant(
-    intTensor(
-      [S],
-      Int32Array.from({ length: S }, (_, s) => s * L),
-    ),
-  );
-  return {
-    start: reshape(start, [S, 1, 1]),
-    before: reshape(add(reshape(seen, [B, 1]), cast(start, "float32")), [B, 1, S, 1, 1, 1]),
-    place: add(iota(C), offset),
-  };
-}
-
-/** Keeps whole numbers of tokens clear of the borders that they are compared with. */
-const HALF = 0.5;
-
-/**
- * Hides of the W + L rows of each block, of which the first W lie before it, what is not among the last W tokens, comes
- * later or never was: [B, 1, S, 1, C, W + L], to be added to scores.
- */
-function hideOutside({ before, place }: Times, rows: number, W: number): Tensor {
-  const row = cast(iota(rows), "float32");
-  const own = add(column(place), W); // the row of the query itself
-  const first = max(add(own, 1 - W), sub(W - HALF, before));
-  return where(less(row, first), HIDDEN, where(less(own, row), HIDDEN, 0));
+  /** From the start of its block to each query. */
+  readonly place: Tensor; // [C, 1]
 }
 
 /** Scores of sinks that have left the window [B, K, S, G, C, sinks]; those still in it are hidden here. */
@@ -211,29 +187,20 @@ function sinkScores(
   { before, place }: Times,
 ): Tensor {
   const tables = ropeTables(sinks + W, headDim, ropeBase);
-  const time = add(before, column(place)); // [B, 1, S, 1, C, 1]
-  const placed = reshape(cast(min(add(time, HALF), sinks + W - 1), "int32"), time.shape.slice(0, -1));
+  const time = add(before, add(place, HALF)); // [B, 1, S, 1, C, 1]
+  const placed = reshape(cast(min(time, sinks + W - 1), "int32"), time.shape.slice(0, -1));
   const scores = scoresOf(
     applyRope(queries, ropeRows(tables, placed)),
     inEachBlock(applyRope(keys, ropeSlice(tables, 0, sinks)), 1),
   );
-  const leaves = add(cast(iota(sinks), "float32"), W - HALF);
+  const leaves = add(cast(iota(sinks), "float32"), W);
   return add(scores, where(less(time, leaves), HIDDEN, 0));
 }
 
-/** int32 [C] -> [C, 1] */
-function column(place: Tensor): Tensor {
-  return reshape(cast(place, "float32"), [axisSize(place.shape, 0), 1]);
-}
-
-/** What each of S blocks sees of rows [B, K, W + S*L, d]: the W before it and its own [B, K, S, W + L, d]. */
-function inBlocks(rows: Tensor, S: number, W: number): Tensor {
-  if (S === 1) return inEachBlock(rows, 1);
-  const [B, K, width, d] = rows.shape as unknown as [number, number, number, number];
-  const L = (width - W) / S;
-  const blocks = reshape(rows, [B, K, width / L, L, d]);
-  const shifted = Array.from({ length: W / L + 1 }, (_, j) => slice(blocks, 2, j, j + S));
-  return concat(shifted, -2);
+/** Where each block begins among the rows, int32 [S, 1, 1]. */
+function starts(S: number, L: number, W: number): Tensor {
+  const rows = Int32Array.from({ length: S }, (_, s) => W + s * L);
+  return constant(intTensor([S, 1, 1], rows));
 }
 
 /** [B, K, rows, d] -> [B, K, S, rows, d] */
