@@ -319,6 +319,16 @@ export function joined(parts: readonly NumericTensor[]): NumericTensor {
   return { shape: [batch, length, ...rest], data: Float64Array.from(lanes.flat()) };
 }
 
+/** The sequence [1, T, D] with another token at t. */
+export function perturbed(x: FloatTensor, t: number): FloatTensor {
+  const D = x.shape[2] ?? 0;
+  const other = noise([D], 7, 3).data;
+  return floatTensor(
+    x.shape,
+    x.data.map((value, i) => (Math.floor(i / D) === t ? (other[i % D] ?? 0) : value)),
+  );
+}
+
 /** One lane of [B, ..] as [1, ..]. */
 export function lane({ shape, data }: NumericTensor, index: number): NumericTensor {
   const [, ...rest] = shape;

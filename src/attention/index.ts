@@ -12,3 +12,12 @@ export {
 export { infiniAttention, type InfiniSegment, type InfiniState } from "./infini/mixer.ts";
 export type { InfiniParams } from "./infini/params.ts";
 export type { ChunkPlace, MixerResult, OpenState, SequenceMixer } from "./mixer.ts";
+export type { KeysAndValues } from "./keys.ts";
+export type { TransformerXlConfig } from "./transformer-xl/config.ts";
+export { transformerXlMultiplications, transformerXlParameters } from "./transformer-xl/cost.ts";
+export { transformerXl, type TransformerXlSegment, type TransformerXlState } from "./transformer-xl/mixer.ts";
+export type { TransformerXlParams } from "./transformer-xl/params.ts";
+export type { WindowConfig } from "./window/config.ts";
+export { windowMultiplications, windowParameters } from "./window/cost.ts";
+export { fullAttention, windowAttention, type WindowSegment, type WindowState } from "./window/mixer.ts";
+export type { WindowParams } from "./window/params.ts";

@@ -5,7 +5,7 @@ import { expectClose } from "../engine/engine.suite.ts";
 import { evaluate, type Float64Tensor, type NumericTensor } from "../engine/reference.ts";
 import { add, input, mul, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import { floatTensor, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
+import type { FloatTensor, HostTensor, Shape } from "../graph/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
 import { prefixed, flatten, unflatten, type Flat, type Tree } from "../graph/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
@@ -29,6 +29,7 @@ import {
   leaves,
   noise,
   onReference,
+  perturbed,
   ortRunner,
   plus,
   read,
@@ -173,16 +174,6 @@ function causalityTests(subject: Subject): void {
     const changes = await Promise.all(segment.map(async (t) => farthest(await last(perturbed(x, t)), y)));
     expect(Math.max(...changes)).toBeGreaterThan(1e-6);
   });
-}
-
-/** The sequence [1, T, D] with another token at t. */
-function perturbed(x: FloatTensor, t: number): FloatTensor {
-  const D = x.shape[2] ?? 0;
-  const other = noise([D], 7, 3).data;
-  return floatTensor(
-    x.shape,
-    x.data.map((value, i) => (Math.floor(i / D) === t ? (other[i % D] ?? 0) : value)),
-  );
 }
 
 function laneTests(subject: Subject): void {
