@@ -33,8 +33,7 @@ with torch.no_grad():
     y = layer(x)
     cache = DynamicCache(config=config)
     assert torch.equal(layer(x, cache_params=cache), y)
-    memory = cache.layers[0].recurrent_states  # [B, H, P, n]
-    memory = memory[0] if isinstance(memory, (list, tuple, dict)) else memory
+    memory = cache.layers[0].recurrent_states[0]  # [B, H, P, n]
 
 gate, value, key, query, step = layer.in_proj.weight.T.split([INNER, INNER, STATE, STATE, INNER // P], dim=1)
 fixtures = {

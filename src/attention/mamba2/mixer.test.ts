@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectClose } from "../../engine/engine.suite.ts";
 import { filled, sizeOf, type FloatTensor } from "../../graph/host-tensor.ts";
-import { flatten, prefixed, unflatten } from "../../graph/tree.ts";
+import { flatten, unflatten } from "../../graph/tree.ts";
 import { inverseSoftplus } from "../../nn/softplus.ts";
 import { createRng } from "../../random.ts";
-import { multiplications, onReference, ortRunner, read, subjectOf, valueOf, type Subject } from "../fixtures.ts";
+import { expectSpread, multiplications, onReference, ortRunner, read, subjectOf, withWeights } from "../fixtures.ts";
 import { mixerSuite } from "../mixer.suite.ts";
 import type { NumericTensor } from "../naive.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
@@ -34,7 +34,7 @@ describe("mamba2", () => {
   afterAll(cpu.stop);
 
   it(`gives what others give: ${fixtures.from}`, async () => {
-    const subject = { ...subjectOf(optionsOf(fixtures.config)), weights: prefixed("params", fixtures.params) };
+    const subject = withWeights(subjectOf(optionsOf(fixtures.config)), fixtures.params);
     const { y, end } = await read(subject, onReference, fixtures.x);
     expectClose(y, fixtures.y, 2e-6);
     expectClose(end.state["memory"], fixtures.memory, 2e-6);
@@ -60,10 +60,11 @@ describe("mamba2", () => {
       createRng(1),
       1,
     ) as Mamba2Params<FloatTensor>;
-    const steps = params.stepBias.data.map((bias) => Math.log1p(Math.exp(bias)));
-    const rates = params.logRate.data.map(Math.exp);
-    expectSpread(steps, 1e-3, 0.1, (step) => step < 0.01);
-    expectSpread(rates, 1, 16, (rate) => rate < 8.5);
+    expectSpread(
+      params.stepBias.data.map((bias) => Math.log1p(Math.exp(bias))),
+      [1e-3, 0.01, 0.1],
+    );
+    expectSpread(params.logRate.data.map(Math.exp), [1, 8.5, 16]);
   });
 
   it.each(variants)("counts its weights and multiplications, %j", (variant) => {
@@ -89,17 +90,4 @@ function configOf(variant: Partial<Mamba2Config>): Mamba2Config {
 
 function optionsOf(config: Mamba2Config): Parameters<typeof subjectOf>[0] {
   return { mixer: mamba2(config), modelDim: config.modelDim, segmentLength: config.segmentLength };
-}
-
-function withWeights(subject: Subject, replaced: Readonly<Record<string, FloatTensor>>): Subject {
-  for (const [name, { shape }] of Object.entries(replaced)) {
-    expect(valueOf(subject.weights, `params.${name}`).shape).toEqual(shape);
-  }
-  return { ...subject, weights: { ...subject.weights, ...prefixed("params", replaced) } };
-}
-
-/** Between two numbers, about half of them in the lower half. */
-function expectSpread(values: Float32Array, from: number, to: number, isLow: (value: number) => boolean): void {
-  expect(values.every((value) => value > 0.999 * from && value < 1.001 * to)).toBe(true);
-  expect(Math.abs(values.filter(isLow).length / values.length - 0.5)).toBeLessThan(0.1);
 }
