@@ -15,7 +15,7 @@ export type { GatedDeltaNetConfig } from "./gated-deltanet/config.ts";
 export { gatedDeltaNetMultiplications, gatedDeltaNetParameters } from "./gated-deltanet/cost.ts";
 export { gatedDeltaNet, type GatedDeltaNetState } from "./gated-deltanet/mixer.ts";
 export type { GatedDeltaNetParams } from "./gated-deltanet/params.ts";
-export { mamba2Sizes, type Mamba2Config } from "./mamba2/config.ts";
+export type { Mamba2Config } from "./mamba2/config.ts";
 export { mamba2Multiplications, mamba2Parameters } from "./mamba2/cost.ts";
 export { mamba2, type Mamba2State } from "./mamba2/mixer.ts";
 export type { Mamba2Params } from "./mamba2/params.ts";

@@ -5,7 +5,7 @@ import { flatten, unflatten } from "../../graph/tree.ts";
 import { createRng } from "../../random.ts";
 import { expectSpread, multiplications, onReference, ortRunner, read, subjectOf, withWeights } from "../fixtures.ts";
 import { mixerSuite } from "../mixer.suite.ts";
-import type { NumericTensor } from "../naive.ts";
+import type { NumericTensor } from "../naive-math.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
 import { gatedDeltaNetMultiplications, gatedDeltaNetParameters } from "./cost.ts";
 import fixtures from "./fixtures.json" with { type: "json" };

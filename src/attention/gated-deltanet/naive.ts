@@ -1,13 +1,15 @@
 import {
   at,
   dot,
-  lanes,
+  float32,
+  lanesOf,
   matrix,
   minus,
   plusOuter,
   product,
   range,
   rmsNorm,
+  row,
   scale,
   scaleAll,
   sigmoid,
@@ -16,12 +18,11 @@ import {
   split,
   times,
   total,
-  vector,
   zeroMatrix,
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../naive.ts";
+} from "../naive-math.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
 import type { GatedDeltaNetState } from "./mixer.ts";
 import type { GatedDeltaNetParams } from "./params.ts";
@@ -43,7 +44,7 @@ export function naiveGatedDeltaNet(
   x: NumericTensor,
 ): NaiveGatedDeltaNetResult {
   const { numHeads: H, headDim: d } = config;
-  const read = lanes(x).map((xs) => readLane(config, params, xs));
+  const read = lanesOf(x).map((xs) => readLane(config, params, xs));
   return {
     y: { shape: x.shape, data: read.flatMap(({ outputs }) => outputs.flat()) },
     state: {
@@ -76,7 +77,7 @@ function readLane(config: GatedDeltaNetConfig, params: GatedDeltaNetParams<Numer
       x,
       range(H).map(() => d),
     );
-  const queryScale = Math.fround(1 / Math.sqrt(d)); // constants of graphs are stored as float32
+  const queryScale = float32(1 / Math.sqrt(d));
   const outputs: Vector[] = [];
   let memory: readonly Matrix[] = range(H).map(() => zeroMatrix(d, d));
   let previous: Matrix = zeroMatrix(3, 3 * H * d);
@@ -92,7 +93,7 @@ function readLane(config: GatedDeltaNetConfig, params: GatedDeltaNetParams<Numer
       return step(S, unit(at(k ?? [], head)), at(v ?? [], head), at(strengths, head), decay);
     });
     const read = memory.map((S, head) => times(scale(queryScale, unit(at(q ?? [], head))), S));
-    const normed = read.flatMap((o) => rmsNorm(o, vector(params.norm), normEpsilon));
+    const normed = read.flatMap((o) => rmsNorm(o, row(params.norm, 0), normEpsilon));
     outputs.push(times(product(normed, silu(times(x, weights.gate))), weights.output));
     previous = recent.slice(1);
   }

@@ -6,7 +6,7 @@ import { inverseSoftplus } from "../../nn/softplus.ts";
 import { createRng } from "../../random.ts";
 import { expectSpread, multiplications, onReference, ortRunner, read, subjectOf, withWeights } from "../fixtures.ts";
 import { mixerSuite } from "../mixer.suite.ts";
-import type { NumericTensor } from "../naive.ts";
+import type { NumericTensor } from "../naive-math.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 import { mamba2Multiplications, mamba2Parameters } from "./cost.ts";
 import fixtures from "./fixtures.json" with { type: "json" };

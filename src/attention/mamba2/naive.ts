@@ -1,12 +1,13 @@
 import {
   at,
-  lanes,
+  lanesOf,
   matrix,
   plus,
   plusOuter,
   product,
   range,
   rmsNorm,
+  row,
   scale,
   scaleAll,
   silu,
@@ -14,12 +15,11 @@ import {
   split,
   times,
   total,
-  vector,
   zeroMatrix,
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../naive.ts";
+} from "../naive-math.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 import type { Mamba2State } from "./mixer.ts";
 import type { Mamba2Params } from "./params.ts";
@@ -42,7 +42,7 @@ export function naiveMamba2(
 ): NaiveMamba2Result {
   const { inner, heads } = mamba2Sizes(config);
   const { stateDim: n, headDim: P } = config;
-  const read = lanes(x).map((xs) => readLane(config, params, xs));
+  const read = lanesOf(x).map((xs) => readLane(config, params, xs));
   return {
     y: { shape: x.shape, data: read.flatMap(({ outputs }) => outputs.flat()) },
     state: {
@@ -69,14 +69,14 @@ function readLane(config: Mamba2Config, params: Mamba2Params<NumericTensor>, xs:
     step: matrix(params.step),
     output: matrix(params.output),
   };
-  const rates = vector(params.logRate).map(Math.exp); // -A
+  const rates = row(params.logRate, 0).map(Math.exp); // -A
   const outputs: Vector[] = [];
   let memory: readonly Matrix[] = range(heads).map(() => zeroMatrix(n, P));
   let previous: Matrix = zeroMatrix(3, inner + 2 * n);
   for (const x of xs) {
     const recent = [...previous, weights.projections.flatMap((W) => times(x, W))];
     const [v = [], k = [], q = []] = split(silu(convolved(params, recent)), [inner, n, n]);
-    const dt = plus(times(x, weights.step), vector(params.stepBias)).map(softplus);
+    const dt = plus(times(x, weights.step), row(params.stepBias, 0)).map(softplus);
     const values = split(
       v,
       range(heads).map(() => P),
@@ -87,7 +87,7 @@ function readLane(config: Mamba2Config, params: Mamba2Params<NumericTensor>, xs:
     });
     const y = memory.flatMap((h, head) => plus(times(q, h), scale(at(params.skip.data, head), at(values, head))));
     const gated = product(y, silu(times(x, weights.gate)));
-    outputs.push(times(rmsNorm(gated, vector(params.norm), normEpsilon), weights.output));
+    outputs.push(times(rmsNorm(gated, row(params.norm, 0), normEpsilon), weights.output));
     previous = recent.slice(1);
   }
   return { outputs, memory, previous };
@@ -96,5 +96,5 @@ function readLane(config: Mamba2Config, params: Mamba2Params<NumericTensor>, xs:
 /** Of the last four tokens, newest last: bias + sum over j of taps[j] times the token j places back. */
 function convolved({ convolution }: Mamba2Params<NumericTensor>, recent: Matrix): Vector {
   const terms = matrix(convolution.taps).map((tap, j) => product(tap, at(recent, recent.length - 1 - j)));
-  return total([...terms, ...(convolution.bias ? [vector(convolution.bias)] : [])]);
+  return total([...terms, ...(convolution.bias ? [row(convolution.bias, 0)] : [])]);
 }
