@@ -4,7 +4,7 @@ import { expectClose } from "../engine/engine.suite.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
 import { input } from "../graph/builder.ts";
-import { createGraph, type Graph } from "../graph/graph.ts";
+import { createGraph, optimize, type Graph } from "../graph/graph.ts";
 import { floatTensor, intTensor, sizeOf, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { prefixed, flatten, mapTree, type Flat, type Tree } from "../graph/tree.ts";
@@ -299,6 +299,27 @@ export async function readPart(
 
 export function scalarOf(value: number): NumericTensor {
   return { shape: [], data: [value] };
+}
+
+/** The subject with other values for some weights, by name. Fails for weights that it has not. */
+export function withWeights(subject: Subject, replaced: Values): Subject {
+  for (const [name, { shape }] of Object.entries(replaced)) {
+    expect([name, valueOf(subject.weights, `params.${name}`).shape]).toEqual([name, shape]);
+  }
+  return { ...subject, weights: { ...subject.weights, ...prefixed("params", replaced) } };
+}
+
+/** Fails unless all values lie between the outer two numbers, and about half of them below the one in the middle. */
+export function expectSpread(values: Float32Array, [from, middle, to]: readonly [number, number, number]): void {
+  expect(values.every((value) => value > 0.999 * from && value < 1.001 * to)).toBe(true);
+  expect(Math.abs(values.filter((value) => value < middle).length / values.length - 0.5)).toBeLessThan(0.1);
+}
+
+/** Multiplications of all matrix products of a graph as it is run. */
+export function multiplications(graph: Graph): number {
+  return optimize(graph).nodes.reduce((total, { op, shape, inputs }) => {
+    return op === "matmul" ? total + sizeOf(shape) * (inputs[0]?.shape.at(-1) ?? 0) : total;
+  }, 0);
 }
 
 /** The tokens start .. end-1 of [B, T, ..]. */

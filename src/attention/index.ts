@@ -11,6 +11,14 @@ export {
 } from "./infini/config.ts";
 export { infiniAttention, type InfiniSegment, type InfiniState } from "./infini/mixer.ts";
 export type { InfiniParams } from "./infini/params.ts";
+export type { GatedDeltaNetConfig } from "./gated-deltanet/config.ts";
+export { gatedDeltaNetMultiplications, gatedDeltaNetParameters } from "./gated-deltanet/cost.ts";
+export { gatedDeltaNet, type GatedDeltaNetState } from "./gated-deltanet/mixer.ts";
+export type { GatedDeltaNetParams } from "./gated-deltanet/params.ts";
+export type { Mamba2Config } from "./mamba2/config.ts";
+export { mamba2Multiplications, mamba2Parameters } from "./mamba2/cost.ts";
+export { mamba2, type Mamba2State } from "./mamba2/mixer.ts";
+export type { Mamba2Params } from "./mamba2/params.ts";
 export type { ChunkPlace, MixerResult, OpenState, SequenceMixer } from "./mixer.ts";
 export type { KeysAndValues } from "./keys.ts";
 export type { TransformerXlConfig } from "./transformer-xl/config.ts";
