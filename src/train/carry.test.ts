@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Batch } from "../data/mixture.ts";
+import type { Batch } from "../data/batch.ts";
 import { floatTensor, intTensor } from "../graph/host-tensor.ts";
 import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
 import { decodeRunState, encodeRunState } from "./run-state.ts";

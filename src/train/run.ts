@@ -1,4 +1,5 @@
-import { createBatches, mixtureReadsText } from "../data/mixture.ts";
+import { createBatches } from "../data/batches.ts";
+import { mixtureReadsText } from "../data/mixture.ts";
 import type { Document } from "../data/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
@@ -85,7 +86,7 @@ async function runStage(
   const { documents, engine, signal, onStep, save } = options;
   const config = inSegments(options.config, segmentLength);
   const training = { ...config.training, ...stage };
-  const batches = createBatches({ ...training, documents });
+  const batches = createBatches({ ...training, documents, first: after * training.accumulate });
   const stepper = await createStepper({
     ...trainedModel(config, from),
     optimizer: createOptimizer(training.optimizer),
