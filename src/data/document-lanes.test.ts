@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Batches, BatchOptions } from "./batch.ts";
 import { createBatches } from "./batches.ts";
 import { CorpusError, type Document } from "./document.ts";
-import { mixtureSchema } from "./mixture.ts";
+import { mixtureReadsText, mixtureSchema } from "./mixture.ts";
 
 const mixture = mixtureSchema.parse([{ task: "documents", share: 1 }]);
 
@@ -138,7 +138,7 @@ describe("the lanes of documents", () => {
 
   it("leave a long document to one lane, while the others go on", () => {
     const documents = documentsOf([1001, 11, 11, 11, 11]);
-    const readings = readingsOf(optionsOf({ documents, batch: 2, length: 10 }), 102);
+    const readings = readingsOf(optionsOf({ documents, batch: 2, length: 10 }), 120);
     const long = readings.filter(({ text }) => text.length > 11);
     expect(long.filter(({ ended }) => ended).map(({ text }) => text.length)).toContain(1001);
     expect(readings.length - long.length).toBeGreaterThan(4);
@@ -149,6 +149,7 @@ describe("the lanes of documents", () => {
     expect(() => make([])).toThrow(CorpusError);
     expect(() => make([1, 0])).toThrow("no document has more than one token, so there is nothing to foretell");
     expect(() => make([2])).not.toThrow();
+    expect(mixtureReadsText(mixture)).toBe(true);
   });
 });
 

@@ -171,6 +171,15 @@ export function stagesOf({ curriculum, steps, batch, length, writePenalty, carry
   return stages.map((stage, i) => ({ ...stage, mixture: stage.mixture ?? mixture, after: stages[i - 1]?.until ?? 0 }));
 }
 
+/** The config of a run in one of its stages: with its sequences, and its segments. */
+export function configOf({ model, training }: RunConfig, stage: Stage): RunConfig {
+  const { batch, length, writePenalty, carry, mixture, segmentLength = model.segmentLength } = stage;
+  return {
+    model: { ...model, segmentLength },
+    training: { ...training, batch, length, writePenalty, carry, mixture },
+  };
+}
+
 /** Whether lanes may start a step from the memory that the step before has left. */
 export function carriesMemory({ carry, mixture }: Pick<TrainingConfig, "carry" | "mixture">): boolean {
   return carry > 0 || readsDocuments(mixture);
