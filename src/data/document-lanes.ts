@@ -10,9 +10,9 @@ import type { WeightedSequence } from "./mixture.ts";
  * that a step leaves is that of the same document in the step after it.
  *
  * Documents wait in one queue, epoch after epoch, each epoch in a new order; a lane that has come to the end of its
- * document takes the next. So lanes are balanced whatever the lengths are, and none ever waits: all that is
- * wasted is what the last sequence of a document leaves empty, half a sequence a document on average. A long document
- * is read by one lane, while others may be in the next epoch.
+ * document takes the next. So lanes are balanced whatever the lengths are, and none ever waits. A long document is read
+ * by one lane, while others may be in the next epoch. All that is wasted is what the last sequence of a document leaves
+ * empty, about half a sequence a document: for many documents shorter than T, a smaller T wastes less.
  */
 
 /**
