@@ -17,7 +17,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { mergeGroups } from "../heads.ts";
 
 /** Scores of pairs that may not see each other: large enough to vanish, small enough to stay finite. */
-const HIDDEN = -1e30;
+export const HIDDEN = -1e30;
 
 /** Adds to scores what hides keys from queries. */
 export type Mask = (scores: Tensor) => Tensor;

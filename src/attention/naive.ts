@@ -1,0 +1,79 @@
+import type { Shape } from "../graph/host-tensor.ts";
+
+/* Vectors and attention in plain loops over numbers of double precision, for the naive mixers. */
+
+/** A tensor in any numeric form, row-major. */
+export interface NumericTensor {
+  readonly shape: Shape;
+  readonly data: ArrayLike<number>;
+}
+
+export type Vector = readonly number[];
+export type Matrix = readonly Vector[]; // rows
+
+export const sum = (x: Vector): number => x.reduce((a, b) => a + b, 0);
+export const dot = (x: Vector, y: Vector): number => sum(x.map((a, i) => a * at(y, i)));
+export const scale = (factor: number, x: Vector): Vector => x.map((a) => factor * a);
+export const plus = (x: Vector, y: Vector): Vector => x.map((a, i) => a + at(y, i));
+export const minus = (x: Vector, y: Vector): Vector => x.map((a, i) => a - at(y, i));
+export const total = (vectors: Matrix): Vector => vectors.reduce(plus);
+/** x W */
+export const times = (x: Vector, W: Matrix): Vector => total(x.map((a, i) => scale(a, at(W, i))));
+export const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
+
+/** x / |x| */
+export function unit(x: Vector): Vector {
+  return scale(1 / Math.sqrt(dot(x, x) + 1e-6), x);
+}
+
+/** The values weighed by the softmax of their scores. */
+export function weigh(scores: Vector, values: Matrix): Vector {
+  const powers = scores.map((score) => Math.exp(score - Math.max(...scores)));
+  return total(values.map((value, i) => scale(at(powers, i) / sum(powers), value)));
+}
+
+/** Rotary position embedding: turns each pair (x_i, x_{i + d/2}) by the angle position * base^(-2i/d). */
+export function rotate(x: Vector, position: number, base: number): Vector {
+  const half = x.length / 2;
+  return x.map((value, i) => {
+    const angle = position * base ** (-(i % half) / half);
+    const [cos, sin] = [Math.fround(Math.cos(angle)), Math.fround(Math.sin(angle))]; // as tables hold them
+    return i < half ? value * cos - at(x, i + half) * sin : value * cos + at(x, i - half) * sin;
+  });
+}
+
+export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+export const zeros = (length: number): Vector => range(length).map(() => 0);
+
+/** The last `size` rows of a list, with zeros before them where it is shorter. */
+export function lastOf(rows: Matrix, size: number, width: number): Matrix {
+  return [...range(size).map(() => zeros(width)), ...rows].slice(-size);
+}
+
+/** The columns of W [D][heads * d] that belong to each head. */
+export function perHead(W: Matrix, heads: number): Matrix[] {
+  const width = at(W, 0).length / heads;
+  return range(heads).map((head) => W.map((cells) => cells.slice(head * width, (head + 1) * width)));
+}
+
+export function matrix(tensor: NumericTensor): Matrix {
+  return range(at(tensor.shape, 0)).map((i) => row(tensor, i));
+}
+
+/** The i-th run of elements along the innermost axis. */
+export function row({ shape, data }: NumericTensor, i: number): Vector {
+  const width = at(shape, shape.length - 1);
+  return range(width).map((j) => at(data, i * width + j));
+}
+
+/** The tokens of each lane of x [B, T, D]: [B][T][D]. */
+export function lanesOf(x: NumericTensor): Matrix[] {
+  const [B, T] = [at(x.shape, 0), at(x.shape, 1)];
+  return range(B).map((lane) => range(T).map((t) => row(x, lane * T + t)));
+}
+
+export function at<T>(values: ArrayLike<T>, i: number): T {
+  const value = values[i];
+  if (value === undefined) throw new RangeError(`there is no element ${i} of ${values.length}`);
+  return value;
+}
