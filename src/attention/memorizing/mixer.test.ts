@@ -22,6 +22,7 @@ for (const variant of variants) {
     mixer: memorizingAttention(config),
     modelDim: D,
     segmentLength: N,
+    reach: config.storeSize > N ? 2 : 1,
     naive: (params, x) => naiveMemorizing(config, params as MemorizingParams<NumericTensor>, x),
     gates: ["gate", "scale"],
   });
