@@ -317,7 +317,8 @@ function stopped(graph: Graph, feeds: Values): Map<Tensor, Float64Tensor> {
   return new Map(nodes.map((node, i) => [node, at(Object.values(values), i)]));
 }
 
-const STEP = 1e-5;
+/** Small enough for functions with sharp bends, as norms of short vectors are. */
+const STEP = 2e-6;
 
 /** The gradients of the loss of {@link lossGraph} from one segment at a time: states first, then back over them. */
 async function backwardBySegment(subject: Subject, feeds: Values): Promise<Values> {
