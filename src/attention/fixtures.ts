@@ -4,7 +4,7 @@ import { expectClose } from "../engine/engine.suite.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
 import { input } from "../graph/builder.ts";
-import { createGraph, type Graph } from "../graph/graph.ts";
+import { createGraph, optimize, type Graph } from "../graph/graph.ts";
 import { floatTensor, intTensor, sizeOf, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { prefixed, flatten, mapTree, type Flat, type Tree } from "../graph/tree.ts";
@@ -292,6 +292,13 @@ export async function readPart(
 
 export function scalarOf(value: number): NumericTensor {
   return { shape: [], data: [value] };
+}
+
+/** Multiplications of all matrix products of a graph as it is run. */
+export function multiplications(graph: Graph): number {
+  return optimize(graph).nodes.reduce((total, { op, shape, inputs }) => {
+    return op === "matmul" ? total + sizeOf(shape) * (inputs[0]?.shape.at(-1) ?? 0) : total;
+  }, 0);
 }
 
 /** The tokens start .. end-1 of [B, T, ..]. */

@@ -49,6 +49,17 @@ export function softmaxOf(x: Vector): Vector {
   return scale(1 / sum(powers), powers);
 }
 
+/** The values weighed by the softmax of their scores. */
+export function weigh(scores: Vector, values: Matrix): Vector {
+  const weights = softmaxOf(scores);
+  return total(values.map((value, i) => scale(at(weights, i), value)));
+}
+
+/** The last `size` rows of a list, after zeros where it is shorter. */
+export function lastOf(rows: Matrix, size: number, width: number): Matrix {
+  return [...range(size).map(() => zeros(width)), ...rows].slice(-size);
+}
+
 /** The columns of W [D][heads * d] that belong to each head. */
 export function perHead(W: Matrix, heads: number): Matrix[] {
   const width = at(W, 0).length / heads;
@@ -63,6 +74,12 @@ export function matrix(tensor: NumericTensor): Matrix {
 export function row({ shape, data }: NumericTensor, i: number): Vector {
   const width = at(shape, shape.length - 1);
   return range(width).map((j) => at(data, i * width + j));
+}
+
+/** The tokens of each lane of x [B, T, D]: [B][T][D]. */
+export function lanesOf(x: NumericTensor): Matrix[] {
+  const [B, T] = [sizeAt(x, 0), sizeAt(x, 1)];
+  return range(B).map((lane) => range(T).map((t) => row(x, lane * T + t)));
 }
 
 export function sizeAt({ shape }: NumericTensor, axis: number): number {

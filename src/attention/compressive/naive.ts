@@ -17,7 +17,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../naive.ts";
+} from "../naive-math.ts";
 import type { CompressiveConfig } from "./config.ts";
 import type { CompressiveState } from "./mixer.ts";
 import type { CompressiveParams } from "./params.ts";
@@ -102,14 +102,9 @@ function readLane(config: CompressiveConfig, weights: Weights, xs: Matrix): Lane
 }
 
 /** What a token gathers from the vectors seen, all heads side by side; with the places of those seen, its own last. */
-function attend(
-  { numHeads: H, numKeyValueHeads: K, headDim: d, ropeBase }: CompressiveConfig,
-  { WQ, WK, WV }: Weights,
-  x: Vector,
-  seen: Matrix,
-  places?: Vector,
-): Vector {
-  const turned = (vector: Vector, i: number): Vector => (places ? rotate(vector, at(places, i), ropeBase) : vector);
+function attend(config: CompressiveConfig, { WQ, WK, WV }: Weights, x: Vector, seen: Matrix, places?: Vector): Vector {
+  const turned = (vector: Vector, i: number): Vector => (places ? rotate(config, vector, at(places, i)) : vector);
+  const { numHeads: H, numKeyValueHeads: K, headDim: d } = config;
   return range(H).flatMap((h) => {
     const head = Math.floor(h / (H / K));
     const q = turned(times(x, at(WQ, h)), seen.length - 1);

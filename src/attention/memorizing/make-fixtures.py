@@ -7,7 +7,6 @@ import math
 import pathlib
 
 import torch
-from torch.nn.functional import normalize
 
 torch.set_default_dtype(torch.float64)
 
@@ -32,7 +31,7 @@ def layer(config, w, x):
     heads = lambda y, count: y.reshape(B, T, count, d).transpose(1, 2)
     q = heads(x @ w["query"], H)
     k, v = (heads(x @ w[name], K).repeat_interleave(H // K, 1) for name in ("key", "value"))
-    unit = lambda y: normalize(y, dim=-1)  # without the epsilon of 1e-6 under the root
+    unit = lambda y: y * torch.rsqrt(y.square().sum(-1, keepdim=True) + 1e-6)
     places = torch.arange(T)
     ys = []
     for start in range(0, T, N):

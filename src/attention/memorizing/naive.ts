@@ -13,12 +13,11 @@ import {
   scale,
   sigmoid,
   times,
-  unit,
   weigh,
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../naive.ts";
+} from "../naive-math.ts";
 import type { MemorizingConfig } from "./config.ts";
 import type { MemorizingState } from "./mixer.ts";
 import type { MemorizingParams } from "./params.ts";
@@ -114,14 +113,14 @@ function readLane(config: MemorizingConfig, params: MemorizingParams<NumericTens
 
 /** softmax(q K^T / sqrt(d)) V of the last token seen; `first` is the place of the first token seen. */
 function attendLocally(
-  { headDim: d, ropeBase }: MemorizingConfig,
+  config: MemorizingConfig,
   q: Vector,
   seen: readonly Token[],
   first: number,
   head: number,
 ): Vector {
-  const query = rotate(q, first + seen.length - 1, ropeBase);
-  const scores = seen.map(({ k }, i) => dot(query, rotate(at(k, head), first + i, ropeBase)) / Math.sqrt(d));
+  const query = rotate(config, q, first + seen.length - 1);
+  const scores = seen.map(({ k }, i) => dot(query, rotate(config, at(k, head), first + i)) / Math.sqrt(config.headDim));
   return weigh(
     scores,
     seen.map(({ v }) => at(v, head)),
@@ -138,4 +137,9 @@ function retrieve({ topK }: MemorizingConfig, q: Vector, store: readonly Pair[],
     near.map(({ cosine }) => factor * cosine),
     near.map(({ value }) => value),
   );
+}
+
+/** x / |x| */
+function unit(x: Vector): Vector {
+  return scale(1 / Math.sqrt(dot(x, x) + 1e-6), x);
 }
