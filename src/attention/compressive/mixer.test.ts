@@ -1,6 +1,8 @@
 import type { NumericTensor } from "../../engine/reference.ts";
 import { mixerSuite } from "../mixer.suite.ts";
+import { transcriptionSuite } from "../transcription.suite.ts";
 import type { CompressiveConfig } from "./config.ts";
+import fixtures from "./fixtures.json" with { type: "json" };
 import { compressiveAttention } from "./mixer.ts";
 import { naiveCompressive } from "./naive.ts";
 import type { CompressiveParams } from "./params.ts";
@@ -25,6 +27,8 @@ for (const variant of variants) {
     naive: (params, x) => naiveCompressive(config, params as CompressiveParams<NumericTensor>, x),
   });
 }
+
+transcriptionSuite(compressiveAttention(fixtures.config), D, fixtures);
 
 // --- internal ---
 

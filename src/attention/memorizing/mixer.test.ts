@@ -1,6 +1,8 @@
 import type { NumericTensor } from "../../engine/reference.ts";
 import { mixerSuite } from "../mixer.suite.ts";
+import { transcriptionSuite } from "../transcription.suite.ts";
 import type { MemorizingConfig } from "./config.ts";
+import fixtures from "./fixtures.json" with { type: "json" };
 import { memorizingAttention } from "./mixer.ts";
 import { naiveMemorizing } from "./naive.ts";
 import type { MemorizingParams } from "./params.ts";
@@ -27,6 +29,8 @@ for (const variant of variants) {
     gates: ["gate", "scale"],
   });
 }
+
+transcriptionSuite(memorizingAttention(fixtures.config), D, fixtures);
 
 // --- internal ---
 
