@@ -8,7 +8,7 @@ import { sizeOf, type FloatTensor, type Shape } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, prefixed } from "../graph/tree.ts";
 import { createRng } from "../random.ts";
-import { symbols, valueOf, type Values } from "./fixtures.ts";
+import { at, symbols, valueOf, type Values } from "./fixtures.ts";
 import type { SequenceMixer } from "./mixer.ts";
 
 /** What make-fixtures.py of a mixer records: its published definition, written once more in PyTorch. */
@@ -36,9 +36,7 @@ export function transcriptionSuite(mixer: SequenceMixer, modelDim: number, expec
     const { y, auxiliary } = mixer.apply(weights, sources.x, symbols(mixer.initialState(1), "state"));
     const score = sum(mul(y, input("seed", shape)));
     const slopes = gradients(auxiliary ? add(score, auxiliary) : score, Object.values(sources));
-    const byName = Object.fromEntries(
-      Object.keys(sources).map((name, i) => [`gradients.${name}`, slopes[i] as Tensor]),
-    );
+    const byName = Object.fromEntries(Object.keys(sources).map((name, i) => [`gradients.${name}`, at(slopes, i)]));
     const found = evaluate(createGraph({ y, ...(auxiliary && { auxiliary }), ...byName }), feeds);
 
     it("has the same outputs", () => {
