@@ -14,7 +14,7 @@ import { parameterCount, stateBytes } from "../model/cost.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { callCommand, spawnCommand, TEXT, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
 
-const COMMANDS = ["demo", "train", "eval", "passkey", "stream", "generate", "inspect", "export"];
+const COMMANDS = ["demo", "data", "train", "eval", "passkey", "stream", "generate", "inspect", "export"];
 const config = parseRunConfig(tinyRun);
 const positive = z.number().positive();
 const recallRow = z.strictObject({
@@ -373,7 +373,7 @@ describe("help", () => {
     const [usage = "", options = ""] = help.split(" Options: ");
     expect(usage).toContain(`Usage: infini ${command} [options]`);
     // What may be left out without taking something else in its place.
-    const bare = ["--data", "--out", "--prompt", "--json", "--resume", "--load", "--save", "--ask", "--help"];
+    const bare = ["--data", "--from", "--out", "--prompt", "--json", "--resume", "--load", "--save", "--ask", "--help"];
     for (const [, flag = "", text = ""] of options.matchAll(/(--[a-z-]+)( .*?)(?= --[a-z]| -h, |$)/g)) {
       if (!bare.includes(flag)) expect(text, flag).toMatch(/\(default: |, default: |\(choices: .*default: /);
     }
