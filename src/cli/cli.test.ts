@@ -78,13 +78,16 @@ describe("eval", () => {
         bitsPerByte: positive,
         perplexity: positive,
         tokens: z.int(),
+        bytes: z.int(),
         tokensPerSecond: positive,
         stateBytes: z.int(),
         peakRssBytes: z.int(),
+        documents: z.array(z.object({ name: z.literal("text.txt"), bitsPerByte: positive })).length(1),
       })
       .parse(JSON.parse(ran.stdout));
     expect(result.tokens).toBe(TEXT.length - 1);
-    expect(result.bitsPerByte).toBeCloseTo(Math.log2(result.perplexity), 9);
+    expect(result.bytes).toBe(TEXT.length);
+    expect(result.bitsPerByte).toBeCloseTo((Math.log2(result.perplexity) * result.tokens) / result.bytes, 9);
     expect(result.bitsPerByte).toBeLessThan(8.5);
     expect(result.stateBytes).toBe(stateBytes(config.model));
     expect(result.peakRssBytes).toBeGreaterThan(30e6);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
 import { createRng, type Rng } from "../random.ts";
 import { copyTask } from "./copy.ts";
-import { CorpusError, type Document } from "./document.ts";
+import { CorpusError, type Document, type Tokens } from "./document.ts";
 import { mqarTask } from "./mqar.ts";
 import { passkeyTask } from "./passkey.ts";
 import { recallTask } from "./recall-training.ts";
@@ -21,6 +21,8 @@ export interface Lane {
   readonly length: number;
   readonly rng: Rng;
   /** A window of the training text, every place as likely as any other. At most T + 1 tokens. */
+  readonly tokens: (length: number) => Tokens;
+  /** The same, of bytes. Throws `RangeError` where the tokens are others, which the config of a run refuses. */
   readonly window: (length: number) => Uint8Array;
 }
 
@@ -51,8 +53,8 @@ const textSchema = z.strictObject({ task: z.literal("text"), share: z.number().n
 const textTask: Task<typeof textSchema> = {
   schema: textSchema,
   readsText: () => true,
-  draw: (_, { length, window }) => ({
-    tokens: Int32Array.from(window(length + 1)),
+  draw: (_, { length, tokens }) => ({
+    tokens: Int32Array.from(tokens(length + 1)),
     weights: new Float32Array(length).fill(1),
   }),
 };
@@ -131,7 +133,8 @@ export function createBatches(options: BatchOptions): { at(index: number): Batch
       const lanes = Array.from({ length: batch }, (_, lane) => {
         const rng = root.fork(index).fork(lane);
         const part = drawPart(mixture, rng);
-        return taskOf(part).draw(part, { length, rng, window: (size) => drawWindow(documents, size, rng) });
+        const tokens = (size: number): Tokens => drawWindow(documents, size, rng);
+        return taskOf(part).draw(part, { length, rng, tokens, window: (size) => bytesOf(tokens(size)) });
       });
       const starts = root.fork(index).fork("carry");
       const startOfSequence = intTensor(
@@ -162,7 +165,7 @@ function drawPart(mixture: Mixture, rng: Rng): Part {
 }
 
 /** A window of a document, every position of the corpus as likely as any other. */
-function drawWindow(documents: readonly Document[], length: number, rng: Rng): Uint8Array {
+function drawWindow(documents: readonly Document[], length: number, rng: Rng): Tokens {
   const positions = documents.map(({ tokens }) => tokens.length - length + 1);
   let start = rng.integer(positions.reduce((sum, count) => sum + count, 0));
   for (const [i, { tokens }] of documents.entries()) {
@@ -171,6 +174,11 @@ function drawWindow(documents: readonly Document[], length: number, rng: Rng): U
     start -= count;
   }
   throw new CorpusError(`no document has ${length} tokens`);
+}
+
+function bytesOf(tokens: Tokens): Uint8Array {
+  if (tokens instanceof Uint8Array) return tokens;
+  throw new RangeError("only text of bytes has windows of bytes");
 }
 
 function joinLanes(lanes: readonly WeightedSequence[], length: number): Omit<Batch, "startOfSequence"> {

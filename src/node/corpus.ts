@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { CorpusError, type Document } from "../data/document.ts";
+import { CorpusError, type TextDocument } from "../data/document.ts";
 import { reason } from "./files.ts";
 
 /**
@@ -9,8 +9,8 @@ import { reason } from "./files.ts";
  * order. Throws {@link CorpusError} for a path that is missing, empty or not UTF-8 text, or has no text in it, and for
  * a folder with splits, of which one is to be named.
  */
-export async function readCorpus(paths: readonly string[]): Promise<Document[]> {
-  const documents: Document[] = [];
+export async function readCorpus(paths: readonly string[]): Promise<TextDocument[]> {
+  const documents: TextDocument[] = [];
   for (const path of paths) {
     const files = await textFiles(path);
     if (files.length === 0) throw new CorpusError(`${path}: no .txt or .jsonl file in this folder`);
@@ -66,10 +66,10 @@ async function textFiles(path: string): Promise<string[]> {
     .toSorted();
 }
 
-async function readDocuments(file: string): Promise<Document[]> {
+async function readDocuments(file: string): Promise<TextDocument[]> {
   const tokens = await readText(file);
   if (extname(file) !== ".jsonl") return [{ name: basename(file), tokens }];
-  const documents: Document[] = [];
+  const documents: TextDocument[] = [];
   let number = 0;
   for (const line of linesOf(tokens)) {
     number += 1;

@@ -6,3 +6,4 @@ export { DATASETS, prepareDataset, prepareFolder, type FolderOptions, type Packa
 export type { DatasetReport } from "./datasets/write.ts";
 export { FileError, readBytes, readJson, toJson, writeAtomically } from "./files.ts";
 export { loadModelFolder, MODEL_FILES } from "./model-folder.ts";
+export { loadTokenizer } from "./tokenizer-file.ts";
