@@ -30,6 +30,8 @@ export interface NaiveMixerResult {
   readonly y: NumericTensor;
   readonly state: Tree<NumericTensor>;
   readonly writeWish?: NumericTensor;
+  /** The loss of the mixer's own, summed over all tokens. */
+  readonly auxiliary?: number;
 }
 
 /** Values for inputs, or results, by name. */
@@ -67,10 +69,15 @@ export function ortRunner(): { readonly run: Run; start(): Promise<void>; stop()
   };
 }
 
-/** y, `next.state.*` and `writeWish`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
+/** y, `next.state.*`, `writeWish` and `auxiliary`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
 export function applyGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
-  const { y, state, writeWish } = applied(mixer, params, shape);
-  return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...(writeWish && { writeWish }) });
+  const { y, state, writeWish, auxiliary } = applied(mixer, params, shape);
+  return createGraph({
+    y,
+    ...flatten<Tensor>(state, "next.state"),
+    ...(writeWish && { writeWish }),
+    ...(auxiliary && { auxiliary }),
+  });
 }
 
 /** Values of the standard normal distribution, times `scale`, exact in single precision. */

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gradients, vectorJacobianProduct } from "../autodiff/gradients.ts";
 import { expectClose } from "../engine/engine.suite.ts";
-import { evaluate, type NumericTensor } from "../engine/reference.ts";
+import { evaluate, type Float64Tensor, type NumericTensor } from "../engine/reference.ts";
 import { add, input, mul, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { floatTensor, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
@@ -38,7 +38,7 @@ import {
   valueOf,
   withoutLane,
 } from "./fixtures.ts";
-import type { SequenceMixer } from "./mixer.ts";
+import type { MixerResult, SequenceMixer } from "./mixer.ts";
 
 /** What every mixer must do: the contract of {@link SequenceMixer}, however its graph computes it. */
 export function mixerSuite(name: string, options: MixerSuiteOptions): void {
@@ -266,8 +266,7 @@ function gradientTests(subject: Subject): void {
 
 /** The loss, a weighted sum of all results, and `gradients.*` of it with respect to everything else. */
 function lossGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
-  const { y, state, writeWish } = applied(mixer, params, shape);
-  const results = { y, ...flatten<Tensor>(state, "state"), ...(writeWish && { writeWish }) };
+  const results = resultsOf(applied(mixer, params, shape));
   const terms = Object.entries(results).map(([name, result]) =>
     sum(mul(result, input(`weights.${name}`, result.shape))),
   );
@@ -280,14 +279,25 @@ function lossGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape
   return createGraph({ loss, ...Object.fromEntries(sources.map(([name], i) => [`gradients.${name}`, at(slopes, i)])) });
 }
 
-/** Compares the slope of the loss along a few directions of one input. */
+/** Everything that a loss can depend on, by name. */
+function resultsOf({ y, state, writeWish, auxiliary }: MixerResult): Flat<Tensor> {
+  return {
+    y,
+    ...flatten<Tensor>(state, "state"),
+    ...(writeWish && { writeWish }),
+    ...(auxiliary && { auxiliary }),
+  };
+}
+
+/** Compares the slope of the loss along a few directions of one input; what gradients are kept from stays as it is. */
 function expectSlopes(graph: Graph, feeds: Values, name: string): void {
   const { shape, data } = valueOf(feeds, name);
   const gradient = valueOf(evaluate(graph, feeds), `gradients.${name}`);
   const forward = createGraph({ loss: valueOf(graph.outputs, "loss") });
+  const held = stopped(forward, feeds);
   const lossAt = (step: number, direction: ArrayLike<number>): number => {
     const moved = { shape, data: Float64Array.from(data, (value, i) => value + step * at(direction, i)) };
-    return at(valueOf(evaluate(forward, { ...feeds, [name]: moved }), "loss").data, 0);
+    return at(valueOf(evaluate(forward, { ...feeds, [name]: moved }, held), "loss").data, 0);
   };
   for (const seed of [1, 2, 3]) {
     const direction = noise(shape, seed).data;
@@ -300,7 +310,15 @@ function expectSlopes(graph: Graph, feeds: Values, name: string): void {
   }
 }
 
-const STEP = 1e-5;
+/** The values of all that gradients do not flow through. */
+function stopped(graph: Graph, feeds: Values): Map<Tensor, Float64Tensor> {
+  const nodes = graph.nodes.filter((node) => node.op === "stopGradient");
+  const values = evaluate(createGraph(Object.fromEntries(nodes.entries())), feeds);
+  return new Map(nodes.map((node, i) => [node, at(Object.values(values), i)]));
+}
+
+/** Small enough for functions with sharp bends, as norms of short vectors are. */
+const STEP = 2e-6;
 
 /** The gradients of the loss of {@link lossGraph} from one segment at a time: states first, then back over them. */
 async function backwardBySegment(subject: Subject, feeds: Values): Promise<Values> {
@@ -343,8 +361,7 @@ function segmentGradients({ mixer, params, N, D }: Subject, batch: number): Grap
     unflatten<Tree<Tensor>>(sources, params, "params"),
     unflatten<Tree<Tensor>>(sources, mixer.initialState(batch), "state"),
   ];
-  const { y, state, writeWish } = mixer.apply(weights, input("x", [batch, N, D]), before);
-  const results = { y, ...flatten<Tensor>(state, "state"), ...(writeWish && { writeWish }) };
+  const results = resultsOf(mixer.apply(weights, input("x", [batch, N, D]), before));
   const seeds = Object.entries(results).map(([name, output]) => ({
     output,
     gradient: input(`weights.${name}`, output.shape),
@@ -393,12 +410,14 @@ function naiveTests(subject: Subject, onCpu: Run): void {
     }
   });
 
-  it("wishes to write as strongly", async () => {
+  it("wishes to write as strongly, and charges as much", async () => {
     const x = subject.input(2, 3 * N);
     const state = prefixed("state", start(subject, 2).state);
-    const { writeWish } = evaluate(subject.segments(2, 3 * N), { ...subject.weights, ...state, x });
-    const expected = naive(x).writeWish;
-    expect(writeWish === undefined).toBe(expected === undefined);
-    if (expected) expectClose(writeWish, expected, 1e-9);
+    const actual = evaluate(subject.segments(2, 3 * N), { ...subject.weights, ...state, x });
+    const { writeWish, auxiliary } = naive(x);
+    expect(actual["writeWish"] === undefined).toBe(writeWish === undefined);
+    if (writeWish) expectClose(actual["writeWish"], writeWish, 1e-9);
+    expect(actual["auxiliary"] === undefined).toBe(auxiliary === undefined);
+    if (auxiliary !== undefined) expectClose(actual["auxiliary"], { shape: [], data: [auxiliary] }, 1e-9);
   });
 }

@@ -47,6 +47,11 @@ export interface MixerResult {
    * by `apply` only.
    */
   readonly writeWish?: Tensor;
+  /**
+   * A loss of the mixer's own, a scalar: summed over all tokens, for which training takes the mean and adds it to the
+   * loss; by `apply` only.
+   */
+  readonly auxiliary?: Tensor;
 }
 
 /** A state in the middle of a segment. */

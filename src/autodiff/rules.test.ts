@@ -35,6 +35,7 @@ import {
   slice,
   softmax,
   sqrt,
+  stopGradient,
   sub,
   sum,
   tanh,
@@ -106,6 +107,8 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
   constant: NOT_DIFFERENTIABLE,
   equal: NOT_DIFFERENTIABLE,
   less: NOT_DIFFERENTIABLE,
+  kthLargest: NOT_DIFFERENTIABLE,
+  stopGradient: NOT_DIFFERENTIABLE,
 
   neg: unary(neg),
   exp: unary(exp),
@@ -236,6 +239,7 @@ describe("gradient rules", () => {
   it.each([
     ["less", (x: Tensor) => cast(less(x, 0), "float32")],
     ["equal", (x: Tensor) => cast(equal(x, 0), "float32")],
+    ["stopGradient", stopGradient],
     ["an int", (x: Tensor) => cast(cast(x, "int32"), "float32")],
   ])("nothing flows back through %s", (_, build) => {
     const x = input("x", [2]);

@@ -85,6 +85,8 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
   softmax: (y, dy) => [mul(y, sub(dy, sum(mul(dy, y), [-1], { keepAxes: true })))],
   logSoftmax: (y, dy) => [sub(dy, mul(exp(y), sum(dy, [-1], { keepAxes: true })))],
 
+  kthLargest: NOT_DIFFERENTIABLE,
+
   matmul: (y, dy) => matmulGradients(operand(y, 0), operand(y, 1), dy),
 
   transpose: (y, dy) => {
@@ -149,6 +151,7 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
     const difference = sub(softmax(logits), oneHot(targets, classes));
     return [mul(difference, reshape(dy, [...dy.shape, 1])), null];
   },
+  stopGradient: NOT_DIFFERENTIABLE,
   // T = (I + L)^-1 gives dT = -T dL T.
   unitLowerInverse: (y, dy) => {
     const matrix = operand(y, 0);

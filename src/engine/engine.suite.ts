@@ -14,6 +14,7 @@ import {
   gather,
   input,
   iota,
+  kthLargest,
   l2Normalize,
   less,
   log,
@@ -35,6 +36,7 @@ import {
   slice,
   softmax,
   sqrt,
+  stopGradient,
   sub,
   sum,
   tanh,
@@ -253,6 +255,11 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
 
   softmax: alongLast(softmax),
   logSoftmax: alongLast(logSoftmax),
+  kthLargest: [
+    on((x) => kthLargest(x, 1), floats(4)),
+    on((x) => kthLargest(x, 3), floats(2, 5)),
+    on((x) => kthLargest(x, 6), floats(2, 3, 6)),
+  ],
 
   matmul: [
     on(matmul, floats(1, 1), floats(1, 1)),
@@ -324,6 +331,7 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
     on((x, i) => scatterAdd(x, i, 6), floats(400, 2), integers(6, 400)),
   ],
 
+  stopGradient: [on(stopGradient, floats(2, 3)), on((x) => add(x, stopGradient(x)), floats(3))],
   eluPlusOne: unary(eluPlusOne, floats, -200, -1, 0, 1, 200),
   silu: unary(silu, floats, -200, -1, 0, 1, 200),
   rmsNorm: [

@@ -43,6 +43,8 @@ interface NodeSpec {
   readonly type: string;
   readonly inputs: readonly string[];
   readonly attributes?: readonly onnxProto.onnx.IAttributeProto[];
+  /** Results beside the first, which nobody reads. Default 0. */
+  readonly unread?: number;
 }
 
 interface Writer {
@@ -119,6 +121,11 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
 
   softmax: along("Softmax"),
   logSoftmax: along("LogSoftmax"),
+  kthLargest: ({ attributes: { k }, inputs: [x] }, inputs, writer) => {
+    const last = (x?.shape.length ?? 1) - 1;
+    const largest = writer.add({ type: "TopK", inputs: [...inputs, writer.int64s([k])], unread: 1 });
+    return { type: "Slice", inputs: [largest, writer.int64s([k - 1]), writer.int64s([k]), writer.int64s([last])] };
+  },
 
   matmul: direct("MatMul"),
 
@@ -163,8 +170,9 @@ function createWriter(): Writer {
   const nodes: onnxProto.onnx.INodeProto[] = [];
   const initializers = new Map<string, onnxProto.onnx.ITensorProto>();
   return {
-    add({ type, inputs, attributes }, name = `#helper${nodes.length}`) {
-      nodes.push({ opType: type, name, input: [...inputs], output: [name], attribute: [...(attributes ?? [])] });
+    add({ type, inputs, attributes = [], unread = 0 }, name = `#helper${nodes.length}`) {
+      const output = [name, ...Array.from({ length: unread }, (_, i) => `${name}#${i}`)];
+      nodes.push({ opType: type, name, input: [...inputs], output, attribute: [...attributes] });
       return name;
     },
     int64s(values) {

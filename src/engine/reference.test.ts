@@ -12,6 +12,7 @@ import {
   equal,
   exp,
   gather,
+  kthLargest,
   input,
   iota,
   l2Normalize,
@@ -33,6 +34,7 @@ import {
   slice,
   softmax,
   sqrt,
+  stopGradient,
   sub,
   sum,
   tanh,
@@ -218,6 +220,11 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     ),
   ],
   logSoftmax: [example(logSoftmax, [float([0, LN3])], [-2 * LN2, LN3 - 2 * LN2])],
+  kthLargest: [
+    example((x) => kthLargest(x, 1), [NUMBERS], [[3], [6]]),
+    example((x) => kthLargest(x, 3), [NUMBERS], [[1], [4]]),
+    example((x) => kthLargest(x, 2), [float([7, -9, 7, 0])], [7]),
+  ],
 
   matmul: [
     example(
@@ -354,6 +361,7 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     ),
   ],
 
+  stopGradient: [example(stopGradient, [float([1, -2])], [1, -2])],
   eluPlusOne: [example(eluPlusOne, [float([2, 0, -LN2])], [3, 1, 0.5])],
   silu: [example(silu, [float([0, LN3])], [0, 0.75 * LN3])],
   rmsNorm: [example((x, scale) => rmsNorm(x, scale, 12.5), [float([[3, 4]]), float([1, 10])], [[0.6, 8]])],

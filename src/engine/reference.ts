@@ -44,16 +44,22 @@ export function createReferenceEngine(): Engine {
  * The outputs of a graph in double precision. Composite operations are computed directly, not as they are
  * lowered.
  *
+ * @param held Values that nodes have whatever their operands are.
  * @throws {FeedError} when an input is missing or has another shape.
  */
-export function evaluate(graph: Graph, feeds: Flat<NumericTensor>): Record<string, Float64Tensor> {
-  const values = new Map<Tensor, Float64Tensor>();
+export function evaluate(
+  graph: Graph,
+  feeds: Flat<NumericTensor>,
+  held: ReadonlyMap<Tensor, Float64Tensor> = new Map(),
+): Record<string, Float64Tensor> {
+  const values = new Map(held);
   const valueOf = (node: Tensor): Float64Tensor => {
     const value = values.get(node);
     if (!value) throw new GraphError(`${node.op} is used before it is computed`);
     return value;
   };
   for (const node of graph.nodes) {
+    if (values.has(node)) continue;
     const data = isOp(node, "input") ? readFeed(node, feeds) : compute(node, node.inputs.map(valueOf));
     values.set(node, { shape: node.shape, data: node.dtype === "int32" ? data.map(toInt32) : data });
   }
@@ -118,6 +124,12 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
       const total = logSumExp(row);
       return row.map((value) => value - total);
     }),
+  kthLargest: ({ shape, attributes: { k } }, x) => {
+    const length = sizeAt(x.shape, -1);
+    return Float64Array.from({ length: sizeOf(shape) }, (_, i) =>
+      read(rowAt(x.data, i, length).toSorted(), length - k),
+    );
+  },
 
   matmul: (y, a, b) => {
     const batch = y.shape.slice(0, -2);
@@ -204,6 +216,7 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
       return logSumExp(row) - read(row, target);
     });
   },
+  stopGradient: (_, x) => x.data,
   unitLowerInverse: (_, matrix) => {
     const size = sizeAt(matrix.shape, -1);
     const inverses = new Float64Array(matrix.data.length);

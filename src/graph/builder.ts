@@ -22,12 +22,12 @@ export function scalar(value: number): Tensor {
   return constant(floatTensor([], Float32Array.of(value)));
 }
 
-/** The whole numbers 0 .. length-1 as int32. */
-export function iota(length: number): Tensor {
+/** `length` whole numbers from `start` on, as int32. */
+export function iota(length: number, start = 0): Tensor {
   return constant(
     intTensor(
       [length],
-      Int32Array.from({ length }, (_, i) => i),
+      Int32Array.from({ length }, (_, i) => start + i),
     ),
   );
 }
@@ -93,6 +93,9 @@ export function cumulativeSum(
 export const softmax = (x: Tensor): Tensor => apply("softmax", [x], {});
 /** Logarithm of the softmax along the innermost axis. */
 export const logSoftmax = (x: Tensor): Tensor => apply("logSoftmax", [x], {});
+
+/** The k-th largest element, counted from 1, of each row [.., n] -> [.., 1]. Without a gradient. */
+export const kthLargest = (x: Tensor, k: number): Tensor => apply("kthLargest", [x], { k });
 
 /** Product of the matrices in the last two axes; the axes before them broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => apply("matmul", [a, b], {});
@@ -161,6 +164,9 @@ export function l2Normalize(x: Tensor, epsilon = 1e-6): Tensor {
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return apply("crossEntropy", [logits, targets], {});
 }
+
+/** x itself, as a constant to whoever asks for gradients. */
+export const stopGradient = (x: Tensor): Tensor => apply("stopGradient", [x], {});
 
 /** (I + L)^-1 for L the strictly lower part of each matrix [..., N, N]; the rest of it is not read. */
 export const unitLowerInverse = (matrix: Tensor): Tensor => apply("unitLowerInverse", [matrix], {});

@@ -13,6 +13,7 @@ import {
   equal,
   exp,
   gather,
+  kthLargest,
   input,
   l2Normalize,
   less,
@@ -112,6 +113,11 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
 
   softmax: alongLast(softmax),
   logSoftmax: alongLast(logSoftmax),
+  kthLargest: [
+    ...alongLast((x) => kthLargest(x, 1)),
+    refuse(() => kthLargest(float(2, 3), 4), "(float32[2, 3]): there is no element 4 in rows of 3"),
+    refuse(() => kthLargest(float(2, 3), 0), "(float32[2, 3]): there is no element 0 in rows of 3"),
+  ],
 
   matmul: [
     refuse(() => matmul(float(2, 3), float(4, 5)), "(float32[2, 3], float32[4, 5]): inner sizes 3 and 4 differ"),
@@ -187,6 +193,7 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => crossEntropy(float(2, 5), float(2)), "(float32[2, 5], float32[2]): needs int32 indices, got float32"),
     refuse(() => crossEntropy(float(), int()), "(float32[], int32[]): [] has no axis -1"),
   ],
+  stopGradient: [refuse(() => apply("stopGradient", [], {}), "(): takes one operand")],
   unitLowerInverse: [
     ...floatsOnly(unitLowerInverse),
     refuse(() => unitLowerInverse(float(2, 3)), "(float32[2, 3]): needs square matrices"),

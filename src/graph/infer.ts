@@ -79,6 +79,12 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
 
   softmax: alongLast,
   logSoftmax: alongLast,
+  kthLargest: (inputs, { k }) => {
+    const { shape, dtype } = alongLast(inputs, {});
+    const length = axisSize(shape, shape.length - 1);
+    if (!(1 <= k && k <= length)) throw new Error(`there is no element ${k} in rows of ${length}`);
+    return { shape: [...shape.slice(0, -1), 1], dtype };
+  },
 
   matmul: (inputs) => {
     const [a, b] = pair(inputs).map(float);
@@ -168,6 +174,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
     return { shape: rows, dtype: logits.dtype };
   },
+  stopGradient: (inputs) => only(inputs),
   unitLowerInverse: (inputs) => {
     const x = float(only(inputs));
     if (x.shape.length < 2 || x.shape.at(-1) !== x.shape.at(-2)) throw new Error("needs square matrices");

@@ -15,6 +15,7 @@ import {
   rmsNorm,
   sigmoid,
   silu,
+  stopGradient,
   slice,
   unitLowerInverse,
 } from "./builder.ts";
@@ -43,6 +44,7 @@ describe("lowering to primitive operations", () => {
       [(x) => l2Normalize(x, 1e-6), row(0, 0)],
     ],
     crossEntropy: [[(x) => crossEntropy(x, input("targets", [2, 2], "int32")), random([2, 2, 5])]],
+    stopGradient: [[stopGradient, random([2, 3])]],
     unitLowerInverse: [[unitLowerInverse, random([2, 6, 6])]],
   };
   const feeds = { scale: row(1, -2, 3), targets: { shape: [2, 2], data: [0, 4, 2, 2] } };

@@ -37,6 +37,7 @@ export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]>
     const classes = operand(logits).shape.at(-1) ?? 0;
     return neg(sum(mul(logSoftmax(operand(logits)), oneHot(operand(targets), classes)), [-1]));
   },
+  stopGradient: ([x]) => operand(x),
   unitLowerInverse: ([matrix]) => mergeBlockInverses(operand(matrix)),
 };
 

@@ -48,6 +48,7 @@ export interface OpAttributes {
   // Along the innermost axis
   softmax: None;
   logSoftmax: None;
+  kthLargest: { readonly k: number };
 
   // Products
   matmul: None;
@@ -70,13 +71,21 @@ export interface OpAttributes {
   rmsNorm: { readonly epsilon: number };
   l2Normalize: { readonly epsilon: number };
   crossEntropy: None;
+  stopGradient: None;
   unitLowerInverse: None;
 }
 
 export type Op = keyof OpAttributes;
 
 /** Operations that lower.ts replaces before a graph is compiled. */
-export type CompositeOp = "eluPlusOne" | "silu" | "rmsNorm" | "l2Normalize" | "crossEntropy" | "unitLowerInverse";
+export type CompositeOp =
+  | "eluPlusOne"
+  | "silu"
+  | "rmsNorm"
+  | "l2Normalize"
+  | "crossEntropy"
+  | "stopGradient"
+  | "unitLowerInverse";
 
 /** Operations that engines implement. */
 export type PrimitiveOp = Exclude<Op, CompositeOp>;

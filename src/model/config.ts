@@ -2,6 +2,7 @@ import { z } from "zod";
 import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFTS, WRITE_STRENGTHS } from "../attention/infini/config.ts";
 import { featureMaps } from "../attention/infini/features.ts";
 import { choosesWrites } from "../attention/infini/memory.ts";
+import { mixerProblem, mixerSchema } from "./mixers.ts";
 import { parseConfig } from "./parse-config.ts";
 
 export { choosesWrites };
@@ -50,13 +51,29 @@ export const modelConfigSchema = z
     tieEmbeddings: z.boolean().default(true),
     ropeBase: z.number().positive().default(10_000),
     normEpsilon: z.number().positive().default(1e-6),
-    memory: memorySchema.prefault({}),
+    /** Of Infini-attention, which is what mixes the sequence unless `mixer` says otherwise. */
+    memory: memorySchema.optional(),
+    /** What takes the place of Infini-attention; see mixers.ts. */
+    mixer: mixerSchema.optional(),
+  })
+  .refine(({ mixer, memory }) => !mixer || !memory || memory.update === "none", {
+    path: ["memory"],
+    error: "is that of Infini-attention: leave it out, or leave out mixer",
   })
   .refine(({ numHeads, numKeyValueHeads = numHeads }) => numHeads % numKeyValueHeads === 0, {
     path: ["numKeyValueHeads"],
     error: "must divide numHeads",
   })
-  .transform((config) => ({ ...config, numKeyValueHeads: config.numKeyValueHeads ?? config.numHeads }));
+  .transform(({ mixer, ...config }) => ({
+    ...config,
+    numKeyValueHeads: config.numKeyValueHeads ?? config.numHeads,
+    memory: config.memory ?? memorySchema.parse(mixer ? { update: "none" } : {}),
+    ...(mixer && { mixer }),
+  }))
+  .superRefine(({ mixer, ...config }, context) => {
+    const problem = mixer && mixerProblem(config, mixer);
+    if (problem !== undefined) context.addIssue({ code: "custom", path: ["mixer"], message: problem });
+  });
 
 export type ModelConfig = z.output<typeof modelConfigSchema>;
 /** A model config in which what has a default may be left out. */

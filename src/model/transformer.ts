@@ -1,8 +1,5 @@
-import { infiniAttention } from "../attention/infini/mixer.ts";
-import type { ChunkPlace, MixerResult, SequenceMixer } from "../attention/mixer.ts";
+import type { ChunkPlace, SequenceMixer } from "../attention/mixer.ts";
 import {
-  add,
-  concat,
   constant,
   crossEntropy,
   equal,
@@ -11,36 +8,26 @@ import {
   matrixTranspose,
   mul,
   reshape,
-  rmsNorm,
   sum,
   where,
 } from "../graph/builder.ts";
-import { filled, intTensor, type FloatTensor } from "../graph/host-tensor.ts";
+import { intTensor, type FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { mapTree, type Tree } from "../graph/tree.ts";
-import { feedForward, initFeedForward, type FeedForwardParams } from "../nn/feed-forward.ts";
+import { mapTree } from "../graph/tree.ts";
 import { normal, weight } from "../nn/init.ts";
 import type { Rng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
+import { recurrentMemoryStack } from "./recurrent-memory.ts";
+import { layerStack, type LayerStates, type StackParams } from "./stack.ts";
 
-/** Weights of a whole model. Layers are numbered from "0". */
-export type ModelParams<T> = {
+export type { BlockParams, LayerStates } from "./stack.ts";
+
+/** Weights of a whole model; see {@link layerStack} for what lies between embedding and head. */
+export type ModelParams<T> = StackParams<T> & {
   readonly embedding: T; // [V, D]
-  readonly blocks: { readonly [layer: string]: BlockParams<T> };
-  readonly finalNorm: T; // [D]
   /** Absent when the embedding serves as head too. */
   readonly head?: T; // [D, V]
 };
-
-export type BlockParams<T> = {
-  readonly attentionNorm: T; // [D]
-  readonly attention: Tree<T>;
-  readonly feedForwardNorm: T; // [D]
-  readonly feedForward: FeedForwardParams<T>;
-};
-
-/** States or open segments of all layers. */
-export type LayerStates<T> = { readonly [layer: string]: Tree<T> };
 
 /** A language model as pure functions over symbolic tensors; tokens are int32 [B, T]. */
 export interface Model {
@@ -68,6 +55,8 @@ export interface ModelResult {
   readonly state: LayerStates<Tensor>;
   /** See {@link MixerResult.writeWish}; of all layers [B, T, choices]. */
   readonly writeWish?: Tensor;
+  /** See {@link MixerResult.auxiliary}; the sum over all layers. */
+  readonly auxiliary?: Tensor;
 }
 
 /** A model and its weights. */
@@ -84,60 +73,24 @@ export interface OpenLayers {
 /** Standard deviation of fresh embeddings. */
 const EMBEDDING_DEVIATION = 0.02;
 
-/** A pre-norm transformer: RMSNorm, a sequence mixer, RMSNorm, SwiGLU. */
+/** A language model: embedding, a stack of layers, and a head. */
 export function createModel(config: ModelConfig): Model {
-  const mixer = infiniAttention(config);
-  const layers = Array.from({ length: config.numLayers }, (_, layer) => String(layer));
-  const perLayer = <T>(make: (layer: string) => T): { [layer: string]: T } =>
-    Object.fromEntries(layers.map((layer) => [layer, make(layer)]));
+  const stack = createStack(config);
   const embed = (params: ModelParams<Tensor>, tokens: Tensor): Tensor => gather(params.embedding, tokens);
-
   return {
     config,
-    initParams: (rng) => initParams(config, mixer, perLayer, rng),
-    initialState: (batch) => perLayer(() => mixer.initialState(batch)),
-    emptySegment: (batch) => perLayer(() => mixer.emptySegment(batch)),
-
+    initParams: (rng) => initParams(config, stack, rng),
+    initialState: (batch) => stack.initialState(batch) as LayerStates<FloatTensor>,
+    emptySegment: (batch) => stack.emptySegment(batch) as LayerStates<FloatTensor>,
     apply(params, tokens, states) {
-      let x = embed(params, tokens);
-      const wishes: Tensor[] = [];
-      const state = perLayer((layer) => {
-        const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
-          mixer.apply(attention, h, at(states, layer)),
-        );
-        x = result.y;
-        if (result.writeWish) wishes.push(result.writeWish);
-        return result.state;
-      });
-      return {
-        hidden: rmsNorm(x, params.finalNorm, config.normEpsilon),
-        state,
-        ...(wishes.length > 0 && { writeWish: concat(wishes, -1) }),
-      };
+      const { y, state, ...costs } = stack.apply(params, embed(params, tokens), states);
+      return { hidden: y, state: state as LayerStates<Tensor>, ...costs };
     },
-
     extend(params, tokens, open, place) {
-      let x = embed(params, tokens);
-      const results = perLayer((layer) => {
-        const before = { state: at(open.state, layer), segment: at(open.segment, layer) };
-        const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
-          mixer.extend(attention, h, before, place),
-        );
-        x = result.y;
-        return result;
-      });
-      return {
-        hidden: rmsNorm(x, params.finalNorm, config.normEpsilon),
-        state: perLayer((layer) => at(results, layer).state),
-        segment: perLayer((layer) => at(results, layer).segment),
-      };
+      const { y, ...after } = stack.extend(params, embed(params, tokens), open, place);
+      return { hidden: y, ...(after as OpenLayers) };
     },
-
-    commit: (params, { state, segment }) =>
-      perLayer((layer) =>
-        mixer.commit(at(params.blocks, layer).attention, { state: at(state, layer), segment: at(segment, layer) }),
-      ),
-
+    commit: (params, open) => stack.commit(params, open) as LayerStates<Tensor>,
     logits: ({ head, embedding }, hidden) => matmul(hidden, head ?? matrixTranspose(embedding)),
   };
 }
@@ -166,43 +119,16 @@ export function weightedLoss(logits: Tensor, targets: Tensor, weights: Tensor): 
 
 // --- internal ---
 
-function initParams(
-  config: ModelConfig,
-  mixer: SequenceMixer,
-  perLayer: <T>(make: (layer: string) => T) => { [layer: string]: T },
-  rng: Rng,
-): ModelParams<FloatTensor> {
-  const { vocabularySize, modelDim, feedForwardDim, numLayers, tieEmbeddings } = config;
-  // Two additions per layer feed the residual stream; this keeps their sum at the size of one.
-  const outputGain = 1 / Math.sqrt(2 * numLayers);
-  const ones = (): FloatTensor => filled([modelDim], 1);
+function createStack(config: ModelConfig): SequenceMixer {
+  const { mixer } = config;
+  return mixer?.kind === "recurrent-memory" ? recurrentMemoryStack(config, mixer.memoryTokens) : layerStack(config);
+}
+
+function initParams(config: ModelConfig, stack: SequenceMixer, rng: Rng): ModelParams<FloatTensor> {
+  const { vocabularySize, modelDim, tieEmbeddings } = config;
   return {
     embedding: normal([vocabularySize, modelDim], EMBEDDING_DEVIATION, rng.fork("embedding")),
-    blocks: perLayer((layer) => ({
-      attentionNorm: ones(),
-      attention: mixer.initParams(rng.fork(`attention ${layer}`), outputGain),
-      feedForwardNorm: ones(),
-      feedForward: initFeedForward(modelDim, feedForwardDim, rng.fork(`feed-forward ${layer}`), outputGain),
-    })),
-    finalNorm: ones(),
+    ...(stack.initParams(rng, 1) as StackParams<FloatTensor>),
     ...(tieEmbeddings ? {} : { head: weight(modelDim, vocabularySize, rng.fork("head")) }),
   };
-}
-
-function runBlock<Result extends MixerResult>(
-  { normEpsilon }: ModelConfig,
-  params: BlockParams<Tensor>,
-  x: Tensor,
-  mix: (attention: Tree<Tensor>, h: Tensor) => Result,
-): Result {
-  const mixed = mix(params.attention, rmsNorm(x, params.attentionNorm, normEpsilon));
-  const afterMixer = add(x, mixed.y);
-  const h = rmsNorm(afterMixer, params.feedForwardNorm, normEpsilon);
-  return { ...mixed, y: add(afterMixer, feedForward(params.feedForward, h)) };
-}
-
-function at<T>(layers: { readonly [layer: string]: T }, layer: string): T {
-  const value = layers[layer];
-  if (value === undefined) throw new RangeError(`there is no layer ${layer}`);
-  return value;
 }

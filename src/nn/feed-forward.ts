@@ -5,11 +5,11 @@ import type { Rng } from "../random.ts";
 import { weight } from "./init.ts";
 
 /** Weights of a SwiGLU feed-forward layer (arXiv 2002.05202). */
-export interface FeedForwardParams<T> {
+export type FeedForwardParams<T> = {
   readonly gate: T; // [D, F]
   readonly up: T; // [D, F]
   readonly down: T; // [F, D]
-}
+};
 
 /** `outputGain` scales the last projection, which feeds the residual stream. */
 export function initFeedForward(

@@ -25,6 +25,11 @@ export function ropeRows({ cos, sin }: RopeTables, positions: Tensor): RopeTable
   return { cos: gather(cos, positions), sin: gather(sin, positions) };
 }
 
+/** The rows start .. end-1 of the tables. */
+export function ropeSlice({ cos, sin }: RopeTables, start: number, end: number): RopeTables {
+  return { cos: slice(cos, 0, start, end), sin: slice(sin, 0, start, end) };
+}
+
 /** Rotates the pairs (i, i + d/2) of x [..., T, d] by the angles of each position. */
 export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   const half = (x.shape.at(-1) ?? 0) / 2;

@@ -127,6 +127,7 @@ export const runConfigSchema = z
     {
       path: ["training", "writePenalty"],
       error: "needs a memory that chooses what to write: memory.update must be token-delta or gated-token-delta",
+      when: ({ issues }) => issues.length === 0, // else the model may lack its defaults
     },
   )
   .superRefine(({ model, training }, context) => {

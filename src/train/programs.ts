@@ -33,7 +33,7 @@ import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
  * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`, `rows`, `writePenalty`, `writeMargin`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
+ * `weights`, `rows`, `writePenalty`, `writeMargin`, `auxiliaryWeight`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
  * takes the place of an input has that input's name after `next.`. The gradient of the loss with respect to the state
  * before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
  */
@@ -77,7 +77,7 @@ export function trainingStep(
   );
   const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
-  const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
+  const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
   const memory = carries ? prefixed("next.memory", flatten<Tensor>(result.state)) : {};
   return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(params, flat, slopes, update) });
 }
@@ -89,7 +89,7 @@ export function accumulateGradients(model: Model, params: ModelParams<FloatTenso
   const result = model.apply(symbols, tokens, zeroStates(model, shape.batch));
   const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
-  const slopes = gradients(add(loss, writeCost(result)), Object.values(flat));
+  const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
   return createGraph({ loss, ...writtenOf(result), ...addedGradients(flat, slopes) });
 }
 
@@ -116,7 +116,7 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
   const [flat, flatBefore] = [flatten<Tensor>(symbols), flatten<Tensor>(before)];
   const sources = [...Object.values(flat), ...Object.values(flatBefore)];
   const slopes = vectorJacobianProduct(
-    [{ output: add(loss, writeCost(result)), gradient: scalar(1) }, ...seeds],
+    [{ output: add(loss, ownCosts(result)), gradient: scalar(1) }, ...seeds],
     sources,
   );
   const count = Object.keys(flat).length;
@@ -169,6 +169,12 @@ function lossOf(model: Model, params: ModelParams<Tensor>, hidden: Tensor, { tar
   const [batch = 1, length = 1, width = 1] = hidden.shape;
   const counted = rows ? gather(reshape(hidden, [batch * length, width]), rows) : hidden;
   return weightedLoss(model.logits(params, counted), targets, weights);
+}
+
+/** What the mixers charge beside the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */
+function ownCosts(result: ModelResult): Tensor {
+  const { auxiliary } = result;
+  return auxiliary ? add(writeCost(result), mul(input("auxiliaryWeight", []), auxiliary)) : writeCost(result);
 }
 
 /**

@@ -89,6 +89,7 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
         step: scalarTensor(step),
         writePenalty: scalarTensor(training.writePenalty / tokens),
         writeMargin: scalarTensor(training.writeMargin),
+        auxiliaryWeight: scalarTensor(1 / tokens),
       };
       const { written, ...result } = await runner.run(
         normalizeWeights(batches),

@@ -11,9 +11,10 @@ import {
   sub,
   where,
 } from "../../graph/builder.ts";
-import { floatTensor, intTensor, type Shape } from "../../graph/host-tensor.ts";
+import { floatTensor, intTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { mergeGroups } from "../heads.ts";
 
 /** Scores of pairs that may not see each other: large enough to vanish, small enough to stay finite. */
 const HIDDEN = -1e30;
@@ -65,11 +66,4 @@ export function localAttention(q: Tensor, k: Tensor, v: Tensor, mask: Mask): Ten
   const scores = matmul(mergeGroups(mul(q, scale)), matrixTranspose(k)); // [.., G*C, keys]
   const weights = softmax(mask(reshape(scores, grouped)));
   return reshape(matmul(mergeGroups(weights), v), q.shape);
-}
-
-/** [.., G, C, n] -> [.., G*C, n]: the query heads of a group meet their shared head in one product. */
-export function mergeGroups(x: Tensor): Tensor {
-  const [groups, rows, columns] = x.shape.slice(-3) as unknown as [number, number, number];
-  const shape: Shape = [...x.shape.slice(0, -3), groups * rows, columns];
-  return reshape(x, shape);
 }

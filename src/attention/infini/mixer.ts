@@ -1,29 +1,16 @@
-import {
-  add,
-  cast,
-  concat,
-  constant,
-  equal,
-  iota,
-  less,
-  matmul,
-  max,
-  min,
-  reshape,
-  slice,
-  transpose,
-  where,
-} from "../../graph/builder.ts";
-import { intTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
+import { add, concat, iota, matmul, max, min, reshape, slice } from "../../graph/builder.ts";
+import { zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../graph/tree.ts";
-import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
+import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
 import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.ts";
-import type { ChunkPlace, OpenState, SequenceMixer } from "../mixer.ts";
+import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../heads.ts";
+import type { OpenState, SequenceMixer } from "../mixer.ts";
+import { countSegments, lastRows, withSegment, writerAt } from "../segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
-import { cacheMask, causalMask, causalMaskFrom, localAttention, mergeGroups, type Mask } from "./local.ts";
+import { cacheMask, causalMask, causalMaskFrom, localAttention, type Mask } from "./local.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths } from "./rule.ts";
@@ -59,9 +46,9 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
 
     apply(tree, x, states) {
       const [params, state] = [tree as InfiniParams<Tensor>, states as InfiniState<Tensor>];
-      const [length, N] = [axisSize(x.shape, 1), config.segmentLength];
-      if (length % N !== 0) throw new GraphError(`${length} tokens are no whole number of segments of ${N}`);
-      const segments = length / N;
+      const N = config.segmentLength;
+      const segments = countSegments(x, N);
+      const length = segments * N;
       const past = pastOf(state.written, segments);
       const history = state.previous ? withHistory(x, state.previous) : x;
       const { queries, ...own } = project(config, params, history, length, segments);
@@ -104,7 +91,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const put = writerAt(place, C, N);
       const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
       const tables = ropeTables(cached + N + C, config.headDim, config.ropeBase);
-      const q = applyRope(queries, ropeRows(tables, add(from(cached, C), place.offset)));
+      const q = applyRope(queries, ropeRows(tables, add(iota(C, cached), place.offset)));
       const all = state.cache ? joinKeys(state.cache, filled) : filled;
       const k = applyRope(withSegmentAxis(all.keys), ropeSlice(tables, 0, cached + N));
       const mask = withCache(causalMaskFrom(place.offset, cached), past, cached);
@@ -173,10 +160,8 @@ function project(
   const { numHeads, numKeyValueHeads: heads, memory } = config;
   const look = memory.shift === "convolution" ? shortConvolution : mixShifted;
   const seen = (weights: Tensor | undefined): Tensor => (weights ? look(history, length, weights) : history);
-  const queries = splitHeads(matmul(seen(shift?.query), query), segments, numHeads);
-  const [B, S, , N, d] = queries.shape as unknown as [number, number, number, number, number];
   return {
-    queries: reshape(queries, [B, S, heads, numHeads / heads, N, d]),
+    queries: splitGroups(matmul(seen(shift?.query), query), segments, numHeads, heads),
     keys: splitHeads(matmul(seen(shift?.key), key), segments, heads),
     values: splitHeads(matmul(seen(shift?.value), value), segments, heads),
   };
@@ -256,33 +241,6 @@ function held({ memory }: InfiniState<Tensor>): MemoryState<Tensor> {
   return memory;
 }
 
-/** [B, S*N, heads*d] -> [B, S, heads, N, d] */
-function splitHeads(x: Tensor, segments: number, heads: number): Tensor {
-  const [B, T, width] = x.shape as unknown as [number, number, number];
-  return transpose(reshape(x, [B, segments, T / segments, heads, width / heads]), [0, 1, 3, 2, 4]);
-}
-
-/** Heads [B, S, K, G, N, d] side by side -> [B, S*N, K*G*d] */
-function mergeHeads(A: Tensor): Tensor {
-  const [B, S, K, G, N, d] = A.shape as unknown as [number, number, number, number, number, number];
-  return reshape(transpose(A, [0, 1, 4, 2, 3, 5]), [B, S * N, K * G * d]);
-}
-
-/** Puts the rows of a chunk [B, 1, K, C, ..] that count into those of the open segment [B, K, N, ..]. */
-function writerAt(place: ChunkPlace, C: number, N: number): (open: Tensor, rows: Tensor) => Tensor {
-  const column = iota(C);
-  const goesTo = where(less(column, place.length), add(column, place.offset), from(-1, 1)); // [C]
-  const placement = cast(equal(reshape(iota(N), [N, 1]), goesTo), "float32"); // [N, C]
-  return (open, rows) => add(open, matmul(placement, reshape(rows, open.shape.with(2, C))));
-}
-
-/** The last tokens that count of a history [B, P + C, D], as many as there were before it. */
-function lastRows(history: Tensor, { length }: ChunkPlace, previous: Tensor): Tensor {
-  const [P, width] = [axisSize(previous.shape, 1), axisSize(history.shape, 1)];
-  const rows = add(reshape(iota(P), [P, 1]), length);
-  return matmul(cast(equal(iota(width), rows), "float32"), history);
-}
-
 /** What both have under a name, joined. */
 function mapPresent(
   rows: Strengths<Tensor> | undefined,
@@ -292,24 +250,5 @@ function mapPresent(
   if (!rows || !kept) return undefined;
   return mapTree<Strengths<Tensor>>(rows, (leaf, name) =>
     join(leaf as Tensor, kept[name as keyof Strengths<Tensor>] as Tensor),
-  );
-}
-
-/** A segment or a state with the segment axis: leaves [B, ..] -> [B, 1, ..]. */
-function withSegment<T extends object>(tree: T): T {
-  return mapTree<T>(tree, (leaf) => withSegmentAxis(leaf as Tensor));
-}
-
-function ropeSlice(tables: ReturnType<typeof ropeTables>, start: number, end: number): ReturnType<typeof ropeTables> {
-  return { cos: slice(tables.cos, 0, start, end), sin: slice(tables.sin, 0, start, end) };
-}
-
-/** The whole numbers start, start + 1, .. as int32 [count]. */
-function from(start: number, count: number): Tensor {
-  return constant(
-    intTensor(
-      [count],
-      Int32Array.from({ length: count }, (_, i) => start + i),
-    ),
   );
 }

@@ -1,4 +1,28 @@
 import type { Shape } from "../../graph/host-tensor.ts";
+import {
+  at,
+  dot,
+  float32,
+  matrix,
+  minus,
+  perHead,
+  plus,
+  plusOuter,
+  range,
+  rotate,
+  row,
+  scale,
+  sigmoid,
+  sizeAt,
+  softmaxOf,
+  sum,
+  times,
+  total,
+  zeros,
+  type Matrix,
+  type NumericTensor,
+  type Vector,
+} from "../naive-math.ts";
 import type { InfiniConfig } from "./config.ts";
 import type { InfiniState } from "./mixer.ts";
 import type { InfiniParams } from "./params.ts";
@@ -8,12 +32,6 @@ import type { InfiniParams } from "./params.ts";
  * precision. It is the truth that mixer.ts is held against and shares nothing with it but types, so read it
  * beside the paper. Slow.
  */
-
-/** A tensor in any numeric form, row-major. */
-export interface NumericTensor {
-  readonly shape: Shape;
-  readonly data: ArrayLike<number>;
-}
 
 export interface NaiveResult {
   readonly y: NumericTensor; // [B, T, D]
@@ -57,9 +75,6 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
 }
 
 // --- internal ---
-
-type Vector = readonly number[];
-type Matrix = readonly Vector[]; // rows
 
 interface Weights {
   readonly WQ: readonly Matrix[]; // [H][D][d]
@@ -176,16 +191,6 @@ function attendLocally(
   return total(seen.map(({ v }, i) => scale(at(powers, i) / sum(powers), at(v, head))));
 }
 
-/** Rotary position embedding: turns each pair (x_i, x_{i + d/2}) by the angle position * base^(-2i/d). */
-function rotate({ headDim, ropeBase }: InfiniConfig, x: Vector, position: number): Vector {
-  const half = headDim / 2;
-  return x.map((value, i) => {
-    const angle = position * ropeBase ** (-(i % half) / half);
-    const [cos, sin] = [float32(Math.cos(angle)), float32(Math.sin(angle))];
-    return i < half ? value * cos - at(x, i + half) * sin : value * cos + at(x, i - half) * sin;
-  });
-}
-
 /** How strongly a token wishes to touch each memory: by its input and by what its local attention gave; [choices][K]. */
 function wishesOf({ memory }: InfiniConfig, { choices }: Weights, x: Vector, local: Matrix): Matrix {
   return choices.map(({ strength, context, bias }) => {
@@ -294,12 +299,9 @@ function choicesOf({ memory }: InfiniConfig): readonly ("write" | "erase" | "for
   return memory.update === "gated-token-delta" ? ["write", "erase", "forget"] : [];
 }
 
-// Constants of graphs are stored as float32; rounding them here too leaves no difference but that of order.
-const float32 = Math.fround;
 const EPSILON = float32(1e-6);
 const NORM_EPSILON = 1e-6;
 
-const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
 /** sigma = ELU + 1. */
 const sigma = (x: Vector): Vector => x.map((a) => (a > 0 ? a + 1 : Math.exp(a)));
 
@@ -308,31 +310,12 @@ function unit(x: Vector): Vector {
   return scale(1 / Math.sqrt(dot(x, x) + NORM_EPSILON), x);
 }
 
-function softmaxOf(x: Vector): Vector {
-  const powers = x.map((a) => Math.exp(a - Math.max(...x)));
-  return scale(1 / sum(powers), powers);
-}
-
 /** DPFP-1 (arXiv 2102.11174): products r_i r_{i-1} of neighbours, in a ring, of r = relu([x, -x]); scaled to sum one. */
 function dpfp(x: Vector): Vector {
   const r = [...x, ...x.map((a) => -a)].map((a) => Math.max(a, 0));
   const products = r.map((a, i) => a * at(r, (i + r.length - 1) % r.length));
   return scale(1 / (sum(products) + EPSILON), products);
 }
-
-const sum = (x: Vector): number => x.reduce((a, b) => a + b, 0);
-const dot = (x: Vector, y: Vector): number => sum(x.map((a, i) => a * at(y, i)));
-const scale = (factor: number, x: Vector): Vector => x.map((a) => factor * a);
-const plus = (x: Vector, y: Vector): Vector => x.map((a, i) => a + at(y, i));
-const minus = (x: Vector, y: Vector): Vector => x.map((a, i) => a - at(y, i));
-const total = (vectors: Matrix): Vector => vectors.reduce(plus);
-/** x W */
-const times = (x: Vector, W: Matrix): Vector => total(x.map((a, i) => scale(a, at(W, i))));
-/** M + x^T y */
-const plusOuter = (M: Matrix, x: Vector, y: Vector): Matrix => M.map((cells, i) => plus(cells, scale(at(x, i), y)));
-
-const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
-const zeros = (length: number): Vector => range(length).map(() => 0);
 
 function readParams(config: InfiniConfig, params: InfiniParams<NumericTensor>): Weights {
   const { numHeads, numKeyValueHeads } = config;
@@ -362,30 +345,4 @@ function readParams(config: InfiniConfig, params: InfiniParams<NumericTensor>): 
 function readTaps({ modelDim, memory }: InfiniConfig, shift: NumericTensor | undefined): Matrix {
   if (!shift) return [range(modelDim).map(() => 1)];
   return memory.shift === "convolution" ? matrix(shift) : [row(shift, 0).map((mix) => 1 - mix), row(shift, 0)];
-}
-
-/** The columns of W [D][heads * d] that belong to each head. */
-function perHead(W: Matrix, heads: number): Matrix[] {
-  const width = at(W, 0).length / heads;
-  return range(heads).map((head) => W.map((cells) => cells.slice(head * width, (head + 1) * width)));
-}
-
-function matrix(tensor: NumericTensor): Matrix {
-  return range(sizeAt(tensor, 0)).map((i) => row(tensor, i));
-}
-
-/** The i-th run of elements along the innermost axis. */
-function row({ shape, data }: NumericTensor, i: number): Vector {
-  const width = at(shape, shape.length - 1);
-  return range(width).map((j) => at(data, i * width + j));
-}
-
-function sizeAt({ shape }: NumericTensor, axis: number): number {
-  return at(shape, axis);
-}
-
-function at<T>(values: ArrayLike<T>, i: number): T {
-  const value = values[i];
-  if (value === undefined) throw new RangeError(`there is no element ${i} of ${values.length}`);
-  return value;
 }

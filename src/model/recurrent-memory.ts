@@ -1,0 +1,180 @@
+import { mergeHeads, splitGroups, splitHeads } from "../attention/heads.ts";
+import { localAttention } from "../attention/infini/local.ts";
+import type { OpenState, SequenceMixer } from "../attention/mixer.ts";
+import { countSegments, writerAt } from "../attention/segments.ts";
+import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../graph/builder.ts";
+import { zeros, type FloatTensor } from "../graph/host-tensor.ts";
+import { axisSize } from "../graph/infer.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { normal, weight } from "../nn/init.ts";
+import { applyRope, ropeRows, ropeTables } from "../nn/rope.ts";
+import type { Rng } from "../random.ts";
+import type { ModelConfig } from "./config.ts";
+import { at, eachOf, initStack, layersOf, runBlock, type LayerStates, type StackParams } from "./stack.ts";
+
+/** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
+export type RecurrentMemoryParams<T> = StackParams<T> & {
+  readonly memory: T; // [p, D]
+};
+
+/** Weights of one layer's attention; K key/value heads. */
+export type PlainAttentionParams<T> = {
+  readonly query: T; // [D, H*d]
+  readonly key: T; // [D, K*d]
+  readonly value: T; // [D, K*d]
+  readonly output: T; // [H*d, D]
+};
+
+/** Standard deviation of the memory before the first segment; that of fresh embeddings. */
+const MEMORY_DEVIATION = 0.02;
+
+/** Scores of pairs that may not see each other. */
+const HIDDEN = -1e30;
+
+/**
+ * The Recurrent Memory Transformer (arXiv 2207.06881) in its form for decoders: p memory vectors stand before each
+ * segment, to be read, and again after it, to be written; causal attention over [memory; segment; memory] in every layer.
+ * What the last layer, after the final norm, gives at the places of writing is the memory of the next segment. Gradients
+ * flow through the memory over all segments of a sequence.
+ *
+ * A stack of the same contract as {@link layerStack}. Segments follow one after the other, so a sequence of many is a
+ * large graph. Positions (RoPE) count through [memory; segment; memory].
+ */
+export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number): SequenceMixer {
+  const { modelDim: D, segmentLength: N } = config;
+  const layers = layersOf(config);
+  const p = memoryTokens;
+  return {
+    initParams: (rng, outputGain) => initRecurrentMemory(config, p, rng, outputGain),
+    initialState: (batch) => ({ memory: { vectors: zeros([batch, p, D]), written: zeros([batch]) } }),
+    emptySegment: (batch) => eachOf(layers, () => emptyKeys(config, batch)),
+
+    apply(tree, x, states) {
+      const params = tree as RecurrentMemoryParams<Tensor>;
+      const { written } = held(states);
+      let memory = memoryOf(params, states);
+      const parts = Array.from({ length: countSegments(x, N) }, (_, s) => {
+        const rows = concat([memory, slice(x, 1, s * N, (s + 1) * N), memory], 1);
+        const { y } = runLayers(config, params, rows, { positions: iota(2 * p + N), place: (own) => own });
+        memory = slice(y, 1, p + N, 2 * p + N);
+        return slice(y, 1, p, p + N);
+      });
+      return { y: concat(parts, 1), state: { memory: { vectors: memory, written: add(written, parts.length) } } };
+    },
+
+    extend(tree, x, { state, segment }, place) {
+      const params = tree as RecurrentMemoryParams<Tensor>;
+      const C = axisSize(x.shape, 1);
+      const put = writerAt(place, C, N);
+      const { y, seen } = runLayers(config, params, concat([memoryOf(params, state), x], 1), {
+        positions: concat([iota(p), add(iota(C, p), place.offset)], 0),
+        place: (own, open) => concat([slice(own, 2, 0, p), put(open, slice(own, 2, p, p + C))], 2),
+        open: segment as OpenKeys,
+      });
+      const written = eachOf(layers, (layer) => ({
+        keys: slice(at(seen, layer).keys, 2, p, p + N),
+        values: slice(at(seen, layer).values, 2, p, p + N),
+      }));
+      return { y: slice(y, 1, p, p + C), state, segment: written };
+    },
+
+    commit(tree, { state, segment }: OpenState) {
+      const params = tree as RecurrentMemoryParams<Tensor>;
+      const memory = memoryOf(params, state);
+      const { y } = runLayers(config, params, concat([memory, memory], 1), {
+        positions: concat([iota(p), iota(p, p + N)], 0),
+        place: (own, open) => concat([slice(own, 2, 0, p), open, slice(own, 2, p, 2 * p)], 2),
+        open: segment as OpenKeys,
+      });
+      return { memory: { vectors: slice(y, 1, p, 2 * p), written: add(held(state).written, 1) } };
+    },
+  };
+}
+
+// --- internal ---
+
+type KeysAndValues = { readonly keys: Tensor; readonly values: Tensor }; // [B, K, places, d] each
+type OpenKeys = { readonly [layer: string]: KeysAndValues };
+
+/** Rows that go through all layers together. */
+interface Rows {
+  /** Place of each row in [memory; segment; memory], int32 [R]. A row sees the places up to its own. */
+  readonly positions: Tensor;
+  /** Keys or values of all places in their order, from those of the rows [B, K, R, d] and of the open segment. */
+  place(own: Tensor, open: Tensor): Tensor;
+  /** Absent where all that is seen is in the rows. */
+  readonly open?: OpenKeys;
+}
+
+/** Hidden states [B, R, D] after the final norm, and the keys (without positions) and values that each layer saw. */
+function runLayers(
+  config: ModelConfig,
+  params: RecurrentMemoryParams<Tensor>,
+  x: Tensor,
+  rows: Rows,
+): { y: Tensor; seen: OpenKeys } {
+  let y = x;
+  const seen = eachOf(layersOf(config), (layer) => {
+    const result = runBlock(config, at(params.blocks, layer), y, (attention, h) =>
+      attend(config, attention as PlainAttentionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
+    );
+    y = result.y;
+    return result.seen;
+  });
+  return { y: rmsNorm(y, params.finalNorm, config.normEpsilon), seen };
+}
+
+function attend(
+  { numHeads, numKeyValueHeads: K, headDim, ropeBase }: ModelConfig,
+  { query, key, value, output }: PlainAttentionParams<Tensor>,
+  h: Tensor,
+  { positions, place }: Rows,
+  open: KeysAndValues | undefined,
+): { y: Tensor; seen: KeysAndValues } {
+  const [B, R] = [axisSize(h.shape, 0), axisSize(h.shape, 1)];
+  const own = (weights: Tensor): Tensor => reshape(splitHeads(matmul(h, weights), 1, K), [B, K, R, headDim]);
+  const [ownKeys, ownValues] = [own(key), own(value)];
+  const seen = { keys: place(ownKeys, open?.keys ?? ownKeys), values: place(ownValues, open?.values ?? ownValues) };
+  const places = axisSize(seen.keys.shape, 2);
+  const tables = ropeTables(places + R, headDim, ropeBase);
+  const q = applyRope(splitGroups(matmul(h, query), 1, numHeads, K), ropeRows(tables, positions));
+  const k = applyRope(seen.keys, ropeRows(tables, iota(places)));
+  const visible = less(iota(places), add(reshape(positions, [R, 1]), iota(1, 1))); // [R, places]
+  const withSegments = (x: Tensor): Tensor => reshape(x, [B, 1, K, places, headDim]);
+  const A = localAttention(q, withSegments(k), withSegments(seen.values), (scores) => where(visible, scores, HIDDEN));
+  return { y: matmul(mergeHeads(A), output), seen };
+}
+
+/** The memory that a segment reads [B, p, D]: in lanes that have read none yet, the learned one. */
+function memoryOf({ memory }: RecurrentMemoryParams<Tensor>, state: object): Tensor {
+  const { vectors, written } = held(state);
+  const isFirst = reshape(equal(written, 0), [axisSize(written.shape, 0), 1, 1]);
+  return where(isFirst, memory, vectors);
+}
+
+function held(state: object): { readonly vectors: Tensor; readonly written: Tensor } {
+  return (state as { memory: { vectors: Tensor; written: Tensor } }).memory;
+}
+
+function emptyKeys({ numKeyValueHeads, segmentLength, headDim }: ModelConfig, batch: number): LayerStates<FloatTensor> {
+  const rows = zeros([batch, numKeyValueHeads, segmentLength, headDim]);
+  return { keys: rows, values: rows } as unknown as LayerStates<FloatTensor>;
+}
+
+function initRecurrentMemory(
+  config: ModelConfig,
+  memoryTokens: number,
+  rng: Rng,
+  outputGain: number,
+): RecurrentMemoryParams<FloatTensor> {
+  const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d } = config;
+  return {
+    ...initStack(config, rng, outputGain, (_, fork, gain) => ({
+      query: weight(D, H * d, fork.fork("query")),
+      key: weight(D, K * d, fork.fork("key")),
+      value: weight(D, K * d, fork.fork("value")),
+      output: weight(H * d, D, fork.fork("output"), gain),
+    })),
+    memory: normal([memoryTokens, D], MEMORY_DEVIATION, rng.fork("memory")),
+  };
+}

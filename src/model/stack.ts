@@ -1,0 +1,147 @@
+import type { MixerResult, OpenState, SequenceMixer } from "../attention/mixer.ts";
+import { add, concat, rmsNorm } from "../graph/builder.ts";
+import { filled, type FloatTensor } from "../graph/host-tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Tree } from "../graph/tree.ts";
+import { feedForward, initFeedForward, type FeedForwardParams } from "../nn/feed-forward.ts";
+import type { Rng } from "../random.ts";
+import type { ModelConfig } from "./config.ts";
+import { createMixer } from "./mixers.ts";
+
+/** Weights of everything between the embedding and the head. Layers are numbered from "0". */
+export type StackParams<T> = {
+  readonly blocks: { readonly [layer: string]: BlockParams<T> };
+  readonly finalNorm: T; // [D]
+};
+
+export type BlockParams<T> = {
+  readonly attentionNorm: T; // [D]
+  readonly attention: Tree<T>;
+  readonly feedForwardNorm: T; // [D]
+  readonly feedForward: FeedForwardParams<T>;
+};
+
+/** States or open segments of all layers. */
+export type LayerStates<T> = { readonly [layer: string]: Tree<T> };
+
+/**
+ * All layers and the final norm as one mixer: x [B, T, D] are embeddings, y are hidden states. Each layer is RMSNorm, a
+ * sequence mixer, RMSNorm, SwiGLU, and adds to what it reads.
+ */
+export function layerStack(config: ModelConfig): SequenceMixer {
+  const layers = layersOf(config);
+  const mixers = eachOf(layers, (layer) => createMixer(config, Number(layer)));
+  return {
+    initParams: (rng, outputGain) =>
+      initStack(config, rng, outputGain, (layer, fork, gain) => at(mixers, layer).initParams(fork, gain)),
+    initialState: (batch) => eachOf(layers, (layer) => at(mixers, layer).initialState(batch)),
+    emptySegment: (batch) => eachOf(layers, (layer) => at(mixers, layer).emptySegment(batch)),
+
+    apply(tree, embedded, states) {
+      const params = tree as StackParams<Tensor>;
+      let x = embedded;
+      const results = eachOf(layers, (layer) => {
+        const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
+          at(mixers, layer).apply(attention, h, at(states as LayerStates<Tensor>, layer)),
+        );
+        x = result.y;
+        return result;
+      });
+      return {
+        y: rmsNorm(x, params.finalNorm, config.normEpsilon),
+        state: eachOf(layers, (layer) => at(results, layer).state),
+        ...joinCosts(Object.values(results)),
+      };
+    },
+
+    extend(tree, embedded, open, place) {
+      const params = tree as StackParams<Tensor>;
+      let x = embedded;
+      const results = eachOf(layers, (layer) => {
+        const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
+          at(mixers, layer).extend(attention, h, openAt(open, layer), place),
+        );
+        x = result.y;
+        return result;
+      });
+      return {
+        y: rmsNorm(x, params.finalNorm, config.normEpsilon),
+        state: eachOf(layers, (layer) => at(results, layer).state),
+        segment: eachOf(layers, (layer) => at(results, layer).segment),
+      };
+    },
+
+    commit: (params, open) =>
+      eachOf(layers, (layer) =>
+        at(mixers, layer).commit(at((params as StackParams<Tensor>).blocks, layer).attention, openAt(open, layer)),
+      ),
+  };
+}
+
+/** Names of the layers, from the first. */
+export function layersOf({ numLayers }: ModelConfig): string[] {
+  return Array.from({ length: numLayers }, (_, layer) => String(layer));
+}
+
+/** Fresh weights of every layer; `initMixer` gives those of its mixer. */
+export function initStack(
+  { modelDim, feedForwardDim, numLayers }: ModelConfig,
+  rng: Rng,
+  outputGain: number,
+  initMixer: (layer: string, rng: Rng, outputGain: number) => Tree<FloatTensor>,
+): StackParams<FloatTensor> {
+  // Two additions per layer feed the residual stream; this keeps their sum at the size of one.
+  const gain = outputGain / Math.sqrt(2 * numLayers);
+  const ones = (): FloatTensor => filled([modelDim], 1);
+  const layers = Array.from({ length: numLayers }, (_, layer) => String(layer));
+  return {
+    blocks: eachOf(layers, (layer) => ({
+      attentionNorm: ones(),
+      attention: initMixer(layer, rng.fork(`attention ${layer}`), gain),
+      feedForwardNorm: ones(),
+      feedForward: initFeedForward(modelDim, feedForwardDim, rng.fork(`feed-forward ${layer}`), gain),
+    })),
+    finalNorm: ones(),
+  };
+}
+
+/** One layer: what its mixer gives, and y after both additions. */
+export function runBlock<Result extends { readonly y: Tensor }>(
+  { normEpsilon }: ModelConfig,
+  params: BlockParams<Tensor>,
+  x: Tensor,
+  mix: (attention: Tree<Tensor>, h: Tensor) => Result,
+): Result {
+  const mixed = mix(params.attention, rmsNorm(x, params.attentionNorm, normEpsilon));
+  const afterMixer = add(x, mixed.y);
+  const h = rmsNorm(afterMixer, params.feedForwardNorm, normEpsilon);
+  return { ...mixed, y: add(afterMixer, feedForward(params.feedForward, h)) };
+}
+
+/** A record with a value for each name. */
+export function eachOf<T>(names: readonly string[], make: (name: string) => T): { [name: string]: T } {
+  return Object.fromEntries(names.map((name) => [name, make(name)]));
+}
+
+/** The value of a layer. Throws `RangeError` when there is none. */
+export function at<T>(layers: { readonly [layer: string]: T }, layer: string): T {
+  const value = layers[layer];
+  if (value === undefined) throw new RangeError(`there is no layer ${layer}`);
+  return value;
+}
+
+// --- internal ---
+
+function openAt({ state, segment }: OpenState, layer: string): OpenState {
+  return { state: at(state as LayerStates<Tensor>, layer), segment: at(segment as LayerStates<Tensor>, layer) };
+}
+
+/** What the layers wish to write side by side, and the sum of what they charge. */
+function joinCosts(results: readonly MixerResult[]): Pick<MixerResult, "writeWish" | "auxiliary"> {
+  const wishes = results.flatMap(({ writeWish }) => writeWish ?? []);
+  const losses = results.flatMap(({ auxiliary }) => auxiliary ?? []);
+  return {
+    ...(wishes.length > 0 && { writeWish: concat(wishes, -1) }),
+    ...(losses.length > 0 && { auxiliary: losses.reduce((total, loss) => add(total, loss)) }),
+  };
+}
