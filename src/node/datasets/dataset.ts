@@ -1,3 +1,4 @@
+import { shuffled } from "../../data/draw.ts";
 import { createRng } from "../../random.ts";
 
 /** A dataset that cannot be made. The message names what is missing, and what would do. */
@@ -54,11 +55,8 @@ export interface SplitShares {
 export function splitDocuments(documents: readonly TextFile[], { seed, validation, test }: SplitShares): Splits {
   const count = documents.length;
   if (count < 3) throw new DatasetError(`a split by document needs three documents or more, got ${count}`);
-  const rng = createRng(seed).fork("split");
-  const drawn = shuffled(
-    documents.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    (limit) => rng.integer(limit),
-  );
+  const sorted = documents.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const drawn = shuffled(sorted, createRng(seed).fork("split"));
   const testCount = Math.max(1, Math.round(test * count));
   const validationCount = Math.max(1, Math.round(validation * count));
   return {
@@ -66,17 +64,4 @@ export function splitDocuments(documents: readonly TextFile[], { seed, validatio
     validation: drawn.slice(testCount, testCount + validationCount),
     train: drawn.slice(testCount + validationCount),
   };
-}
-
-// --- internal ---
-
-/** The shuffle of Fisher and Yates. */
-function shuffled<T>(items: readonly T[], draw: (limit: number) => number): T[] {
-  const rest = [...items];
-  return items.map(() => {
-    const i = draw(rest.length);
-    const [item, last] = [rest[i], rest.pop()];
-    if (i < rest.length) rest[i] = last as T;
-    return item as T;
-  });
 }
