@@ -4,7 +4,7 @@ import manifest from "../package.json" with { type: "json" };
 
 const BROWSER_PATHS = Object.keys(manifest.exports).filter((path) => !["./node", "./package.json"].includes(path));
 /** Of all sub-paths together, minified, without what is loaded when it is asked for. Raise it only with what needs the room. */
-const MOST_BYTES = 700_000;
+const MOST_BYTES = 750_000;
 
 describe("everything but infini-transformer/node", () => {
   it("bundles for the browser, without a module of Node and in little room", async () => {

@@ -8,18 +8,18 @@ import { createRng } from "../random.ts";
 export const SEGMENT = 4;
 
 /** A small random model with weights so large that every token before matters. */
-export function tinyModel(memory: ModelConfigInput["memory"] = {}, vocabularySize = 20): LoadedModel {
+export function tinyModel(mixing: Pick<ModelConfigInput, "memory" | "mixer"> = {}, vocabularySize = 20): LoadedModel {
   const config = parseModelConfig({
     vocabularySize,
     modelDim: 12,
     numLayers: 2,
     numHeads: 2,
-    numKeyValueHeads: 1,
+    numKeyValueHeads: mixing.mixer?.kind === "transformer-xl" ? 2 : 1,
     headDim: 6,
     feedForwardDim: 16,
     segmentLength: SEGMENT,
     tieEmbeddings: false,
-    memory,
+    ...mixing,
   });
   const model = createModel(config);
   const fresh = model.initParams(createRng(3));

@@ -67,7 +67,7 @@ export const modelConfigSchema = z
   .transform(({ mixer, ...config }) => ({
     ...config,
     numKeyValueHeads: config.numKeyValueHeads ?? config.numHeads,
-    memory: config.memory ?? memorySchema.parse(mixer ? { update: "none" } : {}),
+    memory: config.memory ?? memorySchema.parse(mixer ? { update: "none", shift: "none" } : {}),
     ...(mixer && { mixer }),
   }))
   .superRefine(({ mixer, ...config }, context) => {

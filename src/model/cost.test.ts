@@ -12,6 +12,7 @@ import { parseRunConfig } from "../train/config.ts";
 import { presets } from "../train/presets.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "./cost.ts";
+import { tinyMixers } from "./fixtures.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
 import { decodeSafetensors } from "./safetensors.ts";
 import { createModel } from "./transformer.ts";
@@ -31,8 +32,13 @@ const variants: [string, ModelConfig][] = memories.flatMap((memory): [string, Mo
   ],
 ]);
 
+const mixed: [string, ModelConfig][] = tinyMixers.map((mixer) => [
+  JSON.stringify(mixer),
+  configOf({ mixer, segmentLength: 4, numLayers: 3 }),
+]);
+
 describe("parameterCount", () => {
-  it.each(variants)("counts the weights that there are: %s", (_, config) => {
+  it.each([...variants, ...mixed])("counts the weights that there are: %s", (_, config) => {
     const params = createModel(config).initParams(createRng(0));
     const counted = Object.values(flatten<FloatTensor>(params)).reduce((total, { data }) => total + data.length, 0);
     expect(parameterCount(config)).toBe(counted);
@@ -45,12 +51,12 @@ describe("parameterCount", () => {
 });
 
 describe("stateBytes", () => {
-  it.each(variants)("counts what a session keeps, after any number of tokens: %s", async (_, config) => {
+  it.each([...variants, ...mixed])("counts what a session keeps, after any number of tokens: %s", async (_, config) => {
     const model = createModel(config);
     const params = model.initParams(createRng(0));
     const session = createSession({ loaded: { model, params }, engine: await engine, batch: 2 });
     expect(session.stateBytes).toBe(stateBytes(config, 2));
-    for (const length of [3, 9]) {
+    for (const length of [3, config.segmentLength + 4]) {
       await session.prefill([tokens(length), tokens(length)]);
       const { tensors } = decodeSafetensors(session.save(), "session");
       const kept = Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);

@@ -1,36 +1,15 @@
 import { bytesOf, type FloatTensor } from "../graph/host-tensor.ts";
 import { flatten } from "../graph/tree.ts";
-import { featureMaps } from "../attention/infini/features.ts";
-import { choosesWrites, memoryRules } from "../attention/infini/memory.ts";
-import { CONVOLUTION_TAPS } from "../attention/infini/params.ts";
 import type { ModelConfig } from "./config.ts";
+import { layerMixer, type LayerMixer } from "./mixers.ts";
 import { createModel } from "./transformer.ts";
 
 /** Number of weights of a model. */
 export function parameterCount(config: ModelConfig): number {
-  const {
-    vocabularySize: V,
-    modelDim: D,
-    numLayers,
-    feedForwardDim: F,
-    numHeads,
-    numKeyValueHeads: K,
-    headDim: d,
-    memory,
-  } = config;
-  const projections = 2 * D * numHeads * d + 2 * D * K * d;
-  const shift = { none: 0, token: 3 * D, convolution: 3 * CONVOLUTION_TAPS * D }[memory.shift];
-  const block = projections + shift + memoryParameters(config) + 3 * D * F + 2 * D;
-  return V * D * (config.tieEmbeddings ? 1 : 2) + numLayers * block + D;
-}
-
-/** Weights of one layer's memory: gates, strengths, the temperature of its features and the norm on its reads. */
-function memoryParameters({ modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, memory }: ModelConfig): number {
-  if (memory.update === "none") return 0;
-  const choices = memoryRules[memory.update].chooses.length;
-  const gate = memory.gate === "token" ? (D + 1) * H : H;
-  const temperature = featureMaps[memory.featureMap].tempered ? K : 0;
-  return gate + temperature + choices * (D + H * d + 1) * K + (choices > 0 ? d : 0);
+  const { vocabularySize: V, modelDim: D, feedForwardDim: F, mixer } = config;
+  const blocks = layersOf(config).map(({ parameters }) => parameters + 3 * D * F + 2 * D);
+  const memoryTokens = mixer?.kind === "recurrent-memory" ? mixer.memoryTokens : 0;
+  return V * D * (config.tieEmbeddings ? 1 : 2) + sum(blocks) + D + memoryTokens * D;
 }
 
 /** Bytes that a stream keeps between tokens: memories, the open segment and what is shifted in. Constant. */
@@ -39,7 +18,7 @@ export function stateBytes(config: ModelConfig, batch = 1): number {
   const leaves = [model.initialState(batch), model.emptySegment(batch)].flatMap((tree) =>
     Object.values(flatten<FloatTensor>(tree)),
   );
-  return leaves.reduce((sum, { shape }) => sum + bytesOf(shape), 0);
+  return sum(leaves.map(({ shape }) => bytesOf(shape)));
 }
 
 /** Bytes of a key/value cache of full attention over this many tokens, in float32. */
@@ -52,34 +31,11 @@ export function keyValueCacheBytes({ numLayers, numKeyValueHeads, headDim }: Mod
  * times as many. Counts a multiplication and an addition as two.
  */
 export function forwardFlops(config: ModelConfig): number {
-  const {
-    vocabularySize: V,
-    modelDim: D,
-    numLayers,
-    feedForwardDim: F,
-    numHeads: H,
-    numKeyValueHeads: K,
-    headDim: d,
-    segmentLength: N,
-    memory,
-  } = config;
-  const weights = 2 * D * H * d + 2 * D * K * d + 3 * D * F;
-  const local = 2 * H * N * (memory.cache ? 2 : 1) * d; // Q K^T and the weighted sum of V, as computed: the whole square
-  const remember = memory.update === "none" ? 0 : memoryFlops(config, featureMaps[memory.featureMap].dim(d));
-  return 2 * (V * D + numLayers * (weights + local + remember));
-}
-
-/** Multiplications of one token's read and write, for features of size f. */
-function memoryFlops(
-  { numHeads: H, numKeyValueHeads: K, headDim: d, segmentLength: N, memory }: ModelConfig,
-  f: number,
-): number {
-  const read = H * f * d;
-  const write = K * f * d;
-  if (memory.update === "linear") return read + write;
-  const difference = K * f * (f + (f * d) / N); // P of the scan, and its product with M, once for each segment
-  if (!choosesWrites(memory.update)) return read + write + difference;
-  return read + write + difference + K * N * (2 * f + 2 * N * Math.max(0, Math.log2(N) - 1));
+  const { vocabularySize: V, modelDim: D, feedForwardDim: F, segmentLength: N, mixer } = config;
+  const blocks = sum(layersOf(config).map(({ multiplications }) => multiplications + 3 * D * F));
+  // Memory vectors go through all layers with each segment, twice.
+  const rows = mixer?.kind === "recurrent-memory" ? 1 + (2 * mixer.memoryTokens) / N : 1;
+  return 2 * (V * D + rows * blocks);
 }
 
 /** Memory of one architecture by the formula of the paper's table 1. */
@@ -117,4 +73,14 @@ export function memoryFootprints(config: ModelConfig, options: FootprintOptions 
     { architecture: "AutoCompressors", entries: D * p * (m + 1) * l, contextLength: "N*S" },
     { architecture: "Infini-Transformer", entries: d * (d + 1) * H * l, contextLength: "N*S" },
   ];
+}
+
+// --- internal ---
+
+function layersOf(config: ModelConfig): LayerMixer[] {
+  return Array.from({ length: config.numLayers }, (_, layer) => layerMixer(config, layer));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

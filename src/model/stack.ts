@@ -6,7 +6,7 @@ import type { Tree } from "../graph/tree.ts";
 import { feedForward, initFeedForward, type FeedForwardParams } from "../nn/feed-forward.ts";
 import type { Rng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
-import { createMixer } from "./mixers.ts";
+import { layerMixer } from "./mixers.ts";
 
 /** Weights of everything between the embedding and the head. Layers are numbered from "0". */
 export type StackParams<T> = {
@@ -30,7 +30,7 @@ export type LayerStates<T> = { readonly [layer: string]: Tree<T> };
  */
 export function layerStack(config: ModelConfig): SequenceMixer {
   const layers = layersOf(config);
-  const mixers = eachOf(layers, (layer) => createMixer(config, Number(layer)));
+  const mixers = eachOf(layers, (layer) => layerMixer(config, Number(layer)).mixer);
   return {
     initParams: (rng, outputGain) =>
       initStack(config, rng, outputGain, (layer, fork, gain) => at(mixers, layer).initParams(fork, gain)),

@@ -4,6 +4,7 @@ import type { Batch } from "../data/batch.ts";
 import { expectClose } from "../engine/engine.suite.ts";
 import { add, mul, sub } from "../graph/builder.ts";
 import { floatTensor, intTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { tinyMixers } from "../model/fixtures.ts";
 import { createModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
 import { createOptimizer, type RunConfig } from "./config.ts";
@@ -54,6 +55,14 @@ describe("the rematerialized mode", () => {
     await expectSameSteps(
       { config: tinyRun({ accumulate, optimizer: smooth }, model), batches },
       { config: tinyRun({ accumulate, optimizer: smooth, mode: "rematerialized" }, model), batches },
+    );
+  });
+
+  it.each(tinyMixers)("trains as the parallel one: %o", async (mixer) => {
+    const batches = [1, 2].map((step) => [randomBatch(2, 12, step)]);
+    await expectSameSteps(
+      { config: tinyRun({ optimizer: smooth }, { mixer }), batches },
+      { config: tinyRun({ optimizer: smooth, mode: "rematerialized" }, { mixer }), batches },
     );
   });
 
