@@ -1,7 +1,5 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { availableParallelism, cpus, totalmem } from "node:os";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseConfig } from "../src/model/parse-config.ts";
@@ -107,18 +105,4 @@ export async function readResults(folder: string): Promise<Map<string, Result>> 
 
 export async function writeResult(folder: string, result: Result): Promise<void> {
   await writeAtomically(join(folder, `${result.name}.json`), toJson(result));
-}
-
-/** What the figures were measured on and with. */
-export function thisMachine(): Pick<Result, "hardware" | "versions"> {
-  const require = createRequire(import.meta.url);
-  const versionOf = (manifest: string): string => (require(manifest) as { version: string }).version;
-  return {
-    hardware: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), memoryBytes: totalmem() },
-    versions: {
-      "infini-transformer": versionOf("../package.json"),
-      "onnxruntime-node": versionOf("onnxruntime-node/package.json"),
-      node: process.versions.node,
-    },
-  };
 }

@@ -3,11 +3,13 @@ import { flatten } from "../graph/tree.ts";
 import { featureMaps } from "../attention/infini/features.ts";
 import { choosesWrites, memoryRules } from "../attention/infini/memory.ts";
 import { CONVOLUTION_TAPS } from "../attention/infini/params.ts";
+import type { Rng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
 import { createModel } from "./transformer.ts";
 
 /** Number of weights of a model. */
 export function parameterCount(config: ModelConfig): number {
+  if (config.mixer) return countWeights(config);
   const {
     vocabularySize: V,
     modelDim: D,
@@ -22,6 +24,13 @@ export function parameterCount(config: ModelConfig): number {
   const shift = { none: 0, token: 3 * D, convolution: 3 * CONVOLUTION_TAPS * D }[memory.shift];
   const block = projections + shift + memoryParameters(config) + 3 * D * F + 2 * D;
   return V * D * (config.tieEmbeddings ? 1 : 2) + numLayers * block + D;
+}
+
+/** Counted, not computed: what takes the place of Infini-attention has weights of its own. */
+function countWeights(config: ModelConfig): number {
+  const zeros: Rng = { uniform: () => 0, integer: () => 0, normal: () => 0, fork: () => zeros };
+  const weights = Object.values(flatten<FloatTensor>(createModel(config).initParams(zeros)));
+  return weights.reduce((sum, { data }) => sum + data.length, 0);
 }
 
 /** Weights of one layer's memory: gates, strengths, the temperature of its features and the norm on its reads. */
