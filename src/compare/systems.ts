@@ -42,7 +42,7 @@ export const SYSTEMS: readonly System[] = [
   },
   {
     name: "window",
-    label: "Local attention + segment before",
+    label: "Local + segment before",
     main: false,
     mixing: () => ({ memory: { ...NO_MEMORY, cache: true } }),
     kept: (config) => tableOne("Transformer-XL", config),

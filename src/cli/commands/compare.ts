@@ -13,6 +13,7 @@ import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { forwardFlops } from "../../model/cost.ts";
 import { suggestion } from "../../model/parse-config.ts";
 import { toJson, writeAtomically } from "../../node/files.ts";
+import { renderComparison } from "../compare/html-report.ts";
 import { findRun, type RunPlace } from "../compare/perform-run.ts";
 import { runAll } from "../compare/run-all.ts";
 import { makeSmokeTexts, readSuiteTexts } from "../compare/texts.ts";
@@ -153,10 +154,11 @@ async function collect(place: RunPlace): Promise<Comparison> {
 async function report(comparison: Comparison, out: string, json: string | undefined): Promise<void> {
   const file = join(out, `compare-${comparison.suite}`);
   await writeAtomically(`${file}.json`, toJson(comparison));
+  await writeAtomically(`${file}.html`, await renderComparison(comparison));
   const tables = [tableTwo(comparison), positionTable(comparison), costTable(comparison)];
   if (comparison.systems.length > 0) for (const table of tables) print(renderText(table), json);
   if (comparison.missing.length > 0) print(`Not complete: ${comparison.missing.join(", ")}.`, json);
-  print(`Results: ${file}.json`, json);
+  print(`Results: ${file}.json and .html`, json);
   await writeJson(comparison, json);
 }
 
