@@ -4,7 +4,7 @@ import { expectClose } from "../engine/engine.suite.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
 import { input } from "../graph/builder.ts";
-import { createGraph, type Graph } from "../graph/graph.ts";
+import { createGraph, optimize, type Graph } from "../graph/graph.ts";
 import { floatTensor, intTensor, sizeOf, type FloatTensor, type HostTensor, type Shape } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { prefixed, flatten, mapTree, type Flat, type Tree } from "../graph/tree.ts";
@@ -20,8 +20,13 @@ export interface MixerSuiteOptions {
   readonly segmentLength: number; // N, 3 or more
   /** The same computation in plain loops, for x [B, T, D] of any length and from an empty past. */
   readonly naive?: (params: Tree<NumericTensor>, x: NumericTensor) => NaiveMixerResult;
-  /** Segments back that a token sees of, 1 or 2. Default 2: all those before it. */
-  readonly reach?: 1 | 2;
+  /** Segments back that the last token of a segment sees of, 0 to 2. Default 2: all those before it. */
+  readonly reach?: 0 | 1 | 2;
+  /**
+   * How far apart the ways through a sequence may be in double precision. Default 1e-10; more where positions, whose
+   * tables are of single precision, count from another token in each.
+   */
+  readonly tolerance?: number;
   /** Leaves of which every element must have a gradient right after initialisation. */
   readonly gates?: readonly string[];
 }
@@ -127,6 +132,7 @@ export interface Subject {
   readonly mixer: SequenceMixer;
   readonly N: number;
   readonly D: number;
+  readonly tolerance: number;
   readonly params: Tree<FloatTensor>;
   readonly weights: Values; // params.*
   readonly segments: (batch: number, tokens: number) => Graph;
@@ -136,13 +142,14 @@ export interface Subject {
 }
 
 export function subjectOf(options: MixerSuiteOptions): Subject {
-  const { mixer, modelDim: D, segmentLength: N } = options;
+  const { mixer, modelDim: D, segmentLength: N, tolerance = 1e-10 } = options;
   const params = noisyParams(mixer);
   return {
     options,
     mixer,
     N,
     D,
+    tolerance,
     params,
     weights: flatten<FloatTensor>(params, "params"),
     segments: remembered((batch, tokens) => applyGraph(mixer, params, [batch, tokens, D])),
@@ -294,6 +301,27 @@ export function scalarOf(value: number): NumericTensor {
   return { shape: [], data: [value] };
 }
 
+/** The subject with other values for some weights, by name. Fails for weights that it has not. */
+export function withWeights(subject: Subject, replaced: Values): Subject {
+  for (const [name, { shape }] of Object.entries(replaced)) {
+    expect([name, valueOf(subject.weights, `params.${name}`).shape]).toEqual([name, shape]);
+  }
+  return { ...subject, weights: { ...subject.weights, ...prefixed("params", replaced) } };
+}
+
+/** Fails unless all values lie between the outer two numbers, and about half of them below the one in the middle. */
+export function expectSpread(values: Float32Array, [from, middle, to]: readonly [number, number, number]): void {
+  expect(values.every((value) => value > 0.999 * from && value < 1.001 * to)).toBe(true);
+  expect(Math.abs(values.filter((value) => value < middle).length / values.length - 0.5)).toBeLessThan(0.1);
+}
+
+/** Multiplications of all matrix products of a graph as it is run. */
+export function multiplications(graph: Graph): number {
+  return optimize(graph).nodes.reduce((total, { op, shape, inputs }) => {
+    return op === "matmul" ? total + sizeOf(shape) * (inputs[0]?.shape.at(-1) ?? 0) : total;
+  }, 0);
+}
+
 /** The tokens start .. end-1 of [B, T, ..]. */
 export function cut({ shape, data }: NumericTensor, from: number, end: number): NumericTensor {
   const [batch = 0, length = 0, ...rest] = shape;
@@ -310,6 +338,16 @@ export function joined(parts: readonly NumericTensor[]): NumericTensor {
   const lanes = Array.from({ length: batch }, (_, b) => parts.flatMap((part) => Array.from(lane(part, b).data)));
   const length = parts.reduce((total, { shape }) => total + (shape[1] ?? 0), 0);
   return { shape: [batch, length, ...rest], data: Float64Array.from(lanes.flat()) };
+}
+
+/** The sequence [1, T, D] with another token at t. */
+export function perturbed(x: FloatTensor, t: number): FloatTensor {
+  const D = x.shape[2] ?? 0;
+  const other = noise([D], 7, 3).data;
+  return floatTensor(
+    x.shape,
+    x.data.map((value, i) => (Math.floor(i / D) === t ? (other[i % D] ?? 0) : value)),
+  );
 }
 
 /** One lane of [B, ..] as [1, ..]. */

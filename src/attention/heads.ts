@@ -10,6 +10,12 @@ export function splitHeads(x: Tensor, segments: number, heads: number): Tensor {
   return transpose(reshape(x, [B, segments, T / segments, heads, width / heads]), [0, 1, 3, 2, 4]);
 }
 
+/** Heads [B, S, heads, N, d] side by side -> [B, S*N, heads*d] */
+export function joinHeads(A: Tensor): Tensor {
+  const [B, S, heads, N, d] = A.shape as unknown as [number, number, number, number, number];
+  return reshape(transpose(A, [0, 1, 3, 2, 4]), [B, S * N, heads * d]);
+}
+
 /** [B, S*N, K*G*d] -> [B, S, K, G, N, d], for K groups of query heads. */
 export function splitGroups(x: Tensor, segments: number, heads: number, groups: number): Tensor {
   const split = splitHeads(x, segments, heads);

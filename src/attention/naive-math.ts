@@ -18,15 +18,19 @@ export const dot = (x: Vector, y: Vector): number => sum(x.map((a, i) => a * at(
 export const scale = (factor: number, x: Vector): Vector => x.map((a) => factor * a);
 export const plus = (x: Vector, y: Vector): Vector => x.map((a, i) => a + at(y, i));
 export const minus = (x: Vector, y: Vector): Vector => x.map((a, i) => a - at(y, i));
+/** Products of elements. */
+export const product = (x: Vector, y: Vector): Vector => x.map((a, i) => a * at(y, i));
 export const total = (vectors: Matrix): Vector => vectors.reduce(plus);
 /** x W */
 export const times = (x: Vector, W: Matrix): Vector => total(x.map((a, i) => scale(a, at(W, i))));
 /** M + x^T y */
 export const plusOuter = (M: Matrix, x: Vector, y: Vector): Matrix =>
   M.map((cells, i) => plus(cells, scale(at(x, i), y)));
+export const scaleAll = (factor: number, M: Matrix): Matrix => M.map((cells) => scale(factor, cells));
 
 export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 export const zeros = (length: number): Vector => range(length).map(() => 0);
+export const zeroMatrix = (rows: number, columns: number): Matrix => range(rows).map(() => zeros(columns));
 
 /** Rotary position embedding: turns each pair (x_i, x_{i + d/2}) by the angle position * base^(-2i/d). */
 export function rotate(
@@ -43,6 +47,12 @@ export function rotate(
 }
 
 export const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
+export const silu = (x: Vector): Vector => x.map((a) => a * sigmoid(a));
+export const softplus = (a: number): number => (a > 30 ? a : Math.log1p(Math.exp(a)));
+
+/** x / sqrt(mean(x^2) + epsilon) * weights */
+export const rmsNorm = (x: Vector, weights: Vector, epsilon: number): Vector =>
+  scale(1 / Math.sqrt(dot(x, x) / x.length + epsilon), product(x, weights));
 
 export function softmaxOf(x: Vector): Vector {
   const powers = x.map((a) => Math.exp(a - Math.max(...x)));
@@ -57,6 +67,20 @@ export function perHead(W: Matrix, heads: number): Matrix[] {
 
 export function matrix(tensor: NumericTensor): Matrix {
   return range(sizeAt(tensor, 0)).map((i) => row(tensor, i));
+}
+
+/** The tokens of each lane of x [B, T, D]. */
+export function lanesOf(x: NumericTensor): Matrix[] {
+  const T = sizeAt(x, 1);
+  return range(sizeAt(x, 0)).map((lane) => range(T).map((t) => row(x, lane * T + t)));
+}
+
+/** The elements of each of several parts of x, one after the other, that have these widths. */
+export function split(x: Vector, widths: readonly number[]): Vector[] {
+  return widths.map((width, i) => {
+    const start = sum(widths.slice(0, i));
+    return x.slice(start, start + width);
+  });
 }
 
 /** The i-th run of elements along the innermost axis. */

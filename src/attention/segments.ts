@@ -1,4 +1,5 @@
-import { add, cast, equal, iota, less, matmul, reshape, where } from "../graph/builder.ts";
+import { add, cast, concat, constant, equal, iota, less, matmul, reshape, slice, where } from "../graph/builder.ts";
+import { floatTensor } from "../graph/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
 import { mapTree } from "../graph/tree.ts";
@@ -12,6 +13,23 @@ export function countSegments(x: Tensor, N: number): number {
   const length = axisSize(x.shape, 1);
   if (length % N !== 0) throw new GraphError(`${length} tokens are no whole number of segments of ${N}`);
   return length / N;
+}
+
+/** Tokens of the text before each of S segments of N, of which `seen` [B] came before the first: [B, S]. */
+export function tokensBefore(seen: Tensor, S: number, N: number): Tensor {
+  const starts = Float32Array.from({ length: S }, (_, s) => s * N);
+  return add(reshape(seen, [axisSize(seen.shape, 0), 1]), constant(floatTensor([S], starts)));
+}
+
+/** What each of S segments sees of rows [.., W + S*N, n]: the W before it and its own [.., S, W + N, n]; W a multiple of N. */
+export function windowsOf(rows: Tensor, S: number, W: number): Tensor {
+  const leading = rows.shape.slice(0, -2);
+  const [width, n] = rows.shape.slice(-2) as unknown as [number, number];
+  if (S === 1) return reshape(rows, [...leading, 1, width, n]);
+  const N = (width - W) / S;
+  const segments = reshape(rows, [...leading, width / N, N, n]);
+  const shifted = Array.from({ length: W / N + 1 }, (_, j) => slice(segments, leading.length, j, j + S));
+  return concat(shifted, -2);
 }
 
 /** Puts the rows of a chunk [B, 1, .., C, n] that count into those of the open segment [B, .., N, n]. */

@@ -1,7 +1,9 @@
 /** Byte tokens and training data. Readers of files live in `infini-transformer/node`. */
 export { BYTE_VOCABULARY_SIZE, createStreamDecoder, decodeTokens, encodeText } from "./bytes.ts";
 export { CorpusError, type Document } from "./document.ts";
-export { createBatches, type Batch, type BatchOptions, type Mixture } from "./mixture.ts";
+export type { Batch, Batches, BatchOptions } from "./batch.ts";
+export { createBatches } from "./batches.ts";
+export type { Mixture } from "./mixture.ts";
 export {
   MQAR_SIZES,
   MQAR_VERSION,

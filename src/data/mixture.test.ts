@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Batch, BatchOptions } from "./batch.ts";
+import { createBatches } from "./batches.ts";
 import { decodeTokens } from "./bytes.ts";
 import { CorpusError, type Document } from "./document.ts";
-import { createBatches, mixtureSchema, type Batch, type BatchOptions } from "./mixture.ts";
+import { mixtureSchema } from "./mixture.ts";
 import { PASSKEY_QUESTION, passkeySentence, shortestPasskeyPrompt } from "./passkey.ts";
 
 const documents = [documentOf("long", 3000, "a"), documentOf("short", 1000, "b"), documentOf("stub", 20, "c")];

@@ -1,8 +1,6 @@
 import { z } from "zod";
-import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
-import { createRng, type Rng } from "../random.ts";
+import type { Rng } from "../random.ts";
 import { copyTask } from "./copy.ts";
-import { CorpusError, type Document } from "./document.ts";
 import { mqarTask } from "./mqar.ts";
 import { passkeyTask } from "./passkey.ts";
 import { recallTask } from "./recall-training.ts";
@@ -57,6 +55,12 @@ const textTask: Task<typeof textSchema> = {
   }),
 };
 
+/**
+ * Documents read from start to end, see document-lanes.ts. No {@link Task}: its sequences follow one another from batch
+ * to batch, where those of a task are drawn one by one.
+ */
+const documentsSchema = z.strictObject({ task: z.literal("documents"), share: z.number().nonnegative() });
+
 /** Every task by its name in a mixture. A new one is a file of its own and a line here. */
 const tasks = {
   text: textTask,
@@ -66,121 +70,66 @@ const tasks = {
   recall: recallTask,
 } as const;
 
-const schemas = Object.values(tasks).map(({ schema }) => schema);
+const taskSchemas = Object.values(tasks).map(({ schema }) => schema);
+const partSchema = z.discriminatedUnion("task", [documentsSchema, ...taskSchemas]);
+export type Mixture = z.output<typeof partSchema>[];
 
-/** What a model is trained on: each sequence is of one task, drawn in proportion to its share. */
+/** What a model is trained on: each sequence is of one task, drawn in proportion to its share; or `documents` alone. */
 export const mixtureSchema = z
-  .array(z.discriminatedUnion("task", schemas as NonEmpty<(typeof schemas)[number]>))
-  .refine((parts) => parts.some(({ share }) => share > 0), "at least one part must have a share above 0");
-export type Mixture = z.output<typeof mixtureSchema>;
+  .array(partSchema)
+  .refine((parts) => parts.some(({ share }) => share > 0), "at least one part must have a share above 0")
+  .refine(
+    (parts) => !readsDocuments(parts) || parts.filter(({ share }) => share > 0).length === 1,
+    "documents are read from start to end, so no other part may have a share above 0",
+  );
+
+/** Whether a mixture is documents read from start to end, by lanes that go on from batch to batch. */
+export function readsDocuments(mixture: Mixture): boolean {
+  return mixture.some(({ task, share }) => task === "documents" && share > 0);
+}
 
 /** Why a mixture cannot be drawn at a length for a model; undefined when it can. */
 export function mixtureProblem(mixture: Mixture, fit: Fit): string | undefined {
-  return mixture
-    .filter(({ share }) => share > 0)
+  return drawnParts(mixture)
     .map((part) => taskOf(part).problem?.(part, fit))
     .find((problem) => problem !== undefined);
 }
 
-/** Whether any part of a mixture takes windows of the training text. */
+/** Whether any part of a mixture reads the training text. */
 export function mixtureReadsText(mixture: Mixture): boolean {
-  return mixture.some((part) => part.share > 0 && taskOf(part).readsText(part));
+  return readsDocuments(mixture) || drawnParts(mixture).some((part) => taskOf(part).readsText(part));
 }
 
 /** Most tokens of a sequence of a mixture whose weight is not zero. */
 export function mostScored(mixture: Mixture, length: number): number {
-  const parts = mixture.filter(({ share }) => share > 0);
-  return Math.max(...parts.map((part) => taskOf(part).scored?.(part, length) ?? length));
+  if (readsDocuments(mixture)) return length;
+  return Math.max(...drawnParts(mixture).map((part) => taskOf(part).scored?.(part, length) ?? length));
 }
 
-export interface Batch {
-  readonly tokens: IntTensor; // [B, T]
-  readonly targets: IntTensor; // [B, T]
-  /** How much each target counts in the loss. */
-  readonly weights: FloatTensor; // [B, T]
-  /** 1 where a lane starts with an empty memory, 0 where it goes on from that of the batch before. */
-  readonly startOfSequence: IntTensor; // [B]
-}
-
-export interface BatchOptions {
-  readonly mixture: Mixture;
-  readonly documents: readonly Document[];
-  /** B: sequences of a batch. */
-  readonly batch: number;
-  /** T: tokens of a sequence. */
-  readonly length: number;
-  readonly seed: number;
-  /** Probability that a lane goes on from the memory of the batch before. Default 0. */
-  readonly carry?: number;
-}
-
-/**
- * Batches by number. Each depends on the seed and its number alone, so a resumed run sees the same data.
- * Throws CorpusError when a part reads text and no document is longer than `length`.
- */
-export function createBatches(options: BatchOptions): { at(index: number): Batch } {
-  const { batch, length, seed, carry = 0 } = options;
-  const mixture = options.mixture.filter(({ share }) => share > 0);
-  const documents = options.documents.filter(({ tokens }) => tokens.length > length);
-  if (documents.length === 0 && mixtureReadsText(mixture)) {
-    throw new CorpusError(`no document is longer than the ${length} tokens of a training sequence`);
-  }
-  const root = createRng(seed).fork("data");
-  return {
-    at(index) {
-      const lanes = Array.from({ length: batch }, (_, lane) => {
-        const rng = root.fork(index).fork(lane);
-        const part = drawPart(mixture, rng);
-        return taskOf(part).draw(part, { length, rng, window: (size) => drawWindow(documents, size, rng) });
-      });
-      const starts = root.fork(index).fork("carry");
-      const startOfSequence = intTensor(
-        [batch],
-        Int32Array.from(lanes, () => (starts.uniform() < carry ? 0 : 1)),
-      );
-      return { ...joinLanes(lanes, length), startOfSequence };
-    },
-  };
+/** A sequence of one of the parts, in proportion to their shares. */
+export function drawSequence(mixture: Mixture, lane: Lane): WeightedSequence {
+  const part = drawPart(drawnParts(mixture), lane.rng);
+  return taskOf(part).draw(part, lane);
 }
 
 // --- internal ---
 
-type NonEmpty<T> = [T, ...T[]];
-type Part = Mixture[number];
+/** A part whose sequences are drawn one by one. */
+type DrawnPart = Exclude<Mixture[number], z.output<typeof documentsSchema>>;
 
-function taskOf(part: Part): Task<z.ZodType<Part>> {
-  return tasks[part.task] as Task<z.ZodType<Part>>;
+function drawnParts(mixture: Mixture): DrawnPart[] {
+  return mixture.filter((part): part is DrawnPart => part.share > 0 && part.task !== "documents");
 }
 
-function drawPart(mixture: Mixture, rng: Rng): Part {
-  const total = mixture.reduce((sum, { share }) => sum + share, 0);
+function taskOf(part: DrawnPart): Task<z.ZodType<DrawnPart>> {
+  return tasks[part.task] as Task<z.ZodType<DrawnPart>>;
+}
+
+function drawPart(parts: readonly DrawnPart[], rng: Rng): DrawnPart {
+  const total = parts.reduce((sum, { share }) => sum + share, 0);
   let rest = rng.uniform() * total;
   // Rounding may leave a rest after the last part.
-  const chosen = mixture.find(({ share }) => (rest -= share) < 0) ?? mixture.at(-1);
-  if (!chosen) throw new RangeError("no part of the mixture has a share above 0");
+  const chosen = parts.find(({ share }) => (rest -= share) < 0) ?? parts.at(-1);
+  if (!chosen) throw new RangeError("no part of the mixture is drawn");
   return chosen;
-}
-
-/** A window of a document, every position of the corpus as likely as any other. */
-function drawWindow(documents: readonly Document[], length: number, rng: Rng): Uint8Array {
-  const positions = documents.map(({ tokens }) => tokens.length - length + 1);
-  let start = rng.integer(positions.reduce((sum, count) => sum + count, 0));
-  for (const [i, { tokens }] of documents.entries()) {
-    const count = positions[i] ?? 0;
-    if (start < count) return tokens.subarray(start, start + length);
-    start -= count;
-  }
-  throw new CorpusError(`no document has ${length} tokens`);
-}
-
-function joinLanes(lanes: readonly WeightedSequence[], length: number): Omit<Batch, "startOfSequence"> {
-  const shape = [lanes.length, length];
-  const [tokens, targets] = [new Int32Array(lanes.length * length), new Int32Array(lanes.length * length)];
-  const weights = new Float32Array(lanes.length * length);
-  lanes.forEach((lane, i) => {
-    tokens.set(lane.tokens.subarray(0, length), i * length);
-    targets.set(lane.targets ?? lane.tokens.subarray(1), i * length);
-    weights.set(lane.weights, i * length);
-  });
-  return { tokens: intTensor(shape, tokens), targets: intTensor(shape, targets), weights: floatTensor(shape, weights) };
 }

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createRng } from "../random.ts";
-import { createBatches, mixtureProblem, mixtureSchema, type Batch, type Mixture } from "./mixture.ts";
+import type { Batch } from "./batch.ts";
+import { createBatches } from "./batches.ts";
+import { mixtureProblem, mixtureSchema, type Mixture } from "./mixture.ts";
 import { MQAR_SIZES, MQAR_VERSION, mqarExample, NO_LABEL, type MqarExample, type MqarShape } from "./mqar.ts";
 
 /** Shapes that exist, from the smallest up. */

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeTokens, encodeText } from "./bytes.ts";
 import { BOOK } from "./fixtures.ts";
-import { createBatches, mixtureSchema } from "./mixture.ts";
+import { createBatches } from "./batches.ts";
+import { mixtureSchema } from "./mixture.ts";
 import { placeExchanges } from "./placement.ts";
 
 const documents = [{ name: "book", tokens: Uint8Array.from(encodeText(BOOK)) }];

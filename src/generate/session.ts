@@ -1,10 +1,11 @@
 import type { Engine, Program } from "../engine/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
+import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
+import { replaced, sharing, type Register } from "./register.ts";
 import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
 
 /** A session file that does not fit the model, or tokens that a session cannot take. */
@@ -100,8 +101,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     weights: weightsHash(params),
   });
 
-  let state: Flat<HostTensor> = emptyState;
-  let segment: Flat<HostTensor> = emptySegment;
+  let [state, segment] = [sharing(emptyState), sharing(emptySegment)];
   let position = 0;
 
   async function readBlock(
@@ -112,8 +112,9 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     const length = lanes[0]?.length ?? 0;
     const run = await program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
     const startOfSequence = intTensor([batch], new Int32Array(batch));
-    const results = await run.run({ ...weights, ...state, startOfSequence, ...laneFeeds(lanes, targets) });
-    state = replacePrefix(results, "next.state.", "state.");
+    const feeds = { ...weights, ...state.value, startOfSequence, ...laneFeeds(lanes, targets) };
+    const results = await run.run(feeds, prefixed("next", state.spare));
+    state = after(state, "state", results);
     return resultOf(results, output);
   }
 
@@ -134,9 +135,9 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       lanes.map((lane) => padTo(lane, size)),
       targets?.map((lane) => padTo(lane, size)),
     );
-    const results = await run.run({ ...weights, ...state, ...segment, ...place, ...padded });
-    state = replacePrefix(results, "next.state.", "state.");
-    segment = replacePrefix(results, "next.segment.", "segment.");
+    const feeds = { ...weights, ...state.value, ...segment.value, ...place, ...padded };
+    const results = await run.run(feeds, prefixed("next", { ...state.spare, ...segment.spare }));
+    [state, segment] = [after(state, "state", results), after(segment, "segment", results)];
     if (position % N === N - length) await commit();
     const result = resultOf(results, output);
     const width = result.length / batch;
@@ -145,9 +146,9 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
 
   async function commit(): Promise<void> {
     const run = await program("commit", () => commitProgram(loaded, batch));
-    const results = await run.run({ ...weights, ...state, ...segment });
-    state = { ...state, ...replacePrefix(results, "next.state.", "state.") };
-    segment = emptySegment;
+    const results = await run.run({ ...weights, ...state.value, ...segment.value }, prefixed("next", state.spare));
+    state = after(state, "state", results);
+    segment = sharing(emptySegment);
   }
 
   async function read(
@@ -200,7 +201,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     logits: async (tokens) => joinRows(await read(tokens, "allLogits"), batch),
     score: async (tokens, targets) => joinRows(await read(tokens, "losses", { targets }), batch),
     save() {
-      return encodeSafetensors({ ...state, ...segment }, { ...fingerprint(), position: String(position) });
+      return encodeSafetensors({ ...state.value, ...segment.value }, { ...fingerprint(), position: String(position) });
     },
     load(bytes, source) {
       const file = decodeSafetensors(bytes, source);
@@ -212,22 +213,23 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       const savedPosition = metadataCount(file, "position");
       if (savedPosition === undefined) throw new SessionError(`${source}: has no position`);
       const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
-      [state, segment] = [
-        flatten<HostTensor>(restored.state, "state"),
-        flatten<HostTensor>(restored.segment, "segment"),
-      ];
+      state = sharing(flatten<HostTensor>(restored.state, "state"));
+      segment = sharing(flatten<HostTensor>(restored.segment, "segment"));
       position = savedPosition;
     },
-    // Every run gives new tensors, so those that a snapshot holds do not change.
-    snapshot: () => ({ loaded, batch, position, state, segment }),
+    snapshot() {
+      [state, segment] = [sharing(state.value), sharing(segment.value)];
+      return { loaded, batch, position, state: state.value, segment: segment.value };
+    },
     restore(snapshot) {
       if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is of another model");
       if (snapshot.batch !== batch)
         throw new SessionError(`the session has ${batch} lanes, the snapshot has ${snapshot.batch}`);
-      ({ position, state, segment } = snapshot);
+      position = snapshot.position;
+      [state, segment] = [sharing(snapshot.state), sharing(snapshot.segment)];
     },
     reset() {
-      [state, segment, position] = [emptyState, emptySegment, 0];
+      [state, segment, position] = [sharing(emptyState), sharing(emptySegment), 0];
     },
     async dispose() {
       for (const compiled of programs.values()) await (await compiled).dispose();
@@ -256,6 +258,11 @@ function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): 
     if (wrong !== undefined) throw new SessionError(`token ${wrong} is not in the vocabulary of ${vocabularySize}`);
   }
   return lanes;
+}
+
+/** A register after a run whose results have the names of what they replace after `next.`. */
+function after(register: Register, kind: string, results: Flat<HostTensor>): Register {
+  return replaced(register, replacePrefix(results, `next.${kind}.`, `${kind}.`));
 }
 
 function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {

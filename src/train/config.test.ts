@@ -125,6 +125,21 @@ describe("parseRunConfig", () => {
     );
   });
 
+  it("takes documents alone in the mixture of their stage", () => {
+    const documents = { task: "documents" as const, share: 1 };
+    const text = { task: "text" as const, share: 1 };
+    const stage = { until: 5, batch: 1, length: 16 };
+    const run = (mixture: object[], staged = mixture): unknown =>
+      parseRunConfig({ model, training: { ...training, mixture, curriculum: [{ ...stage, mixture: staged }] } });
+    expect(run([documents], [text])).toMatchObject({ training: { mixture: [documents] } });
+    expect(run([documents, { ...text, share: 0 }])).toMatchObject({ training: { mixture: [documents, { share: 0 }] } });
+    const problem = "mixture: documents are read from start to end, so no other part may have a share above 0";
+    expect(() => run([documents, text])).toThrow(`training.${problem}`);
+    expect(() => run([documents, documents])).toThrow(`training.${problem}`);
+    expect(() => run([text], [text, documents])).toThrow(`training.curriculum.0.${problem}`);
+    expect(() => run([{ ...documents, length: 3 }])).toThrow('unknown key "training.mixture.0.length"');
+  });
+
   it("names everything that is wrong at once, that of the model too", () => {
     const wrong = { model: { ...model, headDim: 3 }, training: { ...training, steps: -1, batsh: 2 } };
     expect(() => parseRunConfig(wrong)).toThrow(/run config: .*model\.headDim.*training\.steps.*"training\.batsh"/);

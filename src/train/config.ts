@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mixtureProblem, mixtureSchema, type Mixture } from "../data/mixture.ts";
+import { mixtureProblem, mixtureSchema, readsDocuments, type Mixture } from "../data/mixture.ts";
 import { choosesWrites, modelConfigSchema } from "../model/config.ts";
 import { parseConfig } from "../model/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
@@ -69,7 +69,8 @@ const trainingSchema = z.strictObject({
   /**
    * Probability that a lane goes on from the memory that the sequence before has left, without gradients into it,
    * where it else starts with an empty one. So a model learns to live with a memory that has seen far more than
-   * the sequences it is trained on. Not with `accumulate` or `rematerialized`.
+   * the sequences it is trained on. Not with `accumulate` or `rematerialized`. Documents that are read from start to
+   * end go on from their own memory, whatever this says.
    */
   carry: carried,
   /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */
@@ -118,6 +119,15 @@ export const runConfigSchema = z
     },
   )
   .refine(
+    ({ training }) =>
+      (training.accumulate === 1 && training.mode === "parallel") ||
+      !stagesOf(training).some(({ mixture }) => readsDocuments(mixture)),
+    {
+      path: ["training", "mixture"],
+      error: "the task documents carries memory from step to step, which needs mode parallel, and accumulate 1",
+    },
+  )
+  .refine(
     ({ model, training }) =>
       choosesWrites(model.memory.update) || stagesOf(training).every((stage) => stage.writePenalty === 0),
     {
@@ -160,6 +170,20 @@ export function stagesOf({ curriculum, steps, batch, length, writePenalty, carry
   const main = { until: steps, batch, length, writePenalty, carry, mixture };
   const stages: (typeof main | (typeof curriculum)[number])[] = [...curriculum, main];
   return stages.map((stage, i) => ({ ...stage, mixture: stage.mixture ?? mixture, after: stages[i - 1]?.until ?? 0 }));
+}
+
+/** The config of a run in one of its stages: with its sequences, and its segments. */
+export function configOf({ model, training }: RunConfig, stage: Stage): RunConfig {
+  const { batch, length, writePenalty, carry, mixture, segmentLength = model.segmentLength } = stage;
+  return {
+    model: { ...model, segmentLength },
+    training: { ...training, batch, length, writePenalty, carry, mixture },
+  };
+}
+
+/** Whether lanes may start a step from the memory that the step before has left. */
+export function carriesMemory({ carry, mixture }: Pick<TrainingConfig, "carry" | "mixture">): boolean {
+  return carry > 0 || readsDocuments(mixture);
 }
 
 /** The optimizer that a config asks for. */

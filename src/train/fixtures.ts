@@ -1,5 +1,6 @@
 import { intTensor, floatTensor, sizeOf, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { createBatches, type Batch } from "../data/mixture.ts";
+import type { Batch, Batches } from "../data/batch.ts";
+import { createBatches } from "../data/batches.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
@@ -52,7 +53,7 @@ export async function stepperOf(
 }
 
 /** Batches of made-up text for a run, as many as are asked for. */
-export function batchesOf({ model, training }: RunConfig): { at(index: number): Batch } {
+export function batchesOf({ model, training }: RunConfig): Batches {
   const rng = createRng(7);
   const tokens = Uint8Array.from({ length: 500 }, () => rng.integer(model.vocabularySize));
   return createBatches({ ...training, documents: [{ name: "noise", tokens }] });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Batch } from "../data/mixture.ts";
+import type { Batch } from "../data/batch.ts";
 import type { Document } from "../data/document.ts";
 import { createRng } from "../random.ts";
 import { learningRateAt, type RunConfig, type TrainingConfig } from "./config.ts";

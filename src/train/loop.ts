@@ -1,4 +1,4 @@
-import type { Batch } from "../data/mixture.ts";
+import type { Batches } from "../data/batch.ts";
 import { learningRateAt, type TrainingConfig } from "./config.ts";
 import type { Stepper, TrainingState } from "./stepper.ts";
 
@@ -23,7 +23,7 @@ export class DivergedError extends Error {
 export interface TrainOptions {
   readonly stepper: Stepper;
   readonly training: TrainingConfig;
-  readonly batches: { at(index: number): Batch };
+  readonly batches: Batches;
   /** Steps done before, whose state the stepper holds. Default 0. */
   readonly fromStep?: number;
   /** Last step of this call. Default: that of the config. */

@@ -45,8 +45,6 @@ export interface UpdateConfig {
   readonly clipNorm: number;
   /** Factor on the learning rate of the memory gates. */
   readonly gateLearningRateFactor: number;
-  /** Above zero, lanes may start from the memory that the step before has left. */
-  readonly carry: number;
 }
 
 /** Tokens of one step. */
@@ -60,16 +58,19 @@ export interface BatchShape {
   readonly scored?: number;
 }
 
-/** Loss, gradients and update of one batch in one graph: the whole training step is one run. */
+/**
+ * Loss, gradients and update of one batch in one graph: the whole training step is one run. With `carries`, lanes may
+ * start from the memory that the step before has left.
+ */
 export function trainingStep(
   model: Model,
   params: ModelParams<FloatTensor>,
   shape: BatchShape,
   update: UpdateConfig,
+  carries: boolean,
 ): Graph {
   const symbols = parameterInputs(params);
   const { tokens, ...scored } = batchInputs(shape);
-  const carries = update.carry > 0;
   const result = model.apply(
     symbols,
     tokens,

@@ -1,7 +1,7 @@
 import { configHash, restoreTree } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
-import { stagesOf, type RunConfig } from "./config.ts";
+import { configOf, stagesOf, type RunConfig } from "./config.ts";
 import { emptyMemory, type TrainingState } from "./stepper.ts";
 
 /** A run that cannot be gone on with. The message says why. */
@@ -35,10 +35,12 @@ export function decodeRunState(
 
 // --- internal ---
 
-/** A lanes' memory as it is after a step: with the batch of the stage that the step is in. */
-function memoryAt({ model, training }: RunConfig, step: number): TrainingState {
-  const stage = stagesOf(training).find(({ after, until }) => after < step && step <= until);
-  return stage ? emptyMemory(createModel(model), { ...training, ...stage }) : {};
+/** The lanes' memory as it is after a step: with the batch and the segments of the stage that the step is in. */
+function memoryAt(config: RunConfig, step: number): TrainingState {
+  const stage = stagesOf(config.training).find(({ after, until }) => after < step && step <= until);
+  if (!stage) return {};
+  const { model, training } = configOf(config, stage);
+  return emptyMemory(createModel(model), training);
 }
 
 /** How often to save may change between two halves of a run; nothing else may. */

@@ -1,4 +1,5 @@
-import { createBatches, mixtureReadsText } from "../data/mixture.ts";
+import { createBatches } from "../data/batches.ts";
+import { mixtureReadsText } from "../data/mixture.ts";
 import type { Document } from "../data/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
@@ -6,7 +7,7 @@ import { replacePrefix, type Flat } from "../graph/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { createModel, type LoadedModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
-import { createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
+import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
 import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
 
@@ -72,20 +73,12 @@ export function trainedModel({ model: config }: RunConfig, { state }: RunPositio
 
 // --- internal ---
 
-/** The config for another length of segments. */
-function inSegments(config: RunConfig, segmentLength = config.model.segmentLength): RunConfig {
-  return { ...config, model: { ...config.model, segmentLength } };
-}
-
-async function runStage(
-  options: RunOptions,
-  { after, until, segmentLength, ...stage }: Stage,
-  from: RunPosition,
-): Promise<RunPosition> {
+async function runStage(options: RunOptions, stage: Stage, from: RunPosition): Promise<RunPosition> {
   const { documents, engine, signal, onStep, save } = options;
-  const config = inSegments(options.config, segmentLength);
-  const training = { ...config.training, ...stage };
-  const batches = createBatches({ ...training, documents });
+  const { after, until } = stage;
+  const config = configOf(options.config, stage);
+  const { training } = config;
+  const batches = createBatches({ ...training, documents, first: after * training.accumulate });
   const stepper = await createStepper({
     ...trainedModel(config, from),
     optimizer: createOptimizer(training.optimizer),

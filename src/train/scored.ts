@@ -1,4 +1,5 @@
-import { mostScored, type Batch, type Mixture } from "../data/mixture.ts";
+import type { Batch } from "../data/batch.ts";
+import { mostScored, type Mixture } from "../data/mixture.ts";
 import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
 
 /** A batch of which some tokens count in the loss alone, as rows of its [B * T] tokens. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MemoryConfig } from "../attention/infini/config.ts";
-import type { Batch } from "../data/mixture.ts";
+import type { Batch } from "../data/batch.ts";
 import { expectClose } from "../engine/engine.suite.ts";
 import { add, mul, sub } from "../graph/builder.ts";
 import { floatTensor, intTensor, type HostTensor } from "../graph/host-tensor.ts";

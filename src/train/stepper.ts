@@ -1,9 +1,9 @@
-import type { Batch } from "../data/mixture.ts";
+import type { Batch } from "../data/batch.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
-import type { TrainingConfig } from "./config.ts";
+import { carriesMemory, type TrainingConfig } from "./config.ts";
 import type { Optimizer } from "./optimizer.ts";
 import {
   accumulateGradients,
@@ -17,7 +17,7 @@ import {
 } from "./programs.ts";
 import { pickScored, scoredTokens, type ScoredBatch } from "./scored.ts";
 
-/** Everything that a step changes: `params.*`, `optimizer.*` and, with `carry`, the lanes' `memory.*`. */
+/** Everything that a step changes: `params.*`, `optimizer.*` and, where it is carried on, the lanes' `memory.*`. */
 export type TrainingState = Flat<HostTensor>;
 
 export interface StepResult {
@@ -61,8 +61,11 @@ export function initialTrainingState(params: ModelParams<FloatTensor>, optimizer
 }
 
 /** The lanes' memory before the first step, for training that carries it on; nothing for any other. */
-export function emptyMemory(model: Model, { carry, batch }: Pick<TrainingConfig, "carry" | "batch">): TrainingState {
-  return carry > 0 ? flatten<HostTensor>(model.initialState(batch), "memory") : {};
+export function emptyMemory(
+  model: Model,
+  training: Pick<TrainingConfig, "carry" | "mixture" | "batch">,
+): TrainingState {
+  return carriesMemory(training) ? flatten<HostTensor>(model.initialState(training.batch), "memory") : {};
 }
 
 /** The state without the lanes' memory. */
@@ -123,7 +126,8 @@ interface Runner {
 
 async function fusedRunner({ model, params, engine, training, optimizer }: StepperOptions): Promise<Runner> {
   const { shape, pick } = scoring(training);
-  const program = await engine.compile(trainingStep(model, params, shape, { ...training, optimizer }));
+  const update = { ...training, optimizer };
+  const program = await engine.compile(trainingStep(model, params, shape, update, carriesMemory(training)));
   return {
     async run(batches, feeds, into) {
       const [batch] = batches.map(pick);

@@ -1,23 +1,8 @@
-import {
-  add,
-  constant,
-  iota,
-  less,
-  matmul,
-  matrixTranspose,
-  mul,
-  reshape,
-  softmax,
-  sub,
-  where,
-} from "../../graph/builder.ts";
+import { add, constant, iota, less, mul, reshape, sub, where } from "../../graph/builder.ts";
 import { floatTensor, intTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { mergeGroups } from "../heads.ts";
-
-/** Scores of pairs that may not see each other: large enough to vanish, small enough to stay finite. */
-const HIDDEN = -1e30;
+import { HIDDEN, scoresOf, weightedValues } from "../softmax.ts";
 
 /** Adds to scores what hides keys from queries. */
 export type Mask = (scores: Tensor) => Tensor;
@@ -62,8 +47,5 @@ export function cacheMask(past: Tensor, cached: number): Mask {
  */
 export function localAttention(q: Tensor, k: Tensor, v: Tensor, mask: Mask): Tensor {
   const scale = 1 / Math.sqrt(axisSize(q.shape, q.shape.length - 1));
-  const grouped = [...q.shape.slice(0, -1), ...k.shape.slice(-2, -1)]; // [.., G, C, keys]
-  const scores = matmul(mergeGroups(mul(q, scale)), matrixTranspose(k)); // [.., G*C, keys]
-  const weights = softmax(mask(reshape(scores, grouped)));
-  return reshape(matmul(mergeGroups(weights), v), q.shape);
+  return weightedValues(mask(scoresOf(mul(q, scale), k)), v);
 }

@@ -1,4 +1,4 @@
-import { add, concat, constant, cumulativeSum, matmul, reshape, slice } from "../../graph/builder.ts";
+import { add, concat, constant, cumulativeSum, matmul, mul, reshape, slice } from "../../graph/builder.ts";
 import { floatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
@@ -20,13 +20,12 @@ export function additiveScan(X0: Tensor, R: Tensor): Scanned {
 
 /** X_{s+1} = P_s X_s + R_s for matrices P [B, S, .., f, f], R [B, S, .., f, d] and X_0 [B, .., f, d]. */
 export function affineScan(X0: Tensor, P: Tensor, R: Tensor): Scanned {
-  const states: Tensor[] = [];
-  let X = X0;
-  for (let s = 0; s < axisSize(R.shape, 1); s++) {
-    states.push(withSegmentAxis(X));
-    X = add(matmul(segmentAt(P, s), X), segmentAt(R, s));
-  }
-  return { before: concat(states, 1), after: X };
+  return scan(X0, R, (X, s) => matmul(segmentAt(P, s), X));
+}
+
+/** X_{s+1} = g_s X_s + R_s for numbers g [B, S, .., 1, 1], R [B, S, .., f, d] and X_0 [B, .., f, d]. */
+export function scaledScan(X0: Tensor, g: Tensor, R: Tensor): Scanned {
+  return scan(X0, R, (X, s) => mul(segmentAt(g, s), X));
 }
 
 /** [B, ..] -> [B, 1, ..] */
@@ -45,4 +44,17 @@ export function segmentAt(x: Tensor, s: number): Tensor {
 export function identity(size: number): Tensor {
   const data = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
   return constant(floatTensor([size, size], data));
+}
+
+// --- internal ---
+
+/** X_{s+1} = keep(X_s, s) + R_s, one step after the other. */
+function scan(X0: Tensor, R: Tensor, keep: (X: Tensor, s: number) => Tensor): Scanned {
+  const states: Tensor[] = [];
+  let X = X0;
+  for (let s = 0; s < axisSize(R.shape, 1); s++) {
+    states.push(withSegmentAxis(X));
+    X = add(keep(X, s), segmentAt(R, s));
+  }
+  return { before: concat(states, 1), after: X };
 }

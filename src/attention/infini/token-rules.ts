@@ -1,19 +1,7 @@
 import { axisSize } from "../../graph/infer.ts";
-import {
-  cumulativeSum,
-  exp,
-  matmul,
-  matrixTranspose,
-  min,
-  mul,
-  neg,
-  rmsNorm,
-  slice,
-  sub,
-  unitLowerInverse,
-} from "../../graph/builder.ts";
+import { matmul, matrixTranspose, mul, rmsNorm, sub, unitLowerInverse } from "../../graph/builder.ts";
 import { zeros } from "../../graph/host-tensor.ts";
-import type { Tensor } from "../../graph/tensor.ts";
+import { decays } from "../decay.ts";
 import type { MemoryRule } from "./rule.ts";
 import { affineScan, identity } from "./scan.ts";
 
@@ -64,18 +52,3 @@ export const tokenDeltaMemory: MemoryRule = {
  * the token-delta rule.
  */
 export const gatedTokenDeltaMemory: MemoryRule = { ...tokenDeltaMemory, chooses: ["write", "erase", "forget"] };
-
-// --- internal ---
-
-/** Decay g between the tokens of a segment, for forget strengths [.., N, 1]: every quotient is one of at most one. */
-function decays(forget: Tensor): { fromStart: Tensor; toEnd: Tensor; whole: Tensor; between: Tensor } {
-  const logs = neg(cumulativeSum(forget, -2)); // log g_t [.., N, 1]
-  const N = axisSize(logs.shape, logs.shape.length - 2);
-  const last = slice(logs, -2, N - 1, N); // [.., 1, 1]
-  return {
-    fromStart: exp(logs),
-    toEnd: exp(sub(last, logs)),
-    whole: exp(last),
-    between: exp(min(sub(logs, matrixTranspose(logs)), 0)), // g_t / g_i where i <= t; elsewhere nobody reads it
-  };
-}

@@ -1,0 +1,18 @@
+import { CONVOLUTION_TAPS } from "../recurrent-params.ts";
+import type { GatedDeltaNetConfig } from "./config.ts";
+
+/** Number of weights of a layer. */
+export function gatedDeltaNetParameters({ modelDim: D, numHeads: H, headDim: d }: GatedDeltaNetConfig): number {
+  const projections = D * (4 * H * d + 2 * H) + H * d * D;
+  return projections + CONVOLUTION_TAPS * 3 * H * d + 2 * H + d;
+}
+
+/** Multiplications of matrix products for one token in whole segments, as computed: squares of N x N are filled. */
+export function gatedDeltaNetMultiplications(config: GatedDeltaNetConfig): number {
+  const { modelDim: D, numHeads: H, headDim: d, segmentLength: N } = config;
+  const projections = D * (4 * H * d + 2 * H) + H * d * D;
+  const inSegment = 5 * N * d; // k k^T and q k^T; T times values and keys; what is read of the writes
+  const inverse = 2 * N * N * Math.max(0, Math.ceil(Math.log2(N)) - 1);
+  const state = 4 * d * d + d ** 3 / N; // reads by keys and by queries, writes, and what is kept of the state
+  return projections + H * (inSegment + inverse + state);
+}

@@ -1,0 +1,17 @@
+import type { TransformerXlConfig } from "./config.ts";
+
+/** Number of weights of a layer. */
+export function transformerXlParameters({ modelDim: D, numHeads: H, headDim: d }: TransformerXlConfig): number {
+  return 5 * D * H * d + 2 * H * d;
+}
+
+/**
+ * Multiplications of one token in one layer, of whole segments: projections, the scores of contents and of distances and
+ * the weighted sum, as computed, with all that is masked. Keys and values are projected twice where gradients stop at the
+ * cache. Left out is W_k,R R, (M + N + 1) D H d multiplications once for all segments and lanes that are read together.
+ */
+export function transformerXlMultiplications(config: TransformerXlConfig): number {
+  const { modelDim: D, numHeads: H, headDim: d, segmentLength: N, cacheLength: M, stopGradient = true } = config;
+  const projections = (stopGradient ? 6 : 4) * D * H * d;
+  return projections + 3 * H * d * (M + N);
+}
