@@ -32,7 +32,7 @@ export interface Suite {
 const K = 1024;
 
 /** What training reads: documents from start to end is what is compared, so this is the one place to say it. */
-export const MIXTURE: NonNullable<RunConfigInput["training"]["mixture"]> = [{ task: "text", share: 1 }];
+export const MIXTURE: NonNullable<RunConfigInput["training"]["mixture"]> = [{ task: "documents", share: 1 }];
 
 const SMALL: Omit<Suite, "name" | "title"> = {
   model: { modelDim: 128, numLayers: 4, numHeads: 4, headDim: 32, feedForwardDim: 352, segmentLength: 128 },
