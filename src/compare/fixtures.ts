@@ -1,7 +1,8 @@
 import type { RunConfig } from "../train/config.ts";
-import { runConfigOf, type Run } from "./plan.ts";
-import type { MeasuredRun } from "./results.ts";
+import { goThrough, runConfigOf, type Run } from "./plan.ts";
+import type { Comparison, MeasuredRun, RunResult } from "./results.ts";
 import { smokeOf, SUITES, type Suite } from "./suites.ts";
+import { summarize } from "./summarize.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 
 /** The first suite in its small form. */
@@ -45,6 +46,23 @@ export function resultOf(run: Run, bitsPerByte: number): MeasuredRun {
     ],
     machine: { hardware: { cpu: "a CPU", cores: 2, memoryBytes: 4e9 }, versions: { node: "20.0.0" } },
   };
+}
+
+export const TEXTS: Comparison["texts"] = {
+  hash: "0123456789abcdef",
+  train: { documents: 4, bytes: 8000 },
+  validation: { documents: 2, bytes: 500 },
+  test: { documents: 2, bytes: 2000 },
+};
+
+/** A comparison of systems whose runs `perform` gives. Default: each seed is worse by 0.2 than the one before. */
+export async function comparisonOf(
+  bits: Readonly<Record<string, number>>,
+  perform: (run: Run) => RunResult | undefined = (run) =>
+    resultOf(run, (bits[run.system.name] ?? NaN) + 0.2 * run.seed),
+): Promise<Comparison> {
+  const systems = Object.keys(bits).map((name) => goThrough(suite, systemOf(name), async (run) => perform(run)));
+  return summarize(suite, TEXTS, await Promise.all(systems));
 }
 
 export function at<T>(values: readonly T[], i: number): T {

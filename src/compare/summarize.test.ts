@@ -1,30 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../model/parse-config.ts";
-import { at, resultOf, suite, systemOf } from "./fixtures.ts";
-import { goThrough, type Run } from "./plan.ts";
-import { comparisonSchema, lossCurve, type Comparison, type RunResult } from "./results.ts";
-import { meanOf, summarize } from "./summarize.ts";
+import { at, comparisonOf, resultOf } from "./fixtures.ts";
+import { comparisonSchema, lossCurve } from "./results.ts";
+import { meanOf } from "./summarize.ts";
 import { lengthTable, positionTable, tableTwo, toMarkdown } from "./tables.ts";
-
-const TEXTS: Comparison["texts"] = {
-  hash: "0123456789abcdef",
-  train: { documents: 4, bytes: 8000 },
-  validation: { documents: 2, bytes: 500 },
-  test: { documents: 2, bytes: 2000 },
-};
 
 const BITS: Readonly<Record<string, number>> = { local: 3, "infini-linear": 2 };
 
-async function compared(perform: (run: Run) => RunResult | undefined): Promise<Comparison> {
-  const systems = Object.keys(BITS).map((name) => goThrough(suite, systemOf(name), async (run) => perform(run)));
-  return summarize(suite, TEXTS, await Promise.all(systems));
-}
-
-const asExpected = (run: Run): RunResult => resultOf(run, (BITS[run.system.name] ?? NaN) + 0.2 * run.seed);
-
 describe("summarize", () => {
   it("has means over seeds with their errors, and fits its schema", async () => {
-    const comparison = await compared(asExpected);
+    const comparison = await comparisonOf(BITS);
     expect(parseConfig(comparisonSchema, JSON.parse(JSON.stringify(comparison)), "comparison")).toEqual(comparison);
     const [local, linear] = [at(comparison.systems, 0), at(comparison.systems, 1)];
     expect(local.bitsPerByte).toEqual({ mean: 3, count: 1 });
@@ -37,9 +22,9 @@ describe("summarize", () => {
   });
 
   it("leaves out and names what is missing, and what diverged", async () => {
-    const comparison = await compared((run) => {
+    const comparison = await comparisonOf(BITS, (run) => {
       if (run.system.name === "local") return undefined;
-      const result = asExpected(run);
+      const result = resultOf(run, 2);
       if (run.seed === 0) return result;
       const { hash, system, seed, learningRate, tokens, length, configHash } = result;
       return { hash, system, seed, learningRate, tokens, length, configHash, diverged: "step 3: the loss is NaN" };
@@ -55,7 +40,7 @@ describe("summarize", () => {
 describe("tables", () => {
   it("are those of the paper: what is kept, the cache, the segment, perplexity", async () => {
     // 2 layers of 2 heads of 8: 8 * 9 * 2 * 2 numbers
-    expect(toMarkdown(tableTwo(await compared(asExpected))))
+    expect(toMarkdown(tableTwo(await comparisonOf(BITS))))
       .toBe(`| model | memory (comp.) | XL cache | segment | Books: perplexity | bits per byte |
 | --- | --- | --- | --- | --- | --- |
 | Local attention | none | none | 16 | 8.000 | 3.000 |
@@ -63,7 +48,7 @@ describe("tables", () => {
   });
 
   it("have a column for each bin, and for each training length", async () => {
-    const comparison = await compared(asExpected);
+    const comparison = await comparisonOf(BITS);
     expect(positionTable(comparison)).toEqual({
       head: ["model", "0 to 64", "64 and more"],
       rows: [
