@@ -58,7 +58,7 @@ export function compareCommand(): Command {
     .addOption(
       new Option(
         "--only <names>",
-        "systems to run, with commas between them, so that processes can share the work",
+        "systems to run, with commas between them, so that processes can share the work (default: all)",
       ).argParser((text: string) => text.split(",")),
     )
     .addOption(
