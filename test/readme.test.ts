@@ -27,6 +27,8 @@ beforeAll(async () => {
   const book = await readFile(join(dirname(manifest), "data", "chapter_1.txt"));
   await writeFile(join(folder, "book.txt"), book);
   await copyFile(join(folder, "book.txt"), join(folder, "my-text.txt"));
+  await mkdir(join(folder, "texts"));
+  for (const name of ["a.txt", "b.txt", "c.txt"]) await copyFile(join(folder, "book.txt"), join(folder, "texts", name));
   for (const name of ["models", "recipes"]) await symlink(resolve(name), join(folder, name));
 });
 

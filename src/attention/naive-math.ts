@@ -59,6 +59,17 @@ export function softmaxOf(x: Vector): Vector {
   return scale(1 / sum(powers), powers);
 }
 
+/** The values weighed by the softmax of their scores. */
+export function weigh(scores: Vector, values: Matrix): Vector {
+  const weights = softmaxOf(scores);
+  return total(values.map((value, i) => scale(at(weights, i), value)));
+}
+
+/** The last `size` rows of a list, after zeros where it is shorter. */
+export function lastOf(rows: Matrix, size: number, width: number): Matrix {
+  return [...range(size).map(() => zeros(width)), ...rows].slice(-size);
+}
+
 /** The columns of W [D][heads * d] that belong to each head. */
 export function perHead(W: Matrix, heads: number): Matrix[] {
   const width = at(W, 0).length / heads;

@@ -44,7 +44,7 @@ describe("a text that cannot be used", () => {
     ],
     ["eval: one in Latin-1", ["eval", "@model", "--data", "@latin.txt"], /latin\.txt: is not UTF-8 text/],
     ["eval: one of one byte", ["eval", "@model", "--data", "@one.txt"], /--data: .*one\.txt has one token/],
-    ["eval: a folder", ["eval", "@model", "--data", "@hollow"], /hollow: cannot be read: EISDIR/],
+    ["eval: an empty folder", ["eval", "@model", "--data", "@hollow"], /hollow: no \.txt or \.jsonl file/],
     [
       "train: a missing one",
       ["train", "@recipe.json", "--out", "@new", "--data", "@no.txt"],
@@ -133,7 +133,7 @@ describe("flags and arguments", () => {
       [...evalArgs, "--task", "niah_single_1,vt", "--lengths", "4k,1k"],
       /--lengths: vt needs at least 1716 tokens, got 1024/,
     ],
-    ["a flag without its value", ["eval", "@model", "--data"], /option '--data <file>' argument missing/],
+    ["a flag without its value", ["eval", "@model", "--data"], /option '--data <path>' argument missing/],
     ["an argument that is missing", ["eval", "--data", "@text.txt"], /missing required argument 'model'/],
     ["an argument too many", [...evalArgs, "@model"], /too many arguments for 'eval'/],
     [

@@ -14,7 +14,7 @@ import { parameterCount, stateBytes } from "../model/cost.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { callCommand, spawnCommand, TEXT, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
 
-const COMMANDS = ["demo", "train", "eval", "compare", "passkey", "stream", "generate", "inspect", "export"];
+const COMMANDS = ["demo", "data", "train", "eval", "compare", "passkey", "stream", "generate", "inspect", "export"];
 const config = parseRunConfig(tinyRun);
 const positive = z.number().positive();
 const recallRow = z.strictObject({
@@ -78,13 +78,16 @@ describe("eval", () => {
         bitsPerByte: positive,
         perplexity: positive,
         tokens: z.int(),
+        bytes: z.int(),
         tokensPerSecond: positive,
         stateBytes: z.int(),
         peakRssBytes: z.int(),
+        documents: z.array(z.object({ name: z.literal("text.txt"), bitsPerByte: positive })).length(1),
       })
       .parse(JSON.parse(ran.stdout));
     expect(result.tokens).toBe(TEXT.length - 1);
-    expect(result.bitsPerByte).toBeCloseTo(Math.log2(result.perplexity), 9);
+    expect(result.bytes).toBe(TEXT.length);
+    expect(result.bitsPerByte).toBeCloseTo((Math.log2(result.perplexity) * result.tokens) / result.bytes, 9);
     expect(result.bitsPerByte).toBeLessThan(8.5);
     expect(result.stateBytes).toBe(stateBytes(config.model));
     expect(result.peakRssBytes).toBeGreaterThan(30e6);
@@ -373,7 +376,7 @@ describe("help", () => {
     const [usage = "", options = ""] = help.split(" Options: ");
     expect(usage).toContain(`Usage: infini ${command} [options]`);
     // What may be left out without taking something else in its place.
-    const bare = ["--data", "--out", "--prompt", "--json", "--resume", "--load", "--save", "--ask", "--help"];
+    const bare = ["--data", "--from", "--out", "--prompt", "--json", "--resume", "--load", "--save", "--ask", "--help"];
     for (const [, flag = "", text = ""] of options.matchAll(/(--[a-z-]+)( .*?)(?= --[a-z]| -h, |$)/g)) {
       if (!bare.includes(flag)) expect(text, flag).toMatch(/\(default: |, default: |\(choices: .*default: /);
     }

@@ -8,6 +8,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: "hide keys in a book, stream all of it, and ask for them",
     load: async () => (await import("./commands/demo.ts")).demoCommand(),
   },
+  data: {
+    summary: "prepare text to train and evaluate on",
+    load: async () => (await import("./commands/data.ts")).dataCommand(),
+  },
   train: {
     summary: "train a model from scratch",
     load: async () => (await import("./commands/train.ts")).trainCommand(),
@@ -64,6 +68,7 @@ try {
     "UsageError",
     "ConfigError",
     "CorpusError",
+    "DatasetError",
     "FileError",
     "SafetensorsError",
     "SessionError",

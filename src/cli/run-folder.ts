@@ -2,6 +2,7 @@ import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FileError, readBytes, toJson, UNFINISHED, writeAtomically } from "../node/files.ts";
 import { MODEL_FILES } from "../node/model-folder.ts";
+import { tokenizerFile } from "../node/tokenizer-file.ts";
 import { encodeWeights } from "../model/checkpoint.ts";
 import type { RunConfig } from "../train/config.ts";
 import type { StepMetrics } from "../train/loop.ts";
@@ -22,8 +23,8 @@ export interface RunFolder {
 }
 
 /**
- * A folder for a run. A new run needs an empty one, `resume` one that holds a run. Throws {@link UsageError}
- * otherwise.
+ * A folder for a run. A new run needs an empty one, `resume` one that holds a run, with the same tokenizer. Throws
+ * {@link UsageError} otherwise.
  */
 export async function openRunFolder(folder: string, config: RunConfig, resume: boolean): Promise<RunFolder> {
   const file = (name: string): string => join(folder, name);
@@ -34,13 +35,18 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
     throw new UsageError(`--out: ${folder} is not empty; choose another folder, or go on with its run by --resume`);
   }
   await mkdir(folder, { recursive: true }).catch(refuse(folder));
+  const source = tokenizerFile(config.model, ".");
+  const tokenizer = source === undefined ? undefined : await readBytes(source);
+  const model = tokenizer ? { ...config.model, tokenizer: MODEL_FILES.tokenizer } : config.model;
+  if (resume && tokenizer && present.includes(MODEL_FILES.tokenizer))
+    await checkSameTokenizer(file(MODEL_FILES.tokenizer), tokenizer);
   return {
     async restore() {
       const { state } = startOfRun(config);
       const restored = decodeRunState(await readBytes(file(CHECKPOINT)), state, config, file(CHECKPOINT));
       await dropLaterMetrics(file(METRICS), restored.step);
       // They may be older than the checkpoint, when the run ended between the two.
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state), config.model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state), model));
       return restored;
     },
     log: (metrics) =>
@@ -50,9 +56,10 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
     async save({ state, step }) {
       // The checkpoint comes first: a folder with anything in it can be gone on with.
       await writeAtomically(file(CHECKPOINT), encodeRunState(state, step, config));
-      await writeAtomically(file(MODEL_FILES.config), toJson(config.model));
+      if (tokenizer) await writeAtomically(file(MODEL_FILES.tokenizer), tokenizer);
+      await writeAtomically(file(MODEL_FILES.config), toJson(model));
       await writeAtomically(file(MODEL_FILES.training), toJson(config.training));
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state), config.model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state), model));
     },
   };
 }
@@ -71,6 +78,11 @@ function refuse(folder: string): (cause: Error) => never {
   return (cause) => {
     throw new UsageError(`--out: ${folder} cannot be used as a folder: ${cause.message}`, { cause });
   };
+}
+
+async function checkSameTokenizer(file: string, tokenizer: Uint8Array): Promise<void> {
+  if (Buffer.compare(await readBytes(file), tokenizer) !== 0)
+    throw new UsageError(`--resume: the run began with another tokenizer, ${file}`);
 }
 
 /** Steps after the checkpoint will be done again, so what was logged of them goes. */

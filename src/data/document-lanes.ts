@@ -1,7 +1,7 @@
 import { intTensor } from "../graph/host-tensor.ts";
 import { createRng, type Rng } from "../random.ts";
 import { joinLanes, type Batches, type BatchOptions } from "./batch.ts";
-import { CorpusError, type Document } from "./document.ts";
+import { CorpusError, type Document, type Tokens } from "./document.ts";
 import { shuffled } from "./draw.ts";
 import type { WeightedSequence } from "./mixture.ts";
 
@@ -52,7 +52,7 @@ export function documentLanes({ documents, batch, length, seed, first = 0 }: Bat
 
 /** Where a lane is: the token of a text that its sequence starts with. */
 interface Place {
-  readonly text: Uint8Array;
+  readonly text: Tokens;
   readonly start: number;
 }
 
@@ -65,7 +65,7 @@ interface Reading {
 
 /** The places of all lanes, step after step, without end. */
 function* readInLanes(
-  texts: readonly Uint8Array[],
+  texts: readonly Tokens[],
   lanes: number,
   length: number,
   rng: Rng,
@@ -82,7 +82,7 @@ function* readInLanes(
 }
 
 /** All texts in random order, again and again, each time in another. */
-function* epochs(texts: readonly Uint8Array[], rng: Rng): Generator<Uint8Array, never> {
+function* epochs(texts: readonly Tokens[], rng: Rng): Generator<Tokens, never> {
   for (let epoch = 0; ; epoch++) yield* shuffled(texts, rng.fork(epoch));
 }
 
@@ -95,7 +95,7 @@ function sequenceAt({ text, start }: Place, length: number): WeightedSequence {
 }
 
 /** What is read in one go: the documents, in as many parts as there are lanes, where they are fewer. */
-function cutDocuments(documents: readonly Document[], lanes: number, length: number): Uint8Array[] {
+function cutDocuments(documents: readonly Document[], lanes: number, length: number): Tokens[] {
   const texts = documents.map(({ tokens }) => tokens).filter((tokens) => tokens.length > 1);
   const sequences = texts.map((text) => Math.ceil((text.length - 1) / length));
   const parts = countParts(sequences, lanes);
@@ -116,7 +116,7 @@ function countParts(sequences: readonly number[], lanes: number): number[] {
 }
 
 /** Parts of whole sequences but for the end of the text. The last token of each is the first of the next, to be foretold once. */
-function cutText(text: Uint8Array, sequences: number, parts: number, length: number): Uint8Array[] {
+function cutText(text: Tokens, sequences: number, parts: number, length: number): Tokens[] {
   const border = (part: number): number => Math.floor((part * sequences) / parts) * length;
   return Array.from({ length: parts }, (_, part) => text.subarray(border(part), border(part + 1) + 1));
 }

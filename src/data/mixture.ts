@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Rng } from "../random.ts";
 import { copyTask } from "./copy.ts";
+import type { Tokens } from "./document.ts";
 import { mqarTask } from "./mqar.ts";
 import { passkeyTask } from "./passkey.ts";
 import { recallTask } from "./recall-training.ts";
@@ -19,6 +20,8 @@ export interface Lane {
   readonly length: number;
   readonly rng: Rng;
   /** A window of the training text, every place as likely as any other. At most T + 1 tokens. */
+  readonly tokens: (length: number) => Tokens;
+  /** The same, of bytes. Throws `RangeError` where the tokens are others, which the config of a run refuses. */
   readonly window: (length: number) => Uint8Array;
 }
 
@@ -49,8 +52,8 @@ const textSchema = z.strictObject({ task: z.literal("text"), share: z.number().n
 const textTask: Task<typeof textSchema> = {
   schema: textSchema,
   readsText: () => true,
-  draw: (_, { length, window }) => ({
-    tokens: Int32Array.from(window(length + 1)),
+  draw: (_, { length, tokens }) => ({
+    tokens: Int32Array.from(tokens(length + 1)),
     weights: new Float32Array(length).fill(1),
   }),
 };

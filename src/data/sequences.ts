@@ -1,7 +1,7 @@
 import { intTensor } from "../graph/host-tensor.ts";
 import { createRng, type Rng } from "../random.ts";
 import { joinLanes, type Batches, type BatchOptions } from "./batch.ts";
-import { CorpusError, type Document } from "./document.ts";
+import { CorpusError, type Document, type Tokens } from "./document.ts";
 import { drawSequence, mixtureReadsText } from "./mixture.ts";
 
 /**
@@ -19,7 +19,8 @@ export function independentSequences(options: BatchOptions): Batches {
     at(index) {
       const lanes = Array.from({ length: batch }, (_, lane) => {
         const rng = root.fork(index).fork(lane);
-        return drawSequence(mixture, { length, rng, window: (size) => drawWindow(documents, size, rng) });
+        const tokens = (size: number): Tokens => drawWindow(documents, size, rng);
+        return drawSequence(mixture, { length, rng, tokens, window: (size) => bytesOf(tokens(size)) });
       });
       const starts = root.fork(index).fork("carry");
       const startOfSequence = intTensor(
@@ -34,7 +35,7 @@ export function independentSequences(options: BatchOptions): Batches {
 // --- internal ---
 
 /** A window of a document, every position of the corpus as likely as any other. */
-function drawWindow(documents: readonly Document[], length: number, rng: Rng): Uint8Array {
+function drawWindow(documents: readonly Document[], length: number, rng: Rng): Tokens {
   const positions = documents.map(({ tokens }) => tokens.length - length + 1);
   let start = rng.integer(positions.reduce((sum, count) => sum + count, 0));
   for (const [i, { tokens }] of documents.entries()) {
@@ -43,4 +44,9 @@ function drawWindow(documents: readonly Document[], length: number, rng: Rng): U
     start -= count;
   }
   throw new CorpusError(`no document has ${length} tokens`);
+}
+
+function bytesOf(tokens: Tokens): Uint8Array {
+  if (tokens instanceof Uint8Array) return tokens;
+  throw new RangeError("only text of bytes has windows of bytes");
 }

@@ -76,7 +76,13 @@ async function createSession(
 }
 
 function createProgram(ort: Runtime, graph: Graph, session: InferenceSession): Program {
-  const wrap = (value: HostTensor): OrtTensor => new ort.Tensor(value.dtype, value.data, value.shape);
+  // Wrapped once: weights and states come again and again, and what is thrown away at every run adds up.
+  const wrapped = new WeakMap<HostTensor, OrtTensor>();
+  const wrap = (value: HostTensor): OrtTensor => {
+    const tensor = wrapped.get(value) ?? new ort.Tensor(value.dtype, value.data, value.shape);
+    wrapped.set(value, tensor);
+    return tensor;
+  };
   return {
     async run(feeds, into = {}) {
       checkFeeds(graph, feeds);

@@ -2,5 +2,5 @@
 export { findKeysInBook, type BookAnswer, type BookOptions, type BookProgress, type HiddenKey } from "./book.ts";
 export { evaluateMqar, type MqarEvaluation, type MqarRow } from "./mqar.ts";
 export { evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
-export { evaluatePerplexity, type PerplexityOptions, type PerplexityResult } from "./perplexity.ts";
+export { evaluatePerplexity, poolPerplexity, type PerplexityOptions, type PerplexityResult } from "./perplexity.ts";
 export { evaluateRecall, type RecallOptions, type RecallRow } from "./recall.ts";

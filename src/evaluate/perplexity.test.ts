@@ -8,7 +8,7 @@ import { createGraph } from "../graph/graph.ts";
 import { intTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
-import { evaluatePerplexity } from "./perplexity.ts";
+import { evaluatePerplexity, poolPerplexity } from "./perplexity.ts";
 
 const TOKENS = 6 * SEGMENT; // whole segments, as the plain computation needs
 const loaded = tinyModel();
@@ -27,10 +27,10 @@ describe("evaluatePerplexity", () => {
   it("is what the logits of the model give", async () => {
     const nats = await plainMean();
     const result = await evaluatePerplexity(session, text);
-    expect(result.bitsPerByte).toBeCloseTo(nats / Math.LN2, 5);
+    expect(result.bitsPerByte).toBeCloseTo((nats * TOKENS) / (TOKENS + 1) / Math.LN2, 5);
     expect(result.perplexity / Math.exp(nats)).toBeCloseTo(1, 5);
-    expect(result.bitsPerByte).toBeCloseTo(Math.log2(result.perplexity), 10);
     expect(result.tokens).toBe(TOKENS);
+    expect(result.bytes).toBe(TOKENS + 1);
     expect(result.stateBytes).toBe(session.stateBytes);
     expect(result.tokensPerSecond).toBeGreaterThan(0);
     expect(session.position).toBe(TOKENS);
@@ -54,6 +54,11 @@ describe("evaluatePerplexity", () => {
     },
   );
 
+  it("divides by the bytes of the text, whatever its tokens are", async () => {
+    const { bitsPerByte, perplexity } = await evaluatePerplexity(session, text, { bytes: 1000 });
+    expect(bitsPerByte).toBeCloseTo((Math.log2(perplexity) * TOKENS) / 1000, 10);
+  });
+
   it("takes a text of two tokens, and none that is shorter", async () => {
     const { tokens, perplexity } = await evaluatePerplexity(session, text.subarray(0, 2));
     expect(tokens).toBe(1);
@@ -65,6 +70,26 @@ describe("evaluatePerplexity", () => {
 
   it("refuses tokens that the model does not know", async () => {
     await expect(evaluatePerplexity(session, Int32Array.of(1, 2, 20))).rejects.toThrow(SessionError);
+  });
+});
+
+describe("poolPerplexity", () => {
+  it("counts every token of several texts once, and every byte", async () => {
+    const half = text.length / 2;
+    const parts = [text.subarray(0, half), text.subarray(half)].map((part, i) => ({ part, bytes: 100 + i }));
+    const results = [];
+    for (const { part, bytes } of parts) {
+      session.reset();
+      results.push(await evaluatePerplexity(session, part, { bytes }));
+    }
+    const pooled = poolPerplexity(results);
+    const nats = results.reduce((sum, { perplexity, tokens }) => sum + Math.log(perplexity) * tokens, 0);
+    expect(pooled).toMatchObject({ tokens: TOKENS - 1, bytes: 201, stateBytes: session.stateBytes });
+    expect(pooled.bitsPerByte).toBeCloseTo(nats / Math.LN2 / 201, 10);
+    expect(Math.log(pooled.perplexity)).toBeCloseTo(nats / (TOKENS - 1), 10);
+    const seconds = results.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
+    expect(pooled.tokensPerSecond).toBeCloseTo((TOKENS - 1) / seconds, 6);
+    expect(() => poolPerplexity([])).toThrow(RangeError);
   });
 });
 

@@ -2,18 +2,22 @@ import type { Session } from "../generate/session.ts";
 
 /** How well a model foretells a text. */
 export interface PerplexityResult {
-  /** Mean cross-entropy of a byte in bits; comparable between tokenizers. Tokens are bytes. */
+  /** Cross-entropy of all tokens foretold, in bits, over the bytes of the text: comparable between tokenizers. */
   readonly bitsPerByte: number;
-  /** exp of the mean cross-entropy of a token in nats. */
+  /** exp of the mean cross-entropy of a token in nats: comparable between models of one tokenizer. */
   readonly perplexity: number;
   /** Tokens foretold: all but the first. */
   readonly tokens: number;
+  /** Bytes of the text in UTF-8. */
+  readonly bytes: number;
   readonly tokensPerSecond: number;
   /** Bytes that the session keeps between tokens. */
   readonly stateBytes: number;
 }
 
 export interface PerplexityOptions {
+  /** Bytes of the text. Default: one a token, as for models of bytes. */
+  readonly bytes?: number;
   /** Called with the tokens done and all of them. */
   onProgress?(done: number, total: number): void;
   /** Tokens between two calls of `onProgress`. Default 65,536. */
@@ -26,7 +30,7 @@ export async function evaluatePerplexity(
   text: Int32Array,
   options: PerplexityOptions = {},
 ): Promise<PerplexityResult> {
-  const { reportEvery = 65_536, onProgress } = options;
+  const { bytes = text.length, reportEvery = 65_536, onProgress } = options;
   const total = text.length - 1;
   if (total < 1) throw new RangeError("perplexity needs a text of two tokens or more");
   const started = performance.now();
@@ -37,12 +41,32 @@ export async function evaluatePerplexity(
     for (const loss of losses) nats += loss;
     onProgress?.(end, total);
   }
-  const mean = nats / total;
   return {
-    bitsPerByte: mean / Math.LN2,
-    perplexity: Math.exp(mean),
+    bitsPerByte: nats / bytes / Math.LN2,
+    perplexity: Math.exp(nats / total),
     tokens: total,
+    bytes,
     tokensPerSecond: total / ((performance.now() - started) / 1000),
     stateBytes: session.stateBytes,
+  };
+}
+
+/**
+ * The same of several texts, each of which was read by a fresh session: every token counts as much as any other, and
+ * every byte. Throws `RangeError` when there is none.
+ */
+export function poolPerplexity(results: readonly PerplexityResult[]): PerplexityResult {
+  const [first] = results;
+  if (!first) throw new RangeError("there is no text to pool the perplexity of");
+  const sum = (of: (result: PerplexityResult) => number): number =>
+    results.reduce((total, each) => total + of(each), 0);
+  const [tokens, bytes] = [sum((result) => result.tokens), sum((result) => result.bytes)];
+  return {
+    bitsPerByte: sum((result) => result.bitsPerByte * result.bytes) / bytes,
+    perplexity: Math.exp(sum((result) => Math.log(result.perplexity) * result.tokens) / tokens),
+    tokens,
+    bytes,
+    tokensPerSecond: tokens / sum((result) => result.tokens / result.tokensPerSecond),
+    stateBytes: first.stateBytes,
   };
 }

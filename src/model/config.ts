@@ -37,6 +37,8 @@ export const modelConfigSchema = z
   .strictObject({
     /** 256: the tokens are bytes. */
     vocabularySize: size.default(256),
+    /** `bytes`, `gpt2`, or a Hugging Face `tokenizer.json` by its path, in a model folder beside the config. Default: `bytes`. */
+    tokenizer: z.string().min(1).optional(),
     modelDim: size,
     numLayers: size,
     numHeads: size,

@@ -1,7 +1,9 @@
 import { mergeHeads, splitGroups, splitHeads } from "../attention/heads.ts";
 import { localAttention } from "../attention/infini/local.ts";
+import { emptyKeys, type KeysAndValues } from "../attention/keys.ts";
 import type { OpenState, SequenceMixer } from "../attention/mixer.ts";
 import { countSegments, writerAt } from "../attention/segments.ts";
+import { HIDDEN } from "../attention/softmax.ts";
 import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../graph/builder.ts";
 import { zeros, type FloatTensor } from "../graph/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
@@ -10,7 +12,7 @@ import { normal, weight } from "../nn/init.ts";
 import { applyRope, ropeRows, ropeTables } from "../nn/rope.ts";
 import type { Rng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
-import { at, eachOf, initStack, layersOf, runBlock, type LayerStates, type StackParams } from "./stack.ts";
+import { at, eachOf, initStack, layersOf, runBlock, type StackParams } from "./stack.ts";
 
 /** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
 export type RecurrentMemoryParams<T> = StackParams<T> & {
@@ -28,9 +30,6 @@ export type PlainAttentionParams<T> = {
 /** Standard deviation of the memory before the first segment; that of fresh embeddings. */
 const MEMORY_DEVIATION = 0.02;
 
-/** Scores of pairs that may not see each other. */
-const HIDDEN = -1e30;
-
 /**
  * The Recurrent Memory Transformer (arXiv 2207.06881) in its form for decoders: p memory vectors stand before each
  * segment, to be read, and again after it, to be written; causal attention over [memory; segment; memory] in every layer.
@@ -47,7 +46,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
   return {
     initParams: (rng, outputGain) => initRecurrentMemory(config, p, rng, outputGain),
     initialState: (batch) => ({ memory: { vectors: zeros([batch, p, D]), written: zeros([batch]) } }),
-    emptySegment: (batch) => eachOf(layers, () => emptyKeys(config, batch)),
+    emptySegment: (batch) => eachOf(layers, () => emptyKeys(config, N, batch)),
 
     apply(tree, x, states) {
       const params = tree as RecurrentMemoryParams<Tensor>;
@@ -93,8 +92,8 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
 
 // --- internal ---
 
-type KeysAndValues = { readonly keys: Tensor; readonly values: Tensor }; // [B, K, places, d] each
-type OpenKeys = { readonly [layer: string]: KeysAndValues };
+/** Keys and values [B, K, places, d] of each layer. */
+type OpenKeys = { readonly [layer: string]: KeysAndValues<Tensor> };
 
 /** Rows that go through all layers together. */
 interface Rows {
@@ -129,8 +128,8 @@ function attend(
   { query, key, value, output }: PlainAttentionParams<Tensor>,
   h: Tensor,
   { positions, place }: Rows,
-  open: KeysAndValues | undefined,
-): { y: Tensor; seen: KeysAndValues } {
+  open: KeysAndValues<Tensor> | undefined,
+): { y: Tensor; seen: KeysAndValues<Tensor> } {
   const [B, R] = [axisSize(h.shape, 0), axisSize(h.shape, 1)];
   const own = (weights: Tensor): Tensor => reshape(splitHeads(matmul(h, weights), 1, K), [B, K, R, headDim]);
   const [ownKeys, ownValues] = [own(key), own(value)];
@@ -154,11 +153,6 @@ function memoryOf({ memory }: RecurrentMemoryParams<Tensor>, state: object): Ten
 
 function held(state: object): { readonly vectors: Tensor; readonly written: Tensor } {
   return (state as { memory: { vectors: Tensor; written: Tensor } }).memory;
-}
-
-function emptyKeys({ numKeyValueHeads, segmentLength, headDim }: ModelConfig, batch: number): LayerStates<FloatTensor> {
-  const rows = zeros([batch, numKeyValueHeads, segmentLength, headDim]);
-  return { keys: rows, values: rows } as unknown as LayerStates<FloatTensor>;
 }
 
 function initRecurrentMemory(

@@ -9,6 +9,8 @@ export const MODEL_FILES = {
   config: "config.json",
   weights: "model.safetensors",
   training: "training.json",
+  /** Only where the tokenizer is one of Hugging Face. */
+  tokenizer: "tokenizer.json",
 } as const;
 
 /**

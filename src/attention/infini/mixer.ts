@@ -1,20 +1,20 @@
-import { add, concat, iota, matmul, max, min, reshape, slice } from "../../graph/builder.ts";
+import { add, concat, matmul, max, min, reshape, slice } from "../../graph/builder.ts";
 import { zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../graph/tree.ts";
-import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
 import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.ts";
 import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../heads.ts";
+import { emptyKeys, type KeysAndValues } from "../keys.ts";
 import type { OpenState, SequenceMixer } from "../mixer.ts";
 import { countSegments, lastRows, withSegment, writerAt } from "../segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
-import { cacheMask, causalMask, causalMaskFrom, localAttention, type Mask } from "./local.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths } from "./rule.ts";
-import { segmentAt, withSegmentAxis } from "./scan.ts";
+import { segmentAt } from "./scan.ts";
+import { attendInOpen, attendInSegments } from "./window.ts";
 
 /** What is carried from segment to segment. */
 export type InfiniState<T> = {
@@ -33,12 +33,9 @@ export type InfiniSegment<T> = KeysAndValues<T> & {
   readonly strengths?: Strengths<T>;
 }; // [B, K, N, d], strengths [B, K, N, 1]
 
-export type KeysAndValues<T> = { readonly keys: T; readonly values: T };
-
 /** Infini-attention (arXiv 2404.07143): eqs. 4 to 11, with the memory that the config asks for. */
 export function infiniAttention(config: InfiniConfig): SequenceMixer {
   const memory = createMemory(config);
-  const cached = config.memory.cache ? config.segmentLength : 0;
   return {
     initParams: (rng, outputGain) => initInfiniParams(config, rng, outputGain),
     initialState: (batch) => initialState(config, memory, batch),
@@ -52,15 +49,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const past = pastOf(state.written, segments);
       const history = state.previous ? withHistory(x, state.previous) : x;
       const { queries, ...own } = project(config, params, history, length, segments);
-      const tables = ropeTables(cached + N, config.headDim, config.ropeBase);
-      const inSegment = ropeSlice(tables, cached, cached + N);
-      const [q, k] = [applyRope(queries, inSegment), applyRope(own.keys, inSegment)];
-      const before = state.cache && segmentsBefore(state.cache, own);
-      const seen = before
-        ? joinKeys({ ...before, keys: applyRope(before.keys, ropeSlice(tables, 0, N)) }, { ...own, keys: k })
-        : { ...own, keys: k };
-      const mask = withCache(causalMask(N, cached), past, cached);
-      const local = localAttention(q, seen.keys, seen.values, mask); // eq. 6
+      const local = attendInSegments(config, queries, own, past, state.cache); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
       const written = memory?.write(params, held(state), { ...own, ...chosen }); // eq. 8 or 9
       const A =
@@ -90,12 +79,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const { queries, keys, values } = project(config, params, history, C, 1);
       const put = writerAt(place, C, N);
       const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
-      const tables = ropeTables(cached + N + C, config.headDim, config.ropeBase);
-      const q = applyRope(queries, ropeRows(tables, add(iota(C, cached), place.offset)));
-      const all = state.cache ? joinKeys(state.cache, filled) : filled;
-      const k = applyRope(withSegmentAxis(all.keys), ropeSlice(tables, 0, cached + N));
-      const mask = withCache(causalMaskFrom(place.offset, cached), past, cached);
-      const local = localAttention(q, k, withSegmentAxis(all.values), mask); // eq. 6
+      const local = attendInOpen(config, queries, filled, place, past, state.cache); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
       const strengths = mapPresent(chosen?.strengths, segment.strengths, (rows, kept) => put(kept, rows));
       const A = memory
@@ -130,7 +114,7 @@ function initialState(config: InfiniConfig, memory: Memory | undefined, batch: n
     ...(memory && { memory: memory.initialState(batch) }),
     written: zeros([batch]),
     ...(history > 0 && { previous: zeros([batch, history, config.modelDim]) }),
-    ...(config.memory.cache && { cache: emptyKeys(config, batch) }),
+    ...(config.memory.cache && { cache: emptyKeys(config, config.segmentLength, batch) }),
   };
 }
 
@@ -138,15 +122,10 @@ function emptySegment(config: InfiniConfig, memory: Memory | undefined, batch: n
   const { numKeyValueHeads, segmentLength } = config;
   const none = zeros([batch, numKeyValueHeads, segmentLength, 1]);
   const strengths = Object.fromEntries((memory?.chooses ?? []).map((name) => [name, none])) as Strengths<FloatTensor>;
-  return { ...emptyKeys(config, batch), ...(memory && memory.chooses.length > 0 && { strengths }) };
-}
-
-function emptyKeys(
-  { numKeyValueHeads, segmentLength, headDim }: InfiniConfig,
-  batch: number,
-): KeysAndValues<FloatTensor> {
-  const rows = zeros([batch, numKeyValueHeads, segmentLength, headDim]);
-  return { keys: rows, values: rows };
+  return {
+    ...emptyKeys(config, config.segmentLength, batch),
+    ...(memory && memory.chooses.length > 0 && { strengths }),
+  };
 }
 
 /** Eq. 5 for the S segments at the end of `history`: queries [B, S, K, G, N, d], keys and values [B, S, K, N, d]. */
@@ -165,24 +144,6 @@ function project(
     keys: splitHeads(matmul(seen(shift?.key), key), segments, heads),
     values: splitHeads(matmul(seen(shift?.value), value), segments, heads),
   };
-}
-
-/** Keys and values of the segment before each [B, S, K, N, d]: those in the cache, then all but the last. */
-function segmentsBefore(cache: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
-  const earlier = (first: Tensor, rest: Tensor): Tensor => {
-    const S = axisSize(rest.shape, 1);
-    return S === 1 ? withSegmentAxis(first) : concat([withSegmentAxis(first), slice(rest, 1, 0, S - 1)], 1);
-  };
-  return { keys: earlier(cache.keys, own.keys), values: earlier(cache.values, own.values) };
-}
-
-/** Rows [.., N, d] of one after those of the other. */
-function joinKeys(before: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
-  return { keys: concat([before.keys, own.keys], -2), values: concat([before.values, own.values], -2) };
-}
-
-function withCache(mask: Mask, past: Tensor, cached: number): Mask {
-  return cached > 0 ? (scores) => cacheMask(past, cached)(mask(scores)) : mask;
 }
 
 /**

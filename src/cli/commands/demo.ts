@@ -4,13 +4,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readText } from "../../node/corpus.ts";
 import { writeAtomically } from "../../node/files.ts";
-import { loadModelFolder } from "../../node/model-folder.ts";
 import { drawPasskey } from "../../data/passkey.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { findKeysInBook, type BookAnswer, type HiddenKey } from "../../evaluate/book.ts";
 import { createSession } from "../../generate/session.ts";
 import { keyValueCacheBytes } from "../../model/cost.ts";
 import { createRng } from "../../random.ts";
+import { loadByteModel } from "../byte-model.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, seedOption } from "../options.ts";
 import {
@@ -55,7 +55,7 @@ const LAST_DISTANCE = 40_000;
 
 async function runDemo(flags: DemoFlags): Promise<void> {
   const { json, seed } = flags;
-  const loaded = await loadModelFolder(flags.model);
+  const loaded = await loadByteModel(flags.model, "pass keys");
   const book = await readText(flags.book ?? mobyDick());
   if (book.length < 2 * LAST_DISTANCE)
     throw new UsageError(`--book: needs ${2 * LAST_DISTANCE} bytes or more, has ${book.length}`);

@@ -40,7 +40,10 @@ export function evalCommand(): Command {
         .argParser(parseTasks)
         .default(["perplexity"], "perplexity"),
     )
-    .option("--data <file>", "a text file: what to foretell, or the book that recall tasks hide their facts in")
+    .option(
+      "--data <path>",
+      "what to foretell: a text file, a JSONL file or a folder of them; or the text file that recall tasks hide facts in",
+    )
     .addOption(
       new Option("--lengths <list>", "recall and mqar: prompt lengths in tokens of the model")
         .argParser(parseLengths)

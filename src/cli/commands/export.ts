@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readdir } from "node:fs/promises";
 import { toJson, writeAtomically } from "../../node/files.ts";
 import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
+import { copyTokenizer } from "../../node/tokenizer-file.ts";
 import { OPSET_VERSION, writeOnnx } from "../../engine/onnx-writer.ts";
 import { standaloneSegment } from "../../generate/programs.ts";
 import { optimize } from "../../graph/graph.ts";
@@ -37,10 +38,8 @@ async function runExport(folder: string, { out }: { out: string }): Promise<void
   };
   await writeAtomically(join(out, "model.onnx"), writeOnnx(graph));
   await writeAtomically(join(out, "signature.json"), toJson(signature));
-  await writeAtomically(join(out, MODEL_FILES.config), toJson(loaded.model.config));
-  await writeAtomically(
-    join(out, MODEL_FILES.weights),
-    encodeWeights(flatten<FloatTensor>(loaded.params), loaded.model.config),
-  );
+  const config = await copyTokenizer(loaded.model.config, folder, out);
+  await writeAtomically(join(out, MODEL_FILES.config), toJson(config));
+  await writeAtomically(join(out, MODEL_FILES.weights), encodeWeights(flatten<FloatTensor>(loaded.params), config));
   print(`${out} holds model.onnx, its signature and the weights.`);
 }

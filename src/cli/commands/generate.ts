@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { text as readAll } from "node:stream/consumers";
-import { createStreamDecoder, encodeText } from "../../data/bytes.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
+import { loadTokenizer } from "../../node/tokenizer-file.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { generate } from "../../generate/generate.ts";
 import { createSession } from "../../generate/session.ts";
@@ -51,10 +51,11 @@ async function runGenerate(folder: string, flags: GenerateFlags): Promise<void> 
   const prompt = flags.prompt === "-" ? await readAll(process.stdin) : flags.prompt;
   if (prompt === "") throw new UsageError("--prompt: the prompt has no tokens");
   const loaded = await loadModelFolder(folder);
+  const tokenizer = await loadTokenizer(loaded.model.config, folder);
   const session = createSession({ loaded, engine: await createNodeEngine({ device: flags.device }) });
-  const decode = createStreamDecoder();
+  const decode = tokenizer.streamDecoder();
   let text = "";
-  for await (const token of generate(session, encodeText(prompt), flags)) {
+  for await (const token of generate(session, tokenizer.encode(prompt), flags)) {
     const piece = decode([token]);
     text += piece;
     if (flags.json !== "-") process.stdout.write(piece);

@@ -42,6 +42,7 @@ function describe(config: ModelConfig): string {
   const rows = [
     ["parameters", formatCount(parameterCount(config))],
     ["layers, width, heads", `${config.numLayers}, ${config.modelDim}, ${config.numHeads} of ${config.headDim}`],
+    ["tokens", `${formatCount(config.vocabularySize)}, those of ${config.tokenizer ?? "bytes"}`],
     ["segment", `${config.segmentLength} tokens`],
     ["memory", `${config.memory.update}`],
     ["state of a stream", `${formatBytes(stateBytes(config))}, whatever its length`],

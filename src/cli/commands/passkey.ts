@@ -1,10 +1,10 @@
 import { Command, Option } from "commander";
 import { readText } from "../../node/corpus.ts";
-import { loadModelFolder } from "../../node/model-folder.ts";
 import { shortestPasskeyPrompt, type Haystack } from "../../data/passkey.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluatePasskey } from "../../evaluate/passkey.ts";
 import { createSession } from "../../generate/session.ts";
+import { loadByteModel } from "../byte-model.ts";
 import { UsageError } from "../errors.ts";
 import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
 import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
@@ -57,7 +57,7 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   const [shortest, shortestPossible] = [Math.min(...lengths), shortestPasskeyPrompt()];
   if (shortest < shortestPossible)
     throw new UsageError(`--lengths: a pass key prompt needs at least ${shortestPossible} tokens, got ${shortest}`);
-  const loaded = await loadModelFolder(folder);
+  const loaded = await loadByteModel(folder, "pass keys");
   const haystack: Haystack =
     flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
   const engine = await createNodeEngine({ device: flags.device });

@@ -1,9 +1,12 @@
 import { Command, Option } from "commander";
 import { createReadStream } from "node:fs";
+import { buffer as readAll } from "node:stream/consumers";
 import { access, constants, stat } from "node:fs/promises";
-import { decodeTokens, encodeText } from "../../data/bytes.ts";
+import { byteTokenizer, type Tokenizer } from "../../data/tokenizers/tokenizer.ts";
+import { checkText, readText } from "../../node/corpus.ts";
 import { readBytes, writeAtomically } from "../../node/files.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
+import { loadTokenizer } from "../../node/tokenizer-file.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { generate } from "../../generate/generate.ts";
 import { createSession, type Session } from "../../generate/session.ts";
@@ -44,6 +47,7 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
   if (ask === "") throw new UsageError("--ask: the question has no tokens");
   if (file !== "-") await checkFile(file);
   const loaded = await loadModelFolder(folder);
+  const tokenizer = await loadTokenizer(loaded.model.config, folder);
   const session = createSession({
     loaded,
     engine: await createNodeEngine({ device: flags.device }),
@@ -51,10 +55,10 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
   });
   if (load !== undefined) session.load(await readBytes(load), load);
   const started = performance.now();
-  const read = await readStream(session, file);
+  const read = await (tokenizer === byteTokenizer ? readStream(session, file) : readWhole(session, file, tokenizer));
   const seconds = (performance.now() - started) / 1000;
   if (save !== undefined) await writeAtomically(save, session.save());
-  const answer = ask === undefined ? undefined : await answerTo(session, ask, flags.maxTokens);
+  const answer = ask === undefined ? undefined : await answerTo(session, tokenizer, ask, flags.maxTokens);
   if (answer !== undefined) print(`${ask}${answer}`, json);
   print(
     `${formatCount(read)} tokens at ${formatCount(read / seconds)} tokens/s; ${formatCount(session.position)} in all; state ${formatBytes(session.stateBytes)}`,
@@ -104,13 +108,26 @@ async function readStream(session: Session, file: string): Promise<number> {
   return read;
 }
 
-async function answerTo(session: Session, question: string, maxTokens: number): Promise<string> {
+/** Reads all of a text first, since tokens of more than a byte may lie across blocks. Returns the number of tokens. */
+async function readWhole(session: Session, file: string, tokenizer: Tokenizer): Promise<number> {
+  const bytes = file === "-" ? await readAll(process.stdin) : await readText(file);
+  checkText(bytes, file);
+  const tokens = tokenizer.encode(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
+  const progress = createProgress("read", tokens.length, "tokens");
+  for (let start = 0; start < tokens.length; start += BLOCK) {
+    await session.prefill(tokens.subarray(start, start + BLOCK));
+    progress.update(Math.min(tokens.length, start + BLOCK));
+  }
+  progress.stop();
+  return tokens.length;
+}
+
+async function answerTo(session: Session, tokenizer: Tokenizer, question: string, maxTokens: number): Promise<string> {
   const tokens: number[] = [];
-  const stops = new Set(encodeText(".\n"));
-  for await (const token of generate(session, encodeText(question), {
+  for await (const token of generate(session, tokenizer.encode(question), {
     maxTokens,
-    stopAfter: (last) => stops.has(last),
+    stopAfter: (last) => /[.\n]/.test(tokenizer.decode([last])),
   }))
     tokens.push(token);
-  return decodeTokens(tokens);
+  return tokenizer.decode(tokens);
 }

@@ -2,6 +2,8 @@ import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
 import { readCorpus } from "../../node/corpus.ts";
 import { readJson } from "../../node/files.ts";
+import { loadTokenizer } from "../../node/tokenizer-file.ts";
+import { encodeDocuments } from "../../data/tokenizers/tokenizer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { measureGemmRate } from "../../engine/gemm-rate.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
@@ -68,7 +70,8 @@ export async function loadRunConfig(name: string): Promise<RunConfig> {
 async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   const config = withFlags(await loadRunConfig(name), flags);
   if (!flags.data && readsText(config)) throw new UsageError("--data: the mixture of this run reads text; name some");
-  const documents = flags.data ? await readCorpus(flags.data) : [];
+  const tokenizer = await loadTokenizer(config.model, ".");
+  const documents = encodeDocuments(flags.data ? await readCorpus(flags.data) : [], tokenizer);
   checkDocuments(config, documents);
   const engine = await createNodeEngine({ device: flags.device });
   const folder = await openRunFolder(flags.out, config, flags.resume);

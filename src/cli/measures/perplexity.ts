@@ -1,8 +1,11 @@
+import { decodeTokens } from "../../data/bytes.ts";
+import type { Tokenizer } from "../../data/tokenizers/tokenizer.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
-import { evaluatePerplexity } from "../../evaluate/perplexity.ts";
-import { createSession } from "../../generate/session.ts";
-import { readText } from "../../node/corpus.ts";
+import { evaluatePerplexity, poolPerplexity, type PerplexityResult } from "../../evaluate/perplexity.ts";
+import { createSession, type Session } from "../../generate/session.ts";
+import { readCorpus } from "../../node/corpus.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
+import { loadTokenizer } from "../../node/tokenizer-file.ts";
 import { UsageError } from "../errors.ts";
 import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
 
@@ -12,23 +15,66 @@ interface PerplexityFlags {
   readonly json?: string;
 }
 
-/** Streams a text through a model, prints how well it foretells it and writes it as JSON. */
+interface Text {
+  readonly name: string;
+  readonly tokens: Int32Array;
+  readonly bytes: number;
+}
+
+/** Streams texts through a model, prints how well it foretells them and writes it as JSON. */
 export async function measurePerplexity(folder: string, { data, device, json }: PerplexityFlags): Promise<void> {
-  if (data === undefined) throw new UsageError("--data: perplexity needs a text file");
+  if (data === undefined) throw new UsageError("--data: perplexity needs a text file, or a folder of them");
   const loaded = await loadModelFolder(folder);
-  const text = Int32Array.from(await readText(data));
-  if (text.length < 2) throw new UsageError(`--data: ${data} has one token; there is none after it to foretell`);
+  const texts = await readTexts(data, await loadTokenizer(loaded.model.config, folder));
   const session = createSession({ loaded, engine: await createNodeEngine({ device }) });
-  const progress = createProgress("read", text.length - 1, "tokens");
-  const measured = await evaluatePerplexity(session, text, { onProgress: (done) => progress.update(done) });
-  progress.stop();
-  const result = { ...measured, peakRssBytes: peakRssBytes() };
+  const documents = await readAll(session, texts);
+  const result = { ...poolPerplexity(documents), peakRssBytes: peakRssBytes() };
   print(`bits per byte    ${result.bitsPerByte.toFixed(4)}`, json);
   print(`perplexity       ${result.perplexity.toFixed(3)} per token`, json);
   print(`tokens           ${formatCount(result.tokens)} at ${formatCount(result.tokensPerSecond)} tokens/s`, json);
+  if (texts.length > 1) print(`documents        ${formatCount(texts.length)}, each read from its start`, json);
   print(
     `state            ${formatBytes(result.stateBytes)}, resident at most ${formatBytes(result.peakRssBytes)}`,
     json,
   );
-  await writeJson(result, json);
+  const rows = documents.map(({ bitsPerByte, perplexity, tokens, bytes }, i) => ({
+    name: texts[i]?.name,
+    bitsPerByte,
+    perplexity,
+    tokens,
+    bytes,
+  }));
+  await writeJson({ ...result, documents: rows }, json);
+}
+
+// --- internal ---
+
+async function readTexts(path: string, tokenizer: Tokenizer): Promise<Text[]> {
+  const texts = (await readCorpus([path])).map(({ name, tokens }) => ({
+    name,
+    tokens: tokenizer.encode(decodeTokens(tokens)),
+    bytes: tokens.length,
+  }));
+  const short = texts.find(({ tokens }) => tokens.length < 2);
+  if (short) {
+    const place = texts.length > 1 ? `${path}: ${short.name}` : path;
+    throw new UsageError(`--data: ${place} has one token; there is none after it to foretell`);
+  }
+  return texts;
+}
+
+/** Every text from an empty memory on. */
+async function readAll(session: Session, texts: readonly Text[]): Promise<PerplexityResult[]> {
+  const total = texts.reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
+  const progress = createProgress("read", total, "tokens");
+  const results: PerplexityResult[] = [];
+  let before = 0;
+  for (const { tokens, bytes } of texts) {
+    session.reset();
+    const onProgress = (done: number): void => progress.update(before + done);
+    results.push(await evaluatePerplexity(session, tokens, { bytes, onProgress }));
+    before += tokens.length - 1;
+  }
+  progress.stop();
+  return results;
 }

@@ -3,7 +3,7 @@ import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { evaluateRecall, type RecallRow } from "../../evaluate/recall.ts";
 import { createSession } from "../../generate/session.ts";
 import { readText } from "../../node/corpus.ts";
-import { loadModelFolder } from "../../node/model-folder.ts";
+import { loadByteModel } from "../byte-model.ts";
 import { UsageError } from "../errors.ts";
 import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
 
@@ -21,7 +21,7 @@ interface RecallFlags {
 export async function measureRecall(folder: string, tasks: readonly RecallTask[], flags: RecallFlags): Promise<void> {
   checkFlags(tasks, flags);
   const { lengths, samples, seed, data, json } = flags;
-  const loaded = await loadModelFolder(folder);
+  const loaded = await loadByteModel(folder, "recall tasks");
   const book = data === undefined ? undefined : await readText(data);
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });

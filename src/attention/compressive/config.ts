@@ -1,0 +1,30 @@
+/** What a layer of a Compressive Transformer (arXiv 1911.05507) is made from. */
+export interface CompressiveConfig {
+  readonly modelDim: number; // D
+  readonly numHeads: number; // H
+  /** Heads of keys and values; each serves numHeads / numKeyValueHeads query heads. The paper's are H. */
+  readonly numKeyValueHeads: number; // K
+  /** Size of a query, key and value. Even. */
+  readonly headDim: number; // d
+  readonly segmentLength: number; // N
+  readonly ropeBase: number;
+  /** Layer inputs kept as they are; a multiple of the segment length. */
+  readonly memoryLength: number; // m
+  /** Compressed vectors kept; a multiple of segmentLength / rate. */
+  readonly compressedLength: number; // c
+  /** Vectors that become one; divides the segment length. */
+  readonly rate: number; // r
+}
+
+/** Throws RangeError, naming the value, for memories that do not take in whole segments. */
+export function checkCompressive({ segmentLength: N, memoryLength, compressedLength, rate }: CompressiveConfig): void {
+  if (!(Number.isInteger(rate) && rate > 0 && N % rate === 0)) {
+    throw new RangeError(`rate ${rate} does not divide segmentLength ${N}`);
+  }
+  if (!(memoryLength > 0 && memoryLength % N === 0)) {
+    throw new RangeError(`memoryLength ${memoryLength} is no whole number of segments of ${N}`);
+  }
+  if (!(compressedLength > 0 && compressedLength % (N / rate) === 0)) {
+    throw new RangeError(`compressedLength ${compressedLength} is no multiple of segmentLength / rate, ${N / rate}`);
+  }
+}

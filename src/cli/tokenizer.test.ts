@@ -1,0 +1,148 @@
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { gpt2Tokenizer, GPT2_VOCABULARY_SIZE } from "../data/tokenizers/gpt2.ts";
+import { tinyTokenizerJson } from "../data/tokenizers/fixtures.ts";
+import { huggingFaceTokenizer } from "../data/tokenizers/hugging-face.ts";
+import type { PerplexityResult } from "../evaluate/perplexity.ts";
+import { callCommand, TEXT, tinyRun, type Ran } from "./fixtures.ts";
+
+let folder: string;
+let trained: Ran;
+const at = (name: string): string => join(folder, name);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cli-tokenizer-"));
+  await writeFile(at("text.txt"), TEXT);
+  await writeFile(at("mine.json"), JSON.stringify(tinyTokenizerJson()));
+  await writeRecipe("recipe.json", { tokenizer: at("mine.json"), vocabularySize: 263 });
+  trained = await callCommand("train", at("recipe.json"), "--data", at("text.txt"), "--out", at("model"));
+}, 30_000);
+
+afterAll(() => rm(folder, { recursive: true }));
+
+describe("a model with a tokenizer.json", () => {
+  it("keeps a copy, and a config that names it", async () => {
+    expect(trained.code).toBe(0);
+    expect(await readdir(at("model"))).toContain("tokenizer.json");
+    expect(await json("model/tokenizer.json")).toEqual(tinyTokenizerJson());
+    expect(await json("model/config.json")).toMatchObject({ tokenizer: "tokenizer.json", vocabularySize: 263 });
+  });
+
+  it("is measured in its tokens, and in bits of the bytes of the text", async () => {
+    await cp(at("model"), at("moved"), { recursive: true });
+    const { code } = await callCommand("eval", at("moved"), "--data", at("text.txt"), "--json", at("eval.json"));
+    expect(code).toBe(0);
+    const { tokens, bytes, bitsPerByte, perplexity } = (await json("eval.json")) as PerplexityResult;
+    const { encode } = await huggingFaceTokenizer(tinyTokenizerJson(), "tiny");
+    expect(tokens).toBe(encode(TEXT).length - 1);
+    expect(tokens).toBeLessThan(TEXT.length - 1);
+    expect(bytes).toBe(TEXT.length);
+    expect(bitsPerByte).toBeCloseTo((Math.log2(perplexity) * tokens) / bytes, 9);
+  });
+
+  it("measures every document of a folder from its start", async () => {
+    const texts = ["one.txt", "two.txt"];
+    for (const name of texts) await cp(at("text.txt"), join(at("texts"), name));
+    const { stdout } = await callCommand("eval", at("model"), "--data", at("texts"), "--json", at("texts.json"));
+    expect(stdout).toMatch(/^documents +2, each read from its start$/m);
+    const single = (await json("eval.json")) as PerplexityResult;
+    const pooled = (await json("texts.json")) as PerplexityResult & {
+      documents: (PerplexityResult & { name: string })[];
+    };
+    expect(pooled.documents.map(({ name }) => name)).toEqual(texts);
+    for (const document of pooled.documents) expect(document.bitsPerByte).toBeCloseTo(single.bitsPerByte, 6);
+    expect(pooled.tokens).toBe(2 * single.tokens);
+  });
+
+  it("streams, generates, shows itself and is exported", async () => {
+    const stream = await callCommand("stream", at("model"), at("text.txt"), "--ask", "It is", "--max-tokens", "3");
+    const { encode } = await huggingFaceTokenizer(tinyTokenizerJson(), "tiny");
+    expect(stream.stdout).toMatch(/^It is/);
+    expect(stream.stdout).toContain(`${encode(TEXT).length.toLocaleString("en-US")} tokens at`);
+    const generated = await callCommand(
+      "generate",
+      at("model"),
+      "--prompt",
+      "of the",
+      "--max-tokens",
+      "5",
+      "--json",
+      "-",
+    );
+    expect(JSON.parse(generated.stdout)).toMatchObject({ prompt: "of the", tokens: encode("of the").length + 5 });
+    expect((await callCommand("inspect", at("model"))).stdout).toMatch(/^tokens +263, those of tokenizer\.json$/m);
+    await callCommand("export", at("model"), "--out", at("exported"));
+    expect(await json("exported/tokenizer.json")).toEqual(tinyTokenizerJson());
+  });
+
+  it("goes on with the same tokenizer alone", async () => {
+    await cp(at("model"), at("resumed"), { recursive: true });
+    const resume = ["train", at("recipe.json"), "--data", at("text.txt"), "--out", at("resumed"), "--resume"];
+    expect((await callCommand(...resume)).code).toBe(0);
+    await writeFile(at("resumed/tokenizer.json"), "{}");
+    await expectRefusal(resume, /--resume: the run began with another tokenizer, .*resumed\/tokenizer\.json/);
+  });
+
+  it("is not asked for what is written in bytes", async () => {
+    const problem = /model: its tokenizer is tokenizer\.json, but .* are for models of bytes/;
+    await expectRefusal(["passkey", at("model")], problem);
+    await expectRefusal(["eval", at("model"), "--task", "vt"], problem);
+    await expectRefusal(["eval", at("model"), "--task", "mqar"], problem);
+    await expectRefusal(["demo", "--model", at("model")], problem);
+  });
+});
+
+describe("a model with the tokenizer of GPT-2", () => {
+  it("needs no file", async () => {
+    await writeRecipe("gpt2.json", { tokenizer: "gpt2", vocabularySize: GPT2_VOCABULARY_SIZE });
+    const ran = await callCommand("train", at("gpt2.json"), "--data", at("text.txt"), "--out", at("gpt2"));
+    expect(ran.code).toBe(0);
+    expect(await readdir(at("gpt2"))).not.toContain("tokenizer.json");
+    expect(await json("gpt2/config.json")).toMatchObject({ tokenizer: "gpt2" });
+    await callCommand("eval", at("gpt2"), "--data", at("text.txt"), "--json", at("gpt2-eval.json"));
+    const { tokens } = (await json("gpt2-eval.json")) as PerplexityResult;
+    expect(tokens).toBe((await gpt2Tokenizer()).encode(TEXT).length - 1);
+  }, 30_000);
+});
+
+describe("a recipe whose tokenizer cannot be used", () => {
+  it.each<[string, object, object, RegExp]>([
+    [
+      "with fewer tokens than GPT-2 has",
+      { tokenizer: "gpt2" },
+      {},
+      /model\.vocabularySize: is 256, but the tokenizer gpt2 has 50257 tokens/,
+    ],
+    ["with a file that is missing", { tokenizer: "no/tokenizer.json" }, {}, /tokenizer\.json: there is no such file/],
+    [
+      "with a task of bytes",
+      { tokenizer: "gpt2", vocabularySize: GPT2_VOCABULARY_SIZE },
+      { mixture: [{ task: "passkey", share: 1 }], length: 2048 },
+      /training\.mixture: passkey is for models of bytes, but model\.tokenizer is gpt2/,
+    ],
+  ])("%s", async (_, model, training, problem) => {
+    await writeRecipe("bad.json", model, training);
+    await expectRefusal(["train", at("bad.json"), "--data", at("text.txt"), "--out", at("new")], problem);
+    expect(await readdir(folder)).not.toContain("new");
+  });
+});
+
+// --- internal ---
+
+async function writeRecipe(name: string, model: object, training: object = {}): Promise<void> {
+  const recipe = { model: { ...tinyRun.model, ...model }, training: { ...tinyRun.training, ...training } };
+  await writeFile(at(name), JSON.stringify(recipe));
+}
+
+async function json(name: string): Promise<unknown> {
+  return JSON.parse(await readFile(at(name), "utf8"));
+}
+
+async function expectRefusal(args: readonly string[], problem: RegExp): Promise<void> {
+  const { stderr, code } = await callCommand(...args);
+  expect(stderr).toMatch(problem);
+  expect(stderr).not.toMatch(/^ {4}at /m);
+  expect(code).toBe(1);
+}
