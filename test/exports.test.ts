@@ -171,6 +171,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ],
   "./generate": ["SessionError", "createSession", "generate", "mostLikely", "sampleToken", "standaloneSegment"],
   "./evaluate": [
+    "evaluateDocuments",
     "evaluateMqar",
     "evaluatePasskey",
     "evaluatePerplexity",

@@ -151,14 +151,20 @@ async function collect(place: RunPlace): Promise<Comparison> {
   return summarize(place.suite, place.texts.about, found);
 }
 
+/** Writes what there is; results of others stay where there is nothing. */
 async function report(comparison: Comparison, out: string, json: string | undefined): Promise<void> {
+  const { systems, missing } = comparison;
   const file = join(out, `compare-${comparison.suite}`);
-  await writeAtomically(`${file}.json`, toJson(comparison));
-  await writeAtomically(`${file}.html`, await renderComparison(comparison));
-  const tables = [tableTwo(comparison), positionTable(comparison), costTable(comparison)];
-  if (comparison.systems.length > 0) for (const table of tables) print(renderText(table), json);
-  if (comparison.missing.length > 0) print(`Not complete: ${comparison.missing.join(", ")}.`, json);
-  print(`Results: ${file}.json and .html`, json);
+  if (systems.length > 0) {
+    await writeAtomically(`${file}.json`, toJson(comparison));
+    await writeAtomically(`${file}.html`, await renderComparison(comparison));
+    for (const table of [tableTwo, positionTable, costTable]) print(renderText(table(comparison)), json);
+    if (missing.length > 0) print(`Not complete: ${missing.join(", ")}.`, json);
+  }
+  print(
+    systems.length > 0 ? `Results: ${file}.json and .html` : "Nothing is measured yet, so nothing was written.",
+    json,
+  );
   await writeJson(comparison, json);
 }
 

@@ -24,7 +24,7 @@ describe("compare", () => {
     const { stdout, stderr, code } = await smoke("--only", "local,infini-delta");
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
     expect(stdout).toMatch(
-      /\[1\/7\] local: try, learning rate 0\.003: done, \d\.\d{3} bits per byte; about \d+ s left\n/,
+      /\[1\/7\] local: try, learning rate 0\.003: done, \d\.\d{3} bits per byte; about \d+ s left in all\n/,
     );
     expect(stdout).toMatch(/\[7\/7\] infini-delta: seed 0, sequences of 32, learning rate 0\.0\d+: done, \d/);
     const { systems, missing, lengths } = await comparison();
@@ -80,10 +80,12 @@ describe("compare", () => {
       await mkdir(at(`data/${split}`), { recursive: true });
       await writeFile(at(`data/${split}/a.txt`), `${split} `.repeat(300));
     }
-    const flags = ["--out", at("empty"), "--runs", at("none"), "--report-only"];
+    const flags = ["--out", at("empty"), "--runs", at("none"), "--report-only", "--json", at("all.json")];
     const ran = await callCommand("compare", "books", "--data", at("data"), ...flags);
     expect(ran).toMatchObject({ code: 0, stderr: "" });
-    expect(await readJson(at("empty/compare-books.json"))).toMatchObject({
+    expect(ran.stdout).toContain("Nothing is measured yet, so nothing was written");
+    expect(await readdir(folder)).not.toContain("empty");
+    expect(await readJson(at("all.json"))).toMatchObject({
       systems: [],
       texts: { train: { documents: 1, bytes: 1800 }, test: { documents: 1, bytes: 1500 } },
     });

@@ -19,7 +19,7 @@ export async function runAll(systems: readonly System[], context: Omit<RunContex
       const result = found ?? (await performWithBar(run, label, context, pace));
       if (found && !again) pace.skip(workOf(run, context.texts));
       seen.add(result.hash);
-      if (!again) print(`${label}: ${found ? "is there already" : "done"}, ${outcome(result)}${pace.left()}`);
+      if (!again) print(`${label}: ${found ? "is there already" : "done"}, ${outcome(result)}${inAll(pace.left())}`);
       return result;
     });
   }
@@ -32,8 +32,8 @@ interface Pace {
   skip(work: number): void;
   /** Work that took these seconds. */
   add(work: number, seconds: number): void;
-  /** "; about 2 min left", with so much of a run done in so many seconds; empty where that is not known. */
-  left(work?: number, seconds?: number): string;
+  /** Minutes left, with so much of a run done in so many seconds; none where that is not known. */
+  left(work?: number, seconds?: number): number | undefined;
 }
 
 /** How long all that is left will take, by what was done here. */
@@ -46,8 +46,8 @@ function createPace(total: number): Pace {
     },
     left(work = 0, seconds = 0) {
       const remaining = left - work;
-      if (worked + work === 0 || remaining <= 0) return "";
-      return `; about ${formatMinutes((remaining * (spent + seconds)) / (worked + work) / 60)} left`;
+      if (worked + work === 0 || remaining <= 0) return undefined;
+      return (remaining * (spent + seconds)) / (worked + work) / 60;
     },
   };
 }
@@ -66,12 +66,16 @@ async function performWithBar(
     return await performRun(run, {
       ...context,
       onProgress: (done, note) =>
-        bar.update(Math.round((1000 * done) / work), `${note}${pace.left(done, seconds())} in all`),
+        bar.update(Math.round((1000 * done) / work), note + inAll(pace.left(done, seconds()))),
     });
   } finally {
     pace.add(work, seconds());
     bar.stop();
   }
+}
+
+function inAll(minutes: number | undefined): string {
+  return minutes === undefined ? "" : `; about ${formatMinutes(minutes)} left in all`;
 }
 
 function describe({ system, learningRate, seed, length, measure }: Run): string {
