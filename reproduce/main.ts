@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { UsageError } from "../src/cli/errors.ts";
-import { stopOnInterrupt } from "../src/cli/interrupt.ts";
-import { createProgress, print, type Progress } from "../src/cli/output.ts";
+import { InterruptedError, stopOnInterrupt } from "../src/cli/interrupt.ts";
+import { createProgress, formatMinutes, print, type Progress } from "../src/cli/output.ts";
 import { createNodeEngine } from "../src/engine/ort-node.ts";
 import { suggestion } from "../src/model/parse-config.ts";
 import { reason } from "../src/node/files.ts";
@@ -13,7 +13,6 @@ import { experimentsOf, type Experiment } from "./experiments.ts";
 import { writeReport } from "./report.ts";
 import { runExperiment, type RunOptions } from "./run.ts";
 import { inRepository } from "./texts.ts";
-import { InterruptedError } from "./training.ts";
 
 interface Flags {
   readonly smoke: boolean;
@@ -149,9 +148,4 @@ function listOf(experiments: readonly Experiment[]): string {
   return experiments
     .map(({ name, about, minutes }) => `  ${name.padEnd(width)}  ${formatMinutes(minutes).padStart(7)}  ${about}`)
     .join("\n");
-}
-
-function formatMinutes(minutes: number): string {
-  if (minutes < 1) return `${Math.round(minutes * 60)} s`;
-  return minutes < 120 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -1,3 +1,4 @@
+import { toMarkdown } from "../src/compare/tables.ts";
 import { formatBytes, formatCount } from "../src/cli/output.ts";
 import { linePlot, type Line } from "./plots.ts";
 import type { Measured, Result } from "./results.ts";
@@ -225,10 +226,8 @@ function recallCell(rows: readonly RecallRow[], task: string, length: number): s
   return row ? `${share(row.score)} ± ${share(row.standardError)}` : "";
 }
 
-/** A table in Markdown. */
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const line = (cells: readonly (string | number)[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+  return toMarkdown({ head, rows: rows.map((cells) => cells.map(String)) });
 }
 
 /** 0.953 -> ".95", 1 -> "1.00". */

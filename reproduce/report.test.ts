@@ -2,10 +2,13 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { comparisonOf } from "../src/compare/fixtures.ts";
+import { toJson, writeAtomically } from "../src/node/files.ts";
 import { renderReport, writeReport } from "./report.ts";
 import { toMeasured, writeResult, type Measured, type Result } from "./results.ts";
 
 const NAMES = ["passkey-linear", "passkey-ours", "facts-linear", "facts-full", "ruler", "constant-memory"];
+const BITS = { local: 3, "infini-linear": 2 };
 const READING = "## Pass keys\n\nThe paper's rule forgets.\n\n## RULER\n\n## What remains unsolved\n\nMuch.\n";
 
 describe("renderReport", () => {
@@ -68,6 +71,20 @@ Share of`);
     expect(runs).toContain("| `ruler` | 1,234 | 200 kB | 5,000 | 2.5 | 1 |");
   });
 
+  it("has a section for each comparison, as table 2 of the paper, with its passage and plots", async () => {
+    const title = "Kinds of memory compared: books";
+    const reading = `## ${title}\n\nA memory helps.\n`;
+    const { markdown, plots } = await renderReport(new Map(), reading, [], [await comparisonOf(BITS)]);
+    expect(headings(markdown)).toEqual([title]);
+    const section = sectionOf(markdown, title);
+    expect(section).toContain("A memory helps.\n\nMade by `infini compare books`: the same 1,024 tokens");
+    expect(section).toContain("| Infini (Linear) | 288 (1.0x) | none | 16 | 4.297 ± 0.297 | 2.100 ± 0.100 |");
+    expect(section).toContain("| model | 0 to 64 | 64 and more |");
+    expect(section).toContain("| model | trained on 32 | trained on 64 |");
+    expect([...plots.keys()]).toEqual(["position", "length", "memory"].map((name) => `compare-books-${name}.svg`));
+    for (const file of plots.keys()) expect(section).toContain(`](plots/${file})`);
+  });
+
   it("says only what is missing where there is nothing at all", async () => {
     const { markdown } = await renderReport(new Map(), "## Pass keys\n\nNothing yet.\n", ["ruler"]);
     expect(headings(markdown)).toEqual([]);
@@ -97,6 +114,18 @@ describe("writeReport", () => {
     const [first, second] = [await write("a"), await write("b")];
     expect(second.at(-1)).toBe(first.at(-1));
     expect(first.at(-1)).toBe((await renderReport(resultsOf(NAMES), READING, NAMES)).markdown);
+  });
+
+  it("reads comparisons beside the other results", async () => {
+    const out = join(folder, "results");
+    await writeAtomically(join(out, "compare-books.json"), toJson(await comparisonOf(BITS)));
+    await writeFile(join(folder, "reading.md"), READING);
+    const options = { out, docs: join(folder, "docs"), reading: join(folder, "reading.md"), expected: [] };
+    const { file } = await writeReport(options);
+    expect(headings(await readFile(file, "utf8"))).toContain("Kinds of memory compared: books");
+    expect(await readdir(join(folder, "docs", "plots"))).toContain("compare-books-position.svg");
+    await writeAtomically(join(out, "compare-books.json"), "{}");
+    await expect(writeReport(options)).rejects.toThrow(/compare-books\.json: suite:/);
   });
 
   it("names a result that it cannot read", async () => {

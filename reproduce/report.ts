@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Comparison } from "../src/compare/results.ts";
 import { readBytes, writeAtomically } from "../src/node/files.ts";
 import type { Experiment } from "./experiments.ts";
 import {
@@ -10,7 +11,8 @@ import {
   TITLES,
   type Section,
 } from "./report-sections.ts";
-import { readResults, type Result } from "./results.ts";
+import { comparisonSection } from "./comparison-section.ts";
+import { readComparisons, readResults, type Result } from "./results.ts";
 
 export interface Report {
   readonly markdown: string;
@@ -35,7 +37,8 @@ export async function writeReport(options: ReportOptions): Promise<{ file: strin
   const { out, docs, reading, expected } = options;
   const text = new TextDecoder().decode(await readBytes(reading));
   const names = expected.map(({ name }) => name);
-  const { markdown, plots, missing } = await renderReport(await readResults(out), text, names);
+  const [results, comparisons] = [await readResults(out), await readComparisons(out)];
+  const { markdown, plots, missing } = await renderReport(results, text, names, comparisons);
   for (const [name, svg] of plots) await writeAtomically(join(docs, "plots", name), svg);
   const file = join(docs, "results.md");
   await writeAtomically(file, markdown);
@@ -50,6 +53,7 @@ export async function renderReport(
   results: ReadonlyMap<string, Result>,
   reading: string,
   expected: readonly string[],
+  comparisons: readonly Comparison[] = [],
 ): Promise<Report> {
   const present = expected.flatMap((name) => results.get(name) ?? []);
   const passages = passagesOf(reading);
@@ -58,10 +62,11 @@ export async function renderReport(
     await factsSection(present),
     recallSection(present),
     memorySection(present),
+    ...(await sectionsOf(comparisons)),
   ];
   const sections = candidates.filter((section) => section !== undefined);
   const missing = expected.filter((name) => !results.has(name));
-  const known: readonly string[] = Object.values(TITLES);
+  const known: readonly string[] = [...Object.values(TITLES), ...sections.map(({ title }) => title)];
   const others = [...passages]
     .filter(([title]) => !known.includes(title))
     .map(([title, text]) => ({ title, lines: [text] }));
@@ -78,6 +83,13 @@ export async function renderReport(
 }
 
 // --- internal ---
+
+/** One after the other: charts that are drawn in the same order have the same bytes. */
+async function sectionsOf(comparisons: readonly Comparison[]): Promise<(Section | undefined)[]> {
+  const sections: (Section | undefined)[] = [];
+  for (const comparison of comparisons) sections.push(await comparisonSection(comparison));
+  return sections;
+}
 
 function renderSection({ title, lines }: Section, passage?: string): string {
   return [`## ${title}`, ...(passage === undefined ? [] : [passage]), ...lines].join("\n\n");

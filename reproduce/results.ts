@@ -1,9 +1,8 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { availableParallelism, cpus, totalmem } from "node:os";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { z } from "zod";
+import { comparisonSchema, type Comparison } from "../src/compare/results.ts";
 import { parseConfig } from "../src/model/parse-config.ts";
 import { readJson, toJson, writeAtomically } from "../src/node/files.ts";
 
@@ -96,29 +95,32 @@ export async function readResult(folder: string, name: string): Promise<Result |
 
 /** Every result of a folder, by its name; none when there is no folder. */
 export async function readResults(folder: string): Promise<Map<string, Result>> {
-  const names = await readdir(folder).catch((): string[] => []);
   const results = new Map<string, Result>();
-  for (const file of names.filter((name) => name.endsWith(".json")).toSorted()) {
+  for (const file of (await jsonFiles(folder)).filter((name) => !name.startsWith(COMPARISON))) {
     const result = await readResult(folder, file.slice(0, -".json".length));
     if (result) results.set(result.name, result);
   }
   return results;
 }
 
+/** What `infini compare` has left in a folder, by the name of the suite; none when there is no folder. */
+export async function readComparisons(folder: string): Promise<Comparison[]> {
+  const files = (await jsonFiles(folder))
+    .filter((name) => name.startsWith(COMPARISON))
+    .map((name) => join(folder, name));
+  return Promise.all(files.map(async (file) => parseConfig(comparisonSchema, await readJson(file), file)));
+}
+
 export async function writeResult(folder: string, result: Result): Promise<void> {
   await writeAtomically(join(folder, `${result.name}.json`), toJson(result));
 }
 
-/** What the figures were measured on and with. */
-export function thisMachine(): Pick<Result, "hardware" | "versions"> {
-  const require = createRequire(import.meta.url);
-  const versionOf = (manifest: string): string => (require(manifest) as { version: string }).version;
-  return {
-    hardware: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), memoryBytes: totalmem() },
-    versions: {
-      "infini-transformer": versionOf("../package.json"),
-      "onnxruntime-node": versionOf("onnxruntime-node/package.json"),
-      node: process.versions.node,
-    },
-  };
+// --- internal ---
+
+/** Begins the names of files that `infini compare` writes. */
+const COMPARISON = "compare-";
+
+async function jsonFiles(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((): string[] => []);
+  return names.filter((name) => name.endsWith(".json")).toSorted();
 }

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { InterruptedError } from "../src/cli/interrupt.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { createNodeEngine } from "../src/engine/ort-node.ts";
 import { parameterCount, stateBytes } from "../src/model/cost.ts";
@@ -10,7 +11,6 @@ import type { Evaluation, Experiment } from "./experiments.ts";
 import { runConfigOf } from "./recipe.ts";
 import { readResult, type Result } from "./results.ts";
 import { runExperiment, type RunOptions } from "./run.ts";
-import { InterruptedError } from "./training.ts";
 
 const passkey: Evaluation = {
   kind: "passkey",

@@ -1,4 +1,7 @@
 import { basename, join, resolve } from "node:path";
+import { InterruptedError } from "../src/cli/interrupt.ts";
+import { thisMachine } from "../src/cli/machine.ts";
+import { trainInFolder, type Trained } from "../src/cli/train-in-folder.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { configHash, weightsHash } from "../src/model/checkpoint.ts";
 import { parameterCount, stateBytes } from "../src/model/cost.ts";
@@ -9,9 +12,8 @@ import type { RunConfig } from "../src/train/config.ts";
 import { evaluate } from "./evaluations.ts";
 import type { Evaluation, Experiment } from "./experiments.ts";
 import { runConfigOf } from "./recipe.ts";
-import { readResult, thisMachine, toMeasured, writeResult, type Measured, type Result } from "./results.ts";
-import { inRepository } from "./texts.ts";
-import { InterruptedError, trainInFolder, type Trained } from "./training.ts";
+import { readResult, toMeasured, writeResult, type Measured, type Result } from "./results.ts";
+import { inRepository, readTexts } from "./texts.ts";
 
 export interface RunOptions {
   /** Folder of the results. */
@@ -57,7 +59,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
 interface Source {
   readonly config: RunConfig;
   readonly modelHash: string;
-  model(): Promise<{ loaded: LoadedModel; folder: string; trained?: Omit<Trained, "loaded"> }>;
+  model(): Promise<{ loaded: LoadedModel; folder: string; trained?: Omit<Trained, "loaded" | "metrics"> }>;
 }
 
 async function sourceOf({ source }: Experiment, options: RunOptions): Promise<Source> {
@@ -74,7 +76,12 @@ async function sourceOf({ source }: Experiment, options: RunOptions): Promise<So
       const { steps } = config.training;
       const onStep = ({ step, loss }: { step: number; loss: number }): void =>
         onProgress("train", step / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
-      const { loaded, ...trained } = await trainInFolder({ config, data: source.data, folder, engine, signal, onStep });
+      const documents = await readTexts(source.data);
+      const {
+        loaded,
+        metrics: _,
+        ...trained
+      } = await trainInFolder({ config, documents, folder, engine, signal, onStep });
       return { loaded, folder, trained };
     },
   };

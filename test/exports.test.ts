@@ -173,6 +173,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ],
   "./generate": ["SessionError", "createSession", "generate", "mostLikely", "sampleToken", "standaloneSegment"],
   "./evaluate": [
+    "evaluateDocuments",
     "evaluateMqar",
     "evaluatePasskey",
     "evaluatePerplexity",

@@ -14,7 +14,7 @@ import { parameterCount, stateBytes } from "../model/cost.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { callCommand, spawnCommand, TEXT, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
 
-const COMMANDS = ["demo", "data", "train", "eval", "passkey", "stream", "generate", "inspect", "export"];
+const COMMANDS = ["demo", "data", "train", "eval", "compare", "passkey", "stream", "generate", "inspect", "export"];
 const config = parseRunConfig(tinyRun);
 const positive = z.number().positive();
 const recallRow = z.strictObject({

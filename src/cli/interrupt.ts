@@ -1,3 +1,8 @@
+/** Work that was stopped from outside; what is done is saved. */
+export class InterruptedError extends Error {
+  override name = "InterruptedError";
+}
+
 /** Turns the first Ctrl-C into a signal, with a line that says so; a second one ends the process at once. */
 export function stopOnInterrupt(stopping: string): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();

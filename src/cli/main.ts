@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; load(): Promise<Comma
     summary: "measure how well a model foretells a text, or recalls it",
     load: async () => (await import("./commands/eval.ts")).evalCommand(),
   },
+  compare: {
+    summary: "train and measure many kinds of memory side by side",
+    load: async () => (await import("./commands/compare.ts")).compareCommand(),
+  },
   passkey: {
     summary: "hide a pass key at many lengths and depths",
     load: async () => (await import("./commands/passkey.ts")).passkeyCommand(),

@@ -76,6 +76,12 @@ export function formatCount(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
+/** 0.5 -> "30 s", 2.4 -> "2 min", 150 -> "2.5 h". */
+export function formatMinutes(minutes: number): string {
+  if (minutes < 1) return `${Math.round(minutes * 60)} s`;
+  return minutes < 120 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
+}
+
 /** 0.9512, 0.02 -> "0.951 ± 0.020". */
 export function formatWithError(value: number, standardError: number): string {
   return `${value.toFixed(3)} ± ${standardError.toFixed(3)}`;

@@ -3,6 +3,7 @@ import type { BookAnswer } from "../evaluate/book.ts";
 import type { ModelConfig } from "../model/config.ts";
 import { keyValueCacheBytes } from "../model/cost.ts";
 import { renderSvg } from "./chart.ts";
+import { htmlPage, htmlTable } from "./html.ts";
 import { formatBytes, formatCount } from "./output.ts";
 
 /** What `infini demo` measured; also its JSON output. */
@@ -24,23 +25,21 @@ export interface DemoResult {
 /** The result as one HTML page that needs nothing else. */
 export async function renderReport(result: DemoResult): Promise<string> {
   const charts = [await renderSvg(memoryChart(result)), await renderSvg(speedChart(result))];
-  const rows = result.answers.map(
-    ({ position, distance, key, answer, right }) =>
-      `<tr><td>${((100 * position) / result.bookTokens).toFixed(0)} %</td><td>${formatCount(distance)}</td><td>${key}</td><td>${answer || "none"}</td><td>${right ? "right" : "wrong"}</td></tr>`,
-  );
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>infini-transformer: keys in a book</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .8rem;text-align:right}svg{max-width:100%;height:auto}</style></head>
-<body><h1>Keys in a book</h1>
-<p>${result.lanes} copies of a book of ${formatCount(result.bookTokens)} tokens, each with a pass key hidden in it, read side by side at
+  const rows = result.answers.map(({ position, distance, key, answer, right }) => [
+    `${((100 * position) / result.bookTokens).toFixed(0)} %`,
+    formatCount(distance),
+    key,
+    answer || "none",
+    right ? "right" : "wrong",
+  ]);
+  return htmlPage(
+    "Keys in a book",
+    `<p>${result.lanes} copies of a book of ${formatCount(result.bookTokens)} tokens, each with a pass key hidden in it, read side by side at
 ${formatCount(result.tokensPerSecond)} tokens/s. The state of a copy takes ${formatBytes(result.stateBytesPerLane)} at every length; a key/value cache of
 the book would take ${formatBytes(result.keyValueCacheBytesPerLane)}. Resident memory was at most ${formatBytes(result.peakRssBytes)}.</p>
-<table><thead><tr><th>key hidden at</th><th>asked after (tokens)</th><th>key</th><th>answer</th><th></th></tr></thead><tbody>
-${rows.join("\n")}
-</tbody></table>
-${charts.map((svg) => `<figure>${svg}</figure>`).join("\n")}
-</body></html>
-`;
+${htmlTable(["key hidden at", "asked after (tokens)", "key", "answer", ""], rows)}
+${charts.map((svg) => `<figure>${svg}</figure>`).join("\n")}`,
+  );
 }
 
 // --- internal ---

@@ -10,8 +10,8 @@ import { decodeRunState, encodeRunState } from "../train/run-state.ts";
 import { startOfRun, weightsOf, type RunPosition } from "../train/run.ts";
 import { UsageError } from "./errors.ts";
 
-const CHECKPOINT = "checkpoint.safetensors";
-const METRICS = "metrics.jsonl";
+export const CHECKPOINT = "checkpoint.safetensors";
+export const METRICS = "metrics.jsonl";
 
 /** Where a run keeps its checkpoint, its metrics and the model folder that comes of it. */
 export interface RunFolder {

@@ -2,10 +2,9 @@ import { Command } from "commander";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
-import type { FloatTensor } from "../../graph/host-tensor.ts";
-import { flatten } from "../../graph/tree.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "../../model/cost.ts";
+import { gatesOf } from "../../model/gates.ts";
 import { loadRunConfig } from "./train.ts";
 import { jsonOption } from "../options.ts";
 import { formatBytes, formatCount, print, renderTable, styled, writeJson } from "../output.ts";
@@ -23,7 +22,7 @@ export function inspectCommand(): Command {
 async function runInspect(name: string, { json }: { json?: string }): Promise<void> {
   const trained = existsSync(join(name, MODEL_FILES.config)) ? await loadModelFolder(name) : undefined;
   const config = trained ? trained.model.config : (await loadRunConfig(name)).model;
-  const gates = trained ? readGates(flatten<FloatTensor>(trained.params)) : undefined;
+  const gates = trained ? gatesOf(trained.params) : undefined;
   const result = {
     parameters: parameterCount(config),
     forwardFlopsPerToken: forwardFlops(config),
@@ -60,12 +59,6 @@ function footprintTable(config: ModelConfig): string {
     return [architecture, formatCount(entries), formatBytes(4 * entries), compression, contextLength];
   });
   return renderTable(["memory (table 1)", "numbers kept", "in float32", "compression", "context"], rows);
-}
-
-/** sigmoid(beta) of each head, layer by layer. */
-function readGates(params: Readonly<Record<string, FloatTensor>>): number[][] {
-  const gates = Object.entries(params).filter(([name]) => name.endsWith(".attention.gate"));
-  return gates.map(([, { data }]) => [...data].map((beta) => 1 / (1 + Math.exp(-beta))));
 }
 
 const SHADES = [" ", "░", "▒", "▓", "█"];

@@ -1,20 +1,14 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Document } from "../src/data/document.ts";
-import type { Engine } from "../src/engine/engine.ts";
-import type { LoadedModel } from "../src/model/transformer.ts";
-import { readCorpus } from "../src/node/corpus.ts";
-import { openRunFolder } from "../src/cli/run-folder.ts";
-import { stagesOf, type RunConfig } from "../src/train/config.ts";
-import type { StepMetrics } from "../src/train/loop.ts";
-import { runTraining, startOfRun, trainedModel } from "../src/train/run.ts";
-import { textsOf } from "./texts.ts";
-
-/** Work that was stopped from outside; what is done is saved. */
-export class InterruptedError extends Error {
-  override name = "InterruptedError";
-}
+import type { Document } from "../data/document.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { LoadedModel } from "../model/transformer.ts";
+import { stagesOf, type RunConfig } from "../train/config.ts";
+import type { StepMetrics } from "../train/loop.ts";
+import { runTraining, startOfRun, trainedModel } from "../train/run.ts";
+import { InterruptedError } from "./interrupt.ts";
+import { CHECKPOINT, METRICS, openRunFolder } from "./run-folder.ts";
 
 export interface Trained {
   readonly loaded: LoadedModel;
@@ -22,12 +16,14 @@ export interface Trained {
   readonly tokens: number;
   /** Spent on steps, all parts of a run that was stopped and gone on with together. */
   readonly minutes: number;
+  /** What was logged of each step. */
+  readonly metrics: readonly StepMetrics[];
 }
 
 export interface TrainingOptions {
   readonly config: RunConfig;
-  /** Packages with texts. */
-  readonly data: readonly string[];
+  /** None where the mixture reads no text. */
+  readonly documents: readonly Document[];
   /** Where the run is kept, and gone on with when it was stopped. */
   readonly folder: string;
   readonly engine: Engine;
@@ -37,14 +33,14 @@ export interface TrainingOptions {
 
 /** The model that a run ends with. Throws {@link InterruptedError} when it is stopped before its end. */
 export async function trainInFolder(options: TrainingOptions): Promise<Trained> {
-  const { config, data, engine, signal, onStep } = options;
-  const begun = existsSync(join(options.folder, "checkpoint.safetensors"));
+  const { config, documents, engine, signal, onStep } = options;
+  const begun = existsSync(join(options.folder, CHECKPOINT));
   const folder = await openRunFolder(options.folder, config, begun);
   const from = begun ? await folder.restore() : startOfRun(config);
   if (!begun) await folder.save(from);
   const position = await runTraining({
     config,
-    documents: await readTexts(data),
+    documents,
     engine,
     from,
     signal,
@@ -61,19 +57,16 @@ export async function trainInFolder(options: TrainingOptions): Promise<Trained> 
 
 // --- internal ---
 
-async function readTexts(names: readonly string[]): Promise<Document[]> {
-  return names.length > 0 ? readCorpus(names.map(textsOf)) : [];
-}
-
 /** Steps, tokens and time, from what was logged of each step. */
 async function effortOf({ training }: RunConfig, folder: string): Promise<Omit<Trained, "loaded">> {
-  const lines = (await readFile(join(folder, "metrics.jsonl"), "utf8")).split("\n").filter((line) => line !== "");
+  const lines = (await readFile(join(folder, METRICS), "utf8")).split("\n").filter((line) => line !== "");
+  const metrics = lines.map((line) => JSON.parse(line) as StepMetrics);
   const stages = stagesOf(training);
   let [tokens, seconds] = [0, 0];
-  for (const { step, tokensPerSecond } of lines.map((line) => JSON.parse(line) as StepMetrics)) {
+  for (const { step, tokensPerSecond } of metrics) {
     const { batch = 0, length = 0 } = stages.find(({ until }) => step <= until) ?? {};
     tokens += training.accumulate * batch * length;
     seconds += (training.accumulate * batch * length) / tokensPerSecond;
   }
-  return { steps: training.steps, tokens, minutes: seconds / 60 };
+  return { steps: training.steps, tokens, minutes: seconds / 60, metrics };
 }

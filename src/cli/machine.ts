@@ -1,0 +1,22 @@
+import { createRequire } from "node:module";
+import { availableParallelism, cpus, totalmem } from "node:os";
+
+export interface Machine {
+  readonly hardware: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number };
+  /** By the name of the package, or `node`. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What the figures were measured on and with. */
+export function thisMachine(): Machine {
+  const require = createRequire(import.meta.url);
+  const versionOf = (manifest: string): string => (require(manifest) as { version: string }).version;
+  return {
+    hardware: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), memoryBytes: totalmem() },
+    versions: {
+      "infini-transformer": versionOf("../../package.json"),
+      "onnxruntime-node": versionOf("onnxruntime-node/package.json"),
+      node: process.versions.node,
+    },
+  };
+}
