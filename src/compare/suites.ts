@@ -45,7 +45,7 @@ const SMALL: Omit<Suite, "name" | "title"> = {
   validationBytes: 200_000,
   testBytes: 256 * K,
   edges: [0, K, 4 * K, 16 * K, 64 * K],
-  lengths: { systems: ["infini-linear"], of: [512, K, 2 * K, 4 * K] },
+  lengths: { systems: ["infini-linear", "infini-delta"], of: [512, K, 2 * K, 4 * K] },
 };
 
 export const SUITES: readonly Suite[] = [

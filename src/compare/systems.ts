@@ -103,7 +103,8 @@ export const SYSTEMS: readonly System[] = [
     name: "mamba2",
     label: "Mamba-2",
     main: true,
-    mixing: () => ({ mixer: { kind: "mamba2", stateDim: 64 } }),
+    // As many heads as attention has, in twice the width; as published, 64 is the size of a head.
+    mixing: ({ headDim }) => ({ mixer: { kind: "mamba2", headDim: 2 * headDim, stateDim: 2 * headDim } }),
   },
   {
     name: "gated-deltanet",
