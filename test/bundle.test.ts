@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 
 const BROWSER_PATHS = Object.keys(manifest.exports).filter((path) => !["./node", "./package.json"].includes(path));
+/** An optional peer, imported when an engine is asked for. */
+const RUNTIMES = ["onnxruntime-web/wasm", "onnxruntime-web/webgpu"];
 /** Of all sub-paths together, minified, without what is loaded when it is asked for. Raise it only with what needs the room. */
 const MOST_BYTES = 750_000;
 
@@ -21,15 +23,18 @@ describe("everything but infini-transformer/node", () => {
       metafile: true,
       format: "esm",
       platform: "browser",
+      external: RUNTIMES,
       logLevel: "silent",
     });
     const { outputs } = metafile;
     const imports = Object.values(outputs).flatMap((output) => output.imports);
-    expect(imports.filter(({ external }) => external)).toEqual([]);
+    expect(imports.filter(({ external }) => external).map(({ path, kind }) => `${kind} ${path}`)).toEqual(
+      RUNTIMES.map((path) => `dynamic-import ${path}`),
+    );
     expect(outputs).toHaveProperty(["bundle/stdin.js", "entryPoint"]);
     expect(loadedAtOnce(outputs, "bundle/stdin.js")).toBeLessThan(MOST_BYTES);
-    // The tokenizer of GPT-2, its vocabulary, and the library for those of others.
-    expect(imports.filter(({ kind }) => kind === "dynamic-import").length).toBe(3);
+    // The tokenizer of GPT-2, its vocabulary, the library for those of others, and the runtimes.
+    expect(imports.filter(({ kind }) => kind === "dynamic-import").length).toBe(3 + RUNTIMES.length);
   });
 });
 

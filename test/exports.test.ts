@@ -200,6 +200,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "toJson",
     "writeAtomically",
   ],
+  "./web": ["WEB_DEVICES", "createWebEngine", "fetchModelFolder"],
 };
 
 describe("the public names", () => {

@@ -1,10 +1,9 @@
 import { availableParallelism } from "node:os";
-import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
-import { optimize, type Graph } from "../graph/graph.ts";
-import type { HostTensor } from "../graph/host-tensor.ts";
-import type { Flat } from "../graph/tree.ts";
-import { checkFeeds, DeviceError, type Engine, type Program } from "./engine.ts";
+import type { InferenceSession } from "onnxruntime-common";
+import { optimize } from "../graph/graph.ts";
+import { DeviceError, type Engine } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
+import { createProgram } from "./ort-program.ts";
 
 /** The devices that ONNX Runtime serves in Node. */
 export const NODE_DEVICES = ["cpu", "webgpu", "cuda"] as const;
@@ -42,7 +41,7 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     async compile(graph) {
       const lowered = optimize(graph);
       const session = await createSession(ort, writeOnnx(lowered), sessionOptions, device);
-      return createProgram(ort, lowered, session);
+      return createProgram(ort, lowered, session, { writesOutputs: true });
     },
   };
 }
@@ -73,43 +72,4 @@ async function createSession(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });
   }
-}
-
-function createProgram(ort: Runtime, graph: Graph, session: InferenceSession): Program {
-  // Wrapped once: weights and states come again and again, and what is thrown away at every run adds up.
-  const wrapped = new WeakMap<HostTensor, OrtTensor>();
-  const wrap = (value: HostTensor): OrtTensor => {
-    const tensor = wrapped.get(value) ?? new ort.Tensor(value.dtype, value.data, value.shape);
-    wrapped.set(value, tensor);
-    return tensor;
-  };
-  return {
-    async run(feeds, into = {}) {
-      checkFeeds(graph, feeds);
-      const inputs = mapEntries(graph.inputs, (name) => wrap(feeds[name] as HostTensor));
-      const fetches = mapEntries(graph.outputs, (name) => {
-        const target = into[name];
-        return target ? wrap(target) : null;
-      });
-      const results = await session.run(inputs, fetches);
-      // ONNX Runtime does not write an output that is the input of the same name.
-      for (const name of Object.keys(graph.outputs)) {
-        if (graph.inputs[name]) into[name]?.data.set((feeds[name] as HostTensor).data);
-      }
-      return mapEntries(graph.outputs, (name) => into[name] ?? unwrap(results[name]));
-    },
-    dispose: () => session.release(),
-  };
-}
-
-function unwrap(tensor: OrtTensor | undefined): HostTensor {
-  if (tensor?.type === "float32") {
-    return { dtype: "float32", shape: tensor.dims, data: tensor.data as Float32Array };
-  }
-  if (tensor?.type === "int32") return { dtype: "int32", shape: tensor.dims, data: tensor.data as Int32Array };
-  throw new TypeError(`an output of type ${tensor?.type ?? "nothing"} cannot leave the graph`);
-}
-
-function mapEntries<T>(record: Flat<unknown>, value: (name: string) => T): Record<string, T> {
-  return Object.fromEntries(Object.keys(record).map((name) => [name, value(name)]));
 }

@@ -1,0 +1,8 @@
+/** Names of the files of a model folder, in the layout of the Hugging Face hub. */
+export const MODEL_FILES = {
+  config: "config.json",
+  weights: "model.safetensors",
+  training: "training.json",
+  /** Only where the tokenizer is one of Hugging Face. */
+  tokenizer: "tokenizer.json",
+} as const;

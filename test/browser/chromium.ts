@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type BrowserContext, type Page } from "playwright-core";
+
+const EXECUTABLE = process.env["INFINI_CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Why nothing can be tested in a browser here, or nothing. */
+export const NO_BROWSER: string | undefined = existsSync(EXECUTABLE)
+  ? undefined
+  : `there is no Chromium at ${EXECUTABLE}; INFINI_CHROMIUM names another`;
+
+/** A browser with a page, and all that went wrong in it: messages of the console and requests that failed. */
+export interface Browser {
+  readonly context: BrowserContext;
+  readonly problems: readonly string[];
+  newPage(): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** Starts the system's Chromium with an empty profile. */
+export async function launchBrowser(flags: readonly string[] = []): Promise<Browser> {
+  const profile = await mkdtemp(join(tmpdir(), "infini-chromium-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: EXECUTABLE,
+    args: [...OFFLINE_FLAGS, ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), ...flags],
+  });
+  const problems: string[] = [];
+  return {
+    context,
+    problems,
+    async newPage() {
+      const page = await context.newPage();
+      page.on("console", (message) => {
+        if (["error", "warning"].includes(message.type())) problems.push(message.text());
+      });
+      page.on("pageerror", (error) => problems.push(String(error)));
+      page.on("response", (response) => {
+        if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}`);
+      });
+      return page;
+    },
+    async close() {
+      await context.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+// --- internal ---
+
+/** Without them Chromium looks for hosts of its maker's at every start. */
+const OFFLINE_FLAGS = [
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];

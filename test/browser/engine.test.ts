@@ -1,0 +1,91 @@
+import { build } from "esbuild";
+import { beforeAll, describe, expect, it } from "vitest";
+import { launchBrowser, NO_BROWSER } from "./chromium.ts";
+import { serveSite } from "./serve.ts";
+import type { TestResult } from "./tiny-vitest.ts";
+
+const PAGE =
+  '<!doctype html><link rel="icon" href="data:,"><title>engine</title><script type="module" src="page.js"></script>';
+
+/** WebGPU without a graphics card: SwiftShader, which comes with Chromium. */
+const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
+
+describe.skipIf(NO_BROWSER !== undefined)(`the engine in a browser${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
+  let script = "";
+  beforeAll(async () => {
+    const { outputFiles } = await build({
+      entryPoints: ["test/browser/engine-page.ts"],
+      alias: { vitest: "./test/browser/tiny-vitest.ts" },
+      conditions: ["onnxruntime-web-use-extern-wasm"],
+      bundle: true,
+      format: "esm",
+      platform: "browser",
+      write: false,
+      logLevel: "silent",
+    });
+    script = outputFiles[0]?.text ?? "";
+  });
+
+  it.each([
+    ["with threads", true],
+    ["without cross-origin isolation, on one thread", false],
+  ])(
+    "passes the suite %s",
+    async (_, isolated) => {
+      const { results, threads, problems } = await inPage({ script, isolated, device: "wasm", tolerance: 1e-5 });
+      expectAllPassed(results);
+      expect(threads).toBe(isolated);
+      expect(problems).toEqual([]);
+    },
+    180_000,
+  );
+
+  it.skipIf(!process.env["INFINI_TEST_WEBGPU"])(
+    "passes the suite on WebGPU (where INFINI_TEST_WEBGPU is set)",
+    async () => {
+      const options = { script, isolated: true, device: "webgpu", tolerance: 1e-4, flags: SOFTWARE_GPU };
+      expectAllPassed((await inPage(options)).results);
+    },
+    600_000,
+  );
+});
+
+// --- internal ---
+
+interface PageOptions {
+  readonly script: string;
+  readonly isolated: boolean;
+  readonly device: string;
+  readonly tolerance: number;
+  readonly flags?: readonly string[];
+}
+
+interface PageReport {
+  readonly results: readonly TestResult[];
+  /** Whether the runtime has workers of its own. */
+  readonly threads: boolean;
+  readonly problems: readonly string[];
+}
+
+async function inPage({ script, isolated, device, tolerance, flags }: PageOptions): Promise<PageReport> {
+  const site = await serveSite({
+    files: { "/": PAGE, "/page.js": script },
+    folders: { "/ort/": "node_modules/onnxruntime-web/dist" },
+    isolated,
+  });
+  const browser = await launchBrowser(flags);
+  try {
+    const page = await browser.newPage();
+    await page.goto(site.url);
+    const results = await page.evaluate<TestResult[]>(`runEngineSuite("${device}", ${tolerance})`);
+    return { results, threads: page.workers().length > 0, problems: browser.problems };
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+}
+
+function expectAllPassed(results: readonly TestResult[]): void {
+  expect(results.filter(({ error }) => error !== undefined)).toEqual([]);
+  expect(results.length).toBeGreaterThan(200);
+}
