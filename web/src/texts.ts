@@ -1,0 +1,55 @@
+import { textBytes, TextError } from "./reader.ts";
+
+/** A text to read. */
+export interface Text {
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** Texts that come with the page. */
+export const BUNDLED_TEXTS = [
+  { file: "texts/moby-dick.txt", name: "Moby Dick", size: "1.2 MB" },
+  { file: "texts/lincoln-1863.txt", name: "Lincoln's address of 1863", size: "37 kB" },
+] as const;
+
+/** Fetches a text that comes with the page. Throws {@link TextError}. */
+export async function fetchText(file: string, name: string): Promise<Text> {
+  const response = await fetch(new URL(file, document.baseURI));
+  if (!response.ok) throw new TextError(`${name}: cannot be fetched: ${response.status} ${response.statusText}`);
+  return { name, blob: await response.blob() };
+}
+
+/** A file of the user's as a text. Throws {@link TextError} when it is empty or begins with binary data. */
+export async function openText(file: File): Promise<Text> {
+  if (file.size === 0) throw new TextError(`${file.name}: is empty`);
+  try {
+    await textBytes(file, 0, LOOK);
+  } catch (cause) {
+    throw cause instanceof TextError
+      ? new TextError(`${file.name}: ${cause.message}`)
+      : new TextError(`${file.name}: cannot be read`, { cause });
+  }
+  return { name: file.name, blob: file };
+}
+
+/** The next place between two words from a byte on, so that nothing is cut in two; that byte where there is none near. */
+export async function nextGap(blob: Blob, from: number): Promise<number> {
+  if (from <= 0) return 0;
+  const bytes = new Uint8Array(await blob.slice(from, from + LOOK).arrayBuffer());
+  const gap = bytes.findIndex((byte) => byte === SPACE || byte === NEWLINE);
+  return gap < 0 ? Math.min(from, blob.size) : from + gap;
+}
+
+/** What stands around a place of a text, on one line: some words before it and some after. */
+export async function wordsAround(blob: Blob, place: number): Promise<readonly [string, string]> {
+  const words = async (from: number, to: number): Promise<string> =>
+    (await blob.slice(Math.max(0, from), to).text()).replaceAll("\ufffd", "").replaceAll(/\s+/g, " ");
+  return [await words(place - AROUND, place), await words(place, place + AROUND)];
+}
+
+// --- internal ---
+
+/** Bytes that are looked at before a text is read. */
+const LOOK = 65_536;
+const AROUND = 60;
+const [SPACE, NEWLINE] = [32, 10];

@@ -1,0 +1,42 @@
+import { expose } from "comlink";
+import { createWebEngine, fetchModelFolder } from "infini-transformer/web";
+import { createReader, type ModelFacts, type Reader, type ReadOptions, type ReadProgress } from "./reader.ts";
+import { RUNTIME_FILES } from "./runtime-files.ts";
+
+/** What the page can ask of the worker. */
+export interface ReaderWorker {
+  open(model: string): Promise<ModelFacts>;
+  read(options: ReadOptions, onProgress: (progress: ReadProgress) => void): Promise<ReadProgress>;
+  stop(): void;
+  ask(): Promise<string>;
+  save(): Uint8Array;
+  /** Returns the tokens that the saved session had read. */
+  load(bytes: Uint8Array, source: string): number;
+  reset(): void;
+}
+
+let reader: Reader | undefined;
+
+function opened(): Reader {
+  if (!reader) throw new Error("there is no model yet");
+  return reader;
+}
+
+const api: ReaderWorker = {
+  async open(model) {
+    const [loaded, engine] = await Promise.all([fetchModelFolder(model), createWebEngine({ assets: RUNTIME_FILES })]);
+    reader = createReader(loaded, engine);
+    return reader.facts;
+  },
+  read: (options, onProgress) => opened().read(options, onProgress),
+  stop: () => opened().stop(),
+  ask: () => opened().ask(),
+  save: () => opened().save(),
+  load(bytes, source) {
+    opened().load(bytes, source);
+    return opened().position;
+  },
+  reset: () => opened().reset(),
+};
+
+expose(api);
