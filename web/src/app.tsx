@@ -1,16 +1,11 @@
 import type { JSX } from "preact";
-import { AskPanel } from "./ask-panel.tsx";
-import { formatBytes, formatCount } from "./format.ts";
-import { KeyPanel } from "./key-panel.tsx";
-import { ReadPanel } from "./read-panel.tsx";
-import { SessionPanel } from "./session-panel.tsx";
-import { TextPanel } from "./text-panel.tsx";
-import { useReader, type ReaderState } from "./use-reader.ts";
+import { useEffect, useState } from "preact/hooks";
+import { ReadView } from "./read-view.tsx";
+import { TrainView } from "./train-view.tsx";
 
-/** The page: from a text to an answer, from top to bottom. */
+/** The page: one view is seen, both go on. */
 export function App(): JSX.Element {
-  const [state, actions] = useReader();
-  const panel = { state, actions };
+  const view = useView();
   return (
     <>
       <header>
@@ -19,25 +14,24 @@ export function App(): JSX.Element {
           A transformer reads a text of any length, in this tab. Attention is exact inside a segment; all that came
           before lives in a memory of fixed size. Hide a pass key in a book, let it read, and ask.
         </p>
-        <p class="note">{modelLine(state)}</p>
+        <nav aria-label="Views">
+          {VIEWS.map(({ hash, name }) => (
+            <a key={hash} href={hash} aria-current={view === hash ? "page" : undefined}>
+              {name}
+            </a>
+          ))}
+        </nav>
       </header>
       <main>
-        {state.problem !== undefined && (
-          <p class="problem" role="alert">
-            {state.problem}
-          </p>
-        )}
-        <TextPanel {...panel} />
-        <KeyPanel {...panel} />
-        <ReadPanel {...panel} />
-        <AskPanel {...panel} />
-        <SessionPanel {...panel} />
+        <div hidden={view !== "#read"}>
+          <ReadView />
+        </div>
+        <div hidden={view !== "#train"}>
+          <TrainView />
+        </div>
       </main>
       <footer>
-        <p class="note">
-          Nothing leaves this machine. The model was trained on pass keys alone and answers nothing else. It knows
-          presidential addresses from its training; Moby Dick it has never seen.
-        </p>
+        <p class="note">Nothing leaves this machine.</p>
       </footer>
     </>
   );
@@ -45,11 +39,17 @@ export function App(): JSX.Element {
 
 // --- internal ---
 
-function modelLine({ phase, facts }: ReaderState): string {
-  if (phase === "failed") return "There is no model.";
-  if (!facts) return "The model is being loaded …";
-  const threads = crossOriginIsolated
-    ? "on several threads"
-    : "on one thread, since this host does not isolate the page (see the documentation)";
-  return `${formatCount(facts.parameters)} parameters, ${formatBytes(facts.stateBytes)} of state, ${threads}.`;
+const VIEWS = [
+  { hash: "#read", name: "Read" },
+  { hash: "#train", name: "Train" },
+] as const;
+
+function useView(): string {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const follow = (): void => setHash(location.hash);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return VIEWS.find((view) => view.hash === hash)?.hash ?? "#read";
 }

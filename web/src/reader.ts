@@ -2,6 +2,7 @@ import { decodeTokens, encodeText, PASSKEY_QUESTION, PASSKEY_TASK, passkeySenten
 import type { Engine } from "infini-transformer/engine";
 import { createSession, generate } from "infini-transformer/generate";
 import { keyValueCacheBytes, parameterCount, type LoadedModel } from "infini-transformer/model";
+import { breath } from "./breath.ts";
 
 /** What is said of a model before it reads. */
 export interface ModelFacts {
@@ -123,8 +124,3 @@ const PIECE = 2048;
 /** Tokens of the longest answer: a space, five digits, a full stop. */
 const ANSWER_TOKENS = 7;
 const FULL_STOP = 46;
-
-/** Lets messages in. */
-function breath(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
-}

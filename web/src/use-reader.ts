@@ -1,8 +1,9 @@
 import { proxy, transfer, wrap, type Remote } from "comlink";
 import { useEffect, useMemo, useReducer } from "preact/hooks";
+import { download, reason } from "./download.ts";
 import type { ModelFacts, ReadProgress } from "./reader.ts";
 import { nextGap, type Text } from "./texts.ts";
-import type { ReaderWorker } from "./worker.ts";
+import type { ReaderWorker } from "./reader-worker.ts";
 
 /** What came of a question. */
 export interface Answer {
@@ -57,7 +58,7 @@ export function keyProblem(key: string): string | undefined {
 export function useReader(): readonly [ReaderState, ReaderActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useMemo(
-    () => wrap<ReaderWorker>(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" })),
+    () => wrap<ReaderWorker>(new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" })),
     [],
   );
   useEffect(() => {
@@ -167,16 +168,4 @@ async function ask(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
   const given = await worker.ask();
   const { known, position } = state;
   return { answer: { given, key: known?.key, distance: known ? position - known.position : 0 } };
-}
-
-function download(bytes: Uint8Array, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>]));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

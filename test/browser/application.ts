@@ -1,0 +1,36 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { launchBrowser, type Browser } from "./chromium.ts";
+import { serveSite } from "./serve.ts";
+
+/** The application as it is built for a host, under a path of it, and a browser. */
+export interface Application {
+  readonly url: string;
+  readonly browser: Browser;
+  /** Where the build is. */
+  readonly folder: string;
+  close(): Promise<void>;
+}
+
+/** Where screenshots go. */
+export const PICTURES = "runs/browser";
+
+/** Builds the application, serves it and starts a browser. */
+export async function openApplication(): Promise<Application> {
+  const folder = await mkdtemp(join(tmpdir(), "infini-web-"));
+  const { build } = await import("vite");
+  await build({ root: "web", logLevel: "silent", build: { outDir: folder, emptyOutDir: true } });
+  const site = await serveSite({ folders: { "/some/path/": folder }, isolated: true });
+  const browser = await launchBrowser();
+  return {
+    url: `${site.url}/some/path/`,
+    browser,
+    folder,
+    async close() {
+      await browser.close();
+      await site.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,4 @@
+/** Lets messages in, in the midst of work. */
+export function breath(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

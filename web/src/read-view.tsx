@@ -1,0 +1,44 @@
+import type { JSX } from "preact";
+import { AskPanel } from "./ask-panel.tsx";
+import { formatBytes, formatCount } from "./format.ts";
+import { KeyPanel } from "./key-panel.tsx";
+import { ReadPanel } from "./read-panel.tsx";
+import { SessionPanel } from "./session-panel.tsx";
+import { TextPanel } from "./text-panel.tsx";
+import { useReader, type ReaderState } from "./use-reader.ts";
+
+/** From a text to an answer, from top to bottom. */
+export function ReadView(): JSX.Element {
+  const [state, actions] = useReader();
+  const panel = { state, actions };
+  return (
+    <>
+      <p class="note">{modelLine(state)}</p>
+      {state.problem !== undefined && (
+        <p class="problem" role="alert">
+          {state.problem}
+        </p>
+      )}
+      <TextPanel {...panel} />
+      <KeyPanel {...panel} />
+      <ReadPanel {...panel} />
+      <AskPanel {...panel} />
+      <SessionPanel {...panel} />
+      <p class="note">
+        The model was trained on pass keys alone and answers nothing else. It knows presidential addresses from its
+        training; Moby Dick it has never seen.
+      </p>
+    </>
+  );
+}
+
+// --- internal ---
+
+function modelLine({ phase, facts }: ReaderState): string {
+  if (phase === "failed") return "There is no model.";
+  if (!facts) return "The model is being loaded …";
+  const threads = crossOriginIsolated
+    ? "on several threads"
+    : "on one thread, since this host does not isolate the page (see the documentation)";
+  return `${formatCount(facts.parameters)} parameters, ${formatBytes(facts.stateBytes)} of state, ${threads}.`;
+}
