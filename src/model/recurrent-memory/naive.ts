@@ -17,14 +17,14 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../attention/naive-math.ts";
-import type { ModelConfig } from "./config.ts";
-import type { PlainAttentionParams, RecurrentMemoryParams } from "./recurrent-memory.ts";
-import type { BlockParams } from "./stack.ts";
+} from "../../attention/naive-math.ts";
+import type { ModelConfig } from "../config.ts";
+import type { PlainAttentionParams, RecurrentMemoryParams } from "./stack.ts";
+import type { BlockParams } from "../stack.ts";
 
 /*
  * The Recurrent Memory Transformer in loops over numbers of double precision: each segment goes through a plain causal
- * transformer between two copies of the memory. It shares nothing with recurrent-memory.ts but types.
+ * transformer between two copies of the memory. It shares nothing with stack.ts but types.
  */
 
 export interface NaiveRecurrentMemory {

@@ -1,18 +1,18 @@
-import { mergeHeads, splitGroups, splitHeads } from "../attention/heads.ts";
-import { localAttention } from "../attention/infini/local.ts";
-import { emptyKeys, type KeysAndValues } from "../attention/keys.ts";
-import type { OpenState, SequenceMixer } from "../attention/mixer.ts";
-import { countSegments, writerAt } from "../attention/segments.ts";
-import { HIDDEN } from "../attention/softmax.ts";
-import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../graph/builder.ts";
-import { zeros, type FloatTensor } from "../graph/host-tensor.ts";
-import { axisSize } from "../graph/infer.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { normal, weight } from "../nn/init.ts";
-import { applyRope, ropeRows, ropeTables } from "../nn/rope.ts";
-import type { Rng } from "../random.ts";
-import type { ModelConfig } from "./config.ts";
-import { at, eachOf, initStack, layersOf, runBlock, type StackParams } from "./stack.ts";
+import { mergeHeads, splitGroups, splitHeads } from "../../attention/heads.ts";
+import { localAttention } from "../../attention/infini/local.ts";
+import { emptyKeys, type KeysAndValues } from "../../attention/keys.ts";
+import type { OpenState, SequenceMixer } from "../../attention/mixer.ts";
+import { countSegments, writerAt } from "../../attention/segments.ts";
+import { HIDDEN } from "../../attention/softmax.ts";
+import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../../graph/builder.ts";
+import { zeros, type FloatTensor } from "../../graph/host-tensor.ts";
+import { axisSize } from "../../graph/infer.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { normal, weight } from "../../nn/init.ts";
+import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
+import type { Rng } from "../../random.ts";
+import type { ModelConfig } from "../config.ts";
+import { at, eachOf, initStack, layersOf, runBlock, type StackParams } from "../stack.ts";
 
 /** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
 export type RecurrentMemoryParams<T> = StackParams<T> & {
