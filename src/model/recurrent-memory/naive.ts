@@ -18,8 +18,9 @@ import {
   type NumericTensor,
   type Vector,
 } from "../../attention/naive-math.ts";
+import type { ProjectionParams } from "../../attention/projections.ts";
 import type { ModelConfig } from "../config.ts";
-import type { PlainAttentionParams, RecurrentMemoryParams } from "./stack.ts";
+import type { RecurrentMemoryParams } from "./stack.ts";
 import type { BlockParams } from "../stack.ts";
 
 /*
@@ -95,7 +96,7 @@ function transformer(config: ModelConfig, params: RecurrentMemoryParams<NumericT
 }
 
 function attention(config: ModelConfig, block: BlockParams<NumericTensor>, rows: Matrix): Matrix {
-  const { query, key, value, output } = block.attention as PlainAttentionParams<NumericTensor>;
+  const { query, key, value, output } = block.attention as ProjectionParams<NumericTensor>;
   const { numHeads: H, numKeyValueHeads: K, headDim } = config;
   const projected = (W: NumericTensor, heads: number): Matrix[] =>
     perHead(matrix(W), heads).map((ofHead) => rows.map((x) => times(x, ofHead)));
