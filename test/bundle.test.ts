@@ -38,7 +38,35 @@ describe("everything but infini-transformer/node", () => {
   });
 });
 
+describe("the infini command", () => {
+  it("loads the parser of options and nothing else before it knows which command is asked for", async () => {
+    const { metafile } = await build({
+      entryPoints: ["src/cli/main.ts"],
+      bundle: true,
+      splitting: true,
+      packages: "external",
+      outdir: "bundle",
+      write: false,
+      metafile: true,
+      format: "esm",
+      platform: "node",
+      logLevel: "silent",
+    });
+    const imports = metafile.outputs["bundle/main.js"]?.imports ?? [];
+    const atOnce = imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path);
+    expect(atOnce.filter((path) => !isHelper(metafile, path)).toSorted()).toEqual(["commander", "node:module"]);
+    expect(imports.filter(({ kind }) => kind === "dynamic-import").length).toBe(
+      Object.keys(metafile.inputs).filter((file) => file.startsWith("src/cli/commands/")).length,
+    );
+  });
+});
+
 // --- internal ---
+
+/** Whether a file of the bundle holds helpers of the bundler alone. */
+function isHelper({ outputs }: Metafile, file: string): boolean {
+  return outputs[file] !== undefined && Object.keys(outputs[file].inputs).length === 0;
+}
 
 /** Bytes of a file and of all that it imports, but for what it imports later. */
 function loadedAtOnce(outputs: Metafile["outputs"], file: string): number {

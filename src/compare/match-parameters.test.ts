@@ -57,6 +57,9 @@ describe("matchedSystem", () => {
 
   it("takes its target from the plain transformer of the shape", () => {
     const { model } = at(SUITES, 0);
-    expect(matchedSystem(at(SYSTEMS, 0), model)).toMatchObject({ deviation: 0, config: { feedForwardDim: model.feedForwardDim } });
+    expect(matchedSystem(at(SYSTEMS, 0), model)).toMatchObject({
+      deviation: 0,
+      config: { feedForwardDim: model.feedForwardDim },
+    });
   });
 });

@@ -27,7 +27,14 @@ const divergedSchema = z.strictObject({ ...runKeys, diverged: z.string() });
 
 const measuredSchema = z.strictObject({
   ...runKeys,
-  training: z.strictObject({ steps: number, tokens: number, minutes: number, loss: lossSchema }),
+  training: z.strictObject({
+    steps: number,
+    tokens: number,
+    minutes: number,
+    loss: lossSchema,
+    /** Most resident memory of the process after any step; absent where no step was made in the process that measured. */
+    residentBytes: number.optional(),
+  }),
   validation: z.strictObject({ bitsPerByte: number, tokens: number }),
   test: z
     .strictObject({
@@ -76,6 +83,8 @@ const systemSchema = z.strictObject({
   byPosition: z.array(z.strictObject({ from: number, to: number.optional(), tokens: number, bitsPerByte: meanSchema })),
   trainingTokensPerSecond: meanSchema,
   streamingTokensPerSecond: meanSchema,
+  /** While training; the least of the runs, since a process keeps something of what it did before. */
+  residentBytes: number.optional(),
   /** Of the first seed. */
   loss: lossSchema,
   gates: z.array(z.array(number)),

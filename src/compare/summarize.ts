@@ -65,6 +65,7 @@ function summarizeSystem(suite: Suite, { system, trials, learningRate, finals }:
   if (!first || learningRate === undefined) return undefined;
   const { config, parameters, deviation } = matchedSystem(system, suite.model);
   const mean = (value: (run: TestedRun) => number): Mean => meanOf(runs.map(value));
+  const resident = runs.flatMap(({ training }) => training.residentBytes ?? []);
   return {
     name: system.name,
     label: system.label,
@@ -88,6 +89,7 @@ function summarizeSystem(suite: Suite, { system, trials, learningRate, finals }:
     })),
     trainingTokensPerSecond: mean(({ training }) => training.tokens / training.minutes / 60),
     streamingTokensPerSecond: mean(({ test }) => test.tokensPerSecond),
+    ...(resident.length > 0 && { residentBytes: Math.min(...resident) }),
     loss: first.training.loss,
     gates: first.gates,
     runs: runs.map(({ seed, hash, configHash, test, validation, training }) => ({

@@ -40,13 +40,23 @@ export function positionTable({ systems }: Comparison): TextTable {
 /** What each system has and takes. */
 export function costTable({ systems }: Comparison): TextTable {
   return {
-    head: ["model", "parameters", "learning rate", "seeds", "state", "trained at", "streams at"],
+    head: [
+      "model",
+      "parameters",
+      "learning rate",
+      "seeds",
+      "state",
+      "resident in training",
+      "trained at",
+      "streams at",
+    ],
     rows: systems.map((system) => [
       system.label,
       `${Math.round(system.parameters).toLocaleString("en-US")} (${signedPercent(system.deviation)})`,
       String(system.learningRate),
       String(system.bitsPerByte.count),
       `${(system.stateBytes / 1000).toFixed(0)} kB`,
+      system.residentBytes === undefined ? "" : `${(system.residentBytes / 1e6).toFixed(0)} MB`,
       `${inThousands(system.trainingTokensPerSecond.mean)} tokens/s`,
       `${inThousands(system.streamingTokensPerSecond.mean)} tokens/s`,
     ]),

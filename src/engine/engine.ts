@@ -1,3 +1,4 @@
+import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
@@ -38,7 +39,7 @@ export function checkFeeds(graph: Graph, feeds: Flat<HostTensor>): void {
   for (const [name, { shape, dtype }] of Object.entries(graph.inputs)) {
     const value = feeds[name];
     if (!value) throw new FeedError(`input "${name}" is missing`);
-    if (value.dtype !== dtype || value.shape.join() !== shape.join()) {
+    if (value.dtype !== dtype || !sameShape(value.shape, shape)) {
       const [wanted, got] = [`${dtype}[${shape.join(", ")}]`, `${value.dtype}[${value.shape.join(", ")}]`];
       throw new FeedError(`input "${name}" must be ${wanted}, got ${got}`);
     }

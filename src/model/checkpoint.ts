@@ -1,6 +1,6 @@
 import type { HostTensor } from "../graph/host-tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
-import { createRng } from "../random.ts";
+import { zeroRng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "./safetensors.ts";
 import { createModel, type LoadedModel } from "./transformer.ts";
@@ -17,7 +17,7 @@ export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Ui
 export function loadModel(config: ModelConfig, weights: Uint8Array, source: string): LoadedModel {
   const model = createModel(config);
   const { tensors } = decodeSafetensors(weights, source);
-  return { model, params: restoreTree(model.initParams(createRng(0)), tensors, source) };
+  return { model, params: restoreTree(model.initParams(zeroRng), tensors, source) };
 }
 
 /**

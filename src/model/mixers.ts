@@ -160,7 +160,7 @@ const gatedDeltaNetKind: MixerKind<typeof gatedDeltaNetSchema> = {
   }),
 };
 
-/** Not a mixer of one layer but of all together; see recurrent-memory.ts. */
+/** Not a mixer of one layer but of all together; see recurrent-memory/stack.ts. */
 const recurrentMemorySchema = z.strictObject({
   kind: z.literal("recurrent-memory"),
   /** Vectors that stand before and after each segment. */

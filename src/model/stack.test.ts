@@ -1,8 +1,8 @@
 import { mixerSuite } from "../attention/mixer.suite.ts";
 import type { NumericTensor } from "../attention/naive-math.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
-import { naiveRecurrentMemory } from "./recurrent-memory-naive.ts";
-import { recurrentMemoryStack, type RecurrentMemoryParams } from "./recurrent-memory.ts";
+import { naiveRecurrentMemory } from "./recurrent-memory/naive.ts";
+import { recurrentMemoryStack, type RecurrentMemoryParams } from "./recurrent-memory/stack.ts";
 import { layerStack } from "./stack.ts";
 
 /* A stack of layers keeps the contract of a mixer. */

@@ -17,7 +17,7 @@ import { mapTree } from "../graph/tree.ts";
 import { normal, weight } from "../nn/init.ts";
 import type { Rng } from "../random.ts";
 import type { ModelConfig } from "./config.ts";
-import { recurrentMemoryStack } from "./recurrent-memory.ts";
+import { recurrentMemoryStack } from "./recurrent-memory/stack.ts";
 import { layerStack, type LayerStates, type StackParams } from "./stack.ts";
 
 export type { BlockParams, LayerStates } from "./stack.ts";

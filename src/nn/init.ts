@@ -3,7 +3,8 @@ import type { Rng } from "../random.ts";
 
 /** Draws from a normal distribution with mean zero. */
 export function normal(shape: Shape, standardDeviation: number, rng: Rng): FloatTensor {
-  const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.normal() * standardDeviation);
+  const data = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = rng.normal() * standardDeviation;
   return floatTensor(shape, data);
 }
 

@@ -6,7 +6,7 @@ import type { HostTensor } from "../graph/host-tensor.ts";
 import { replacePrefix, type Flat } from "../graph/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { createModel, type LoadedModel } from "../model/transformer.ts";
-import { createRng } from "../random.ts";
+import { createRng, zeroRng } from "../random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
 import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
@@ -68,7 +68,7 @@ export function weightsOf(state: TrainingState): Flat<HostTensor> {
 /** The model as the run has left it. */
 export function trainedModel({ model: config }: RunConfig, { state }: RunPosition): LoadedModel {
   const model = createModel(config);
-  return { model, params: restoreTree(model.initParams(createRng(0)), weightsOf(state), "the state of the run") };
+  return { model, params: restoreTree(model.initParams(zeroRng), weightsOf(state), "the state of the run") };
 }
 
 // --- internal ---

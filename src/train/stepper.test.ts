@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { MemoryConfig } from "../attention/infini/config.ts";
 import type { Batch } from "../data/batch.ts";
 import { expectClose } from "../engine/engine.suite.ts";
+import type { Engine } from "../engine/engine.ts";
 import { add, mul, sub } from "../graph/builder.ts";
 import { floatTensor, intTensor, type HostTensor } from "../graph/host-tensor.ts";
+import type { Flat } from "../graph/tree.ts";
 import { tinyMixers } from "../model/fixtures.ts";
 import { createModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
@@ -34,6 +36,21 @@ describe("gradient accumulation", () => {
     const first = await stepper.step(batches, RATE, 1);
     expect(await stepper.step(batches, RATE, 1)).toEqual(first);
     await stepper.dispose();
+  });
+});
+
+describe("gradients that add up", () => {
+  it.each(["parallel", "rematerialized"] as const)("are written to two sets of tensors in turns: %s", async (mode) => {
+    const written = new Set<unknown>();
+    const engine = watchedEngine(await testEngine(), (into) => written.add(into["next.gradients.embedding"]));
+    const { model, training } = tinyRun({ accumulate: 2, mode });
+    const created = createModel(model);
+    const optimizer = createOptimizer(training.optimizer);
+    const params = created.initParams(createRng(1));
+    const stepper = await createStepper({ model: created, params, optimizer, training, engine });
+    for (const step of [1, 2]) await stepper.step([randomBatch(2, 12, 1), randomBatch(2, 12, 2)], RATE, step);
+    await stepper.dispose();
+    expect([...written].map((tensor) => tensor !== undefined)).toEqual([true, true]);
   });
 });
 
@@ -364,4 +381,21 @@ function norm(values: readonly number[]): number {
 
 function listOf(data: readonly number[]): { shape: number[]; data: readonly number[] } {
   return { shape: [data.length], data };
+}
+
+/** An engine that tells where each run with gradients among its outputs writes to. */
+function watchedEngine(engine: Engine, onRun: (into: Flat<HostTensor>) => void): Engine {
+  return {
+    ...engine,
+    async compile(graph) {
+      const program = await engine.compile(graph);
+      return {
+        ...program,
+        run(feeds, into = {}) {
+          if (graph.outputs["next.gradients.embedding"]) onRun(into);
+          return program.run(feeds, into);
+        },
+      };
+    },
+  };
 }

@@ -143,21 +143,20 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
   const update: UpdateConfig = { ...training, optimizer };
   const source = await (training.mode === "parallel" ? parallelGradients(options) : rematerializedGradients(options));
   const program = await engine.compile(updateStep(params, update));
-  const blank = Object.entries(flatten<FloatTensor>(params)).map(
-    ([name, { shape }]) => [`gradients.${name}`, shape] as const,
-  );
+  // Written in turns, by every step: gradients as large as the model would else be allocated for each batch and segment.
+  let sums: Sums = { gradients: zerosLike(gradientsLike(params)), spare: zerosLike(gradientsLike(params)) };
   return {
     async run(batches, feeds, into) {
-      let gradients: Flat<HostTensor> = Object.fromEntries(blank.map(([name, shape]) => [name, zeros(shape)]));
+      for (const { data } of Object.values(sums.gradients)) data.fill(0);
       let loss = 0;
       let written: Written = {};
       for (const batch of batches) {
-        const result = await source.add(batch, feeds, gradients);
-        gradients = result.gradients;
+        const result = await source.add(batch, feeds, sums);
+        sums = result.sums;
         loss += result.loss;
         written = addWritten(written, result);
       }
-      const outputs = await program.run({ ...feeds, ...gradients }, into);
+      const outputs = await program.run({ ...feeds, ...sums.gradients }, into);
       return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...written };
     },
     async dispose() {
@@ -177,14 +176,20 @@ function scoring({ batch, length, mixture }: TrainingConfig): {
   return { shape: { batch, length, scored }, pick: (whole) => pickScored(whole, scored) };
 }
 
+/** Gradients that add up, as `gradients.*`, and tensors of the same names and shapes that the next sums go to. */
+interface Sums {
+  readonly gradients: Flat<HostTensor>;
+  readonly spare: Flat<HostTensor>;
+}
+
 interface Added extends Written {
   readonly loss: number;
-  readonly gradients: Flat<HostTensor>;
+  readonly sums: Sums;
 }
 
 /** Adds the gradients of a batch to those of the batches before it. */
 interface GradientSource {
-  add(batch: Batch, params: Flat<HostTensor>, gradients: Flat<HostTensor>): Promise<Added>;
+  add(batch: Batch, params: Flat<HostTensor>, sums: Sums): Promise<Added>;
   dispose(): Promise<void>;
 }
 
@@ -192,13 +197,9 @@ async function parallelGradients({ model, params, engine, training }: StepperOpt
   const { shape, pick } = scoring(training);
   const program = await engine.compile(accumulateGradients(model, params, shape));
   return {
-    async add(batch, feeds, gradients) {
-      const outputs = await program.run({ ...feeds, ...pick(batch), ...gradients });
-      return {
-        loss: scalarOf(outputs.loss),
-        gradients: replacePrefix(outputs, "next.gradients.", "gradients."),
-        ...writtenOf(outputs),
-      };
+    async add(batch, feeds, sums) {
+      const outputs = await program.run({ ...feeds, ...pick(batch), ...sums.gradients }, prefixed("next", sums.spare));
+      return { loss: scalarOf(outputs.loss), sums: turned(sums), ...writtenOf(outputs) };
     },
     dispose: () => program.dispose(),
   };
@@ -214,7 +215,7 @@ async function rematerializedGradients({ model, params, engine, training }: Step
   });
   const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
   return {
-    async add(batch, feeds, accumulated) {
+    async add(batch, feeds, sums) {
       const segments = Array.from({ length: length / segmentLength }, (_, s) =>
         cutBatch(batch, s * segmentLength, segmentLength),
       );
@@ -223,7 +224,7 @@ async function rematerializedGradients({ model, params, engine, training }: Step
         const outputs = await forward.run({ ...feeds, ...segment, ...states.at(-1) });
         states.push(replacePrefix(outputs, "next.state.", "state."));
       }
-      return backThrough(backward, segments, states, feeds, accumulated);
+      return backThrough(backward, segments, states, feeds, sums);
     },
     async dispose() {
       await forward.dispose();
@@ -237,21 +238,22 @@ async function backThrough(
   segments: readonly Batch[],
   states: readonly Flat<HostTensor>[],
   feeds: Flat<HostTensor>,
-  accumulated: Flat<HostTensor>,
+  before: Sums,
 ): Promise<Added> {
-  let gradients = accumulated;
+  let sums = before;
   let loss = 0;
   let written: Written = {};
   // Nothing comes after the last segment, so its state has no gradient.
   let incoming: Flat<HostTensor> = zerosLike(replacePrefix(states[0] ?? {}, "state.", "nextStateGradients."));
   for (let s = segments.length - 1; s >= 0; s--) {
-    const outputs = await backward.run({ ...feeds, ...segments[s], ...states[s], ...incoming, ...gradients });
+    const inputs = { ...feeds, ...segments[s], ...states[s], ...incoming, ...sums.gradients };
+    const outputs = await backward.run(inputs, prefixed("next", sums.spare));
     loss += scalarOf(outputs.loss);
     written = addWritten(written, writtenOf(outputs));
-    gradients = replacePrefix(outputs, "next.gradients.", "gradients.");
+    sums = turned(sums);
     incoming = replacePrefix(outputs, "stateGradients.", "nextStateGradients.");
   }
-  return { loss, gradients, ...written };
+  return { loss, sums, ...written };
 }
 
 function writtenOf({ written }: Flat<HostTensor>): Written {
@@ -291,6 +293,15 @@ function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: n
     weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
     startOfSequence,
   };
+}
+
+/** The sums after a run that has written to the spare ones. */
+function turned({ gradients, spare }: Sums): Sums {
+  return { gradients: spare, spare: gradients };
+}
+
+function gradientsLike(params: ModelParams<FloatTensor>): Flat<HostTensor> {
+  return prefixed("gradients", flatten<FloatTensor>(params));
 }
 
 function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {

@@ -1,13 +1,7 @@
+import type { HeadsConfig } from "../projections.ts";
+
 /** What a layer of a Compressive Transformer (arXiv 1911.05507) is made from. */
-export interface CompressiveConfig {
-  readonly modelDim: number; // D
-  readonly numHeads: number; // H
-  /** Heads of keys and values; each serves numHeads / numKeyValueHeads query heads. The paper's are H. */
-  readonly numKeyValueHeads: number; // K
-  /** Size of a query, key and value. Even. */
-  readonly headDim: number; // d
-  readonly segmentLength: number; // N
-  readonly ropeBase: number;
+export interface CompressiveConfig extends HeadsConfig {
   /** Layer inputs kept as they are; a multiple of the segment length. */
   readonly memoryLength: number; // m
   /** Compressed vectors kept; a multiple of segmentLength / rate. */

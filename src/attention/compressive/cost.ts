@@ -1,9 +1,10 @@
+import { projectionParameters } from "../projections.ts";
 import type { CompressiveConfig } from "./config.ts";
 
 /** Number of weights of a layer. */
 export function compressiveParameters(config: CompressiveConfig): number {
   const { modelDim: D, rate } = config;
-  return projections(config) + rate * D * D + D;
+  return projectionParameters(config) + rate * D * D + D;
 }
 
 /**
@@ -14,11 +15,5 @@ export function compressiveMultiplications(config: CompressiveConfig): number {
   const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, segmentLength: N, rate } = config;
   const { memoryLength: m, compressedLength: c } = config;
   const memories = 2 * D * K * d * (1 + 1 / rate); // each vector once as a memory, and compressed with its neighbours
-  return projections(config) + memories + 2 * H * (c + m + N) * d + D * D;
-}
-
-// --- internal ---
-
-function projections({ modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d }: CompressiveConfig): number {
-  return 2 * D * H * d + 2 * D * K * d;
+  return projectionParameters(config) + memories + 2 * H * (c + m + N) * d + D * D;
 }

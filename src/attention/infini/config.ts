@@ -1,3 +1,5 @@
+import type { HeadsConfig } from "../projections.ts";
+
 /**
  * How a segment is written to the memory. `none`: there is no memory; `linear`: eq. 8; `delta`: eq. 9;
  * `delta-corrected`: eq. 9 with a normalizer that grows by new keys only; `token-delta` and `gated-token-delta`: a
@@ -30,15 +32,7 @@ export const WRITE_STRENGTHS = ["sigmoid", "hard-sigmoid"] as const;
 export type WriteStrength = (typeof WRITE_STRENGTHS)[number];
 
 /** What an Infini-attention layer is made from. */
-export interface InfiniConfig {
-  readonly modelDim: number; // D
-  readonly numHeads: number; // H
-  /** Heads of keys, values and memories; each serves numHeads / numKeyValueHeads query heads. */
-  readonly numKeyValueHeads: number; // K
-  /** Size of a query, key and value, and of the value side of the memory. Even. */
-  readonly headDim: number; // d
-  readonly segmentLength: number; // N
-  readonly ropeBase: number;
+export interface InfiniConfig extends HeadsConfig {
   readonly normEpsilon: number;
   readonly memory: MemoryConfig;
 }

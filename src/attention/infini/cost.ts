@@ -1,3 +1,4 @@
+import { projectionParameters } from "../projections.ts";
 import type { InfiniConfig } from "./config.ts";
 import { featureMaps } from "./features.ts";
 import { choosesWrites, memoryRules } from "./memory.ts";
@@ -5,9 +6,9 @@ import { CONVOLUTION_TAPS } from "./params.ts";
 
 /** Number of weights of a layer. */
 export function infiniParameters(config: InfiniConfig): number {
-  const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, memory } = config;
+  const { modelDim: D, memory } = config;
   const shift = { none: 0, token: 3 * D, convolution: 3 * CONVOLUTION_TAPS * D }[memory.shift];
-  return 2 * D * H * d + 2 * D * K * d + shift + memoryParameters(config);
+  return projectionParameters(config) + shift + memoryParameters(config);
 }
 
 /**
@@ -15,10 +16,10 @@ export function infiniParameters(config: InfiniConfig): number {
  * square, and the memory.
  */
 export function infiniMultiplications(config: InfiniConfig): number {
-  const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, segmentLength: N, memory } = config;
+  const { numHeads: H, headDim: d, segmentLength: N, memory } = config;
   const local = 2 * H * N * (memory.cache ? 2 : 1) * d; // Q K^T and the weighted sum of V
   const remember = memory.update === "none" ? 0 : memoryMultiplications(config, featureMaps[memory.featureMap].dim(d));
-  return 2 * D * H * d + 2 * D * K * d + local + remember;
+  return projectionParameters(config) + local + remember;
 }
 
 // --- internal ---

@@ -1,17 +1,14 @@
 import { filled, floatTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { weight } from "../../nn/init.ts";
 import type { Rng } from "../../random.ts";
+import { initProjections, type ProjectionParams } from "../projections.ts";
 import type { InfiniConfig, Shift } from "./config.ts";
 import { featureMaps, INITIAL_TEMPERATURE } from "./features.ts";
 import { memoryRules } from "./memory.ts";
 import type { Strengths } from "./rule.ts";
 
 /** Weights of an Infini-attention layer; K key/value heads, each for G = H / K query heads. */
-export type InfiniParams<T> = {
-  readonly query: T; // [D, H*d]  W_Q of eq. 5
-  readonly key: T; // [D, K*d]  W_K
-  readonly value: T; // [D, K*d]  W_V
-  readonly output: T; // [H*d, D]  W_O of eq. 11
+export type InfiniParams<T> = ProjectionParams<T> & {
   /** beta of eq. 10; with a memory only. */
   readonly gate?: T; // [H]
   /** What the token adds to beta; with `gate: "token"` only. */
@@ -47,12 +44,8 @@ const INITIAL_BIAS = { write: 0, erase: 0, forget: -2.9 };
 
 /** Fresh weights; `outputGain` scales W_O. */
 export function initInfiniParams(config: InfiniConfig, rng: Rng, outputGain: number): InfiniParams<FloatTensor> {
-  const { modelDim, numHeads, numKeyValueHeads, headDim } = config;
   return {
-    query: weight(modelDim, numHeads * headDim, rng.fork("query")),
-    key: weight(modelDim, numKeyValueHeads * headDim, rng.fork("key")),
-    value: weight(modelDim, numKeyValueHeads * headDim, rng.fork("value")),
-    output: weight(numHeads * headDim, modelDim, rng.fork("output"), outputGain),
+    ...initProjections(config, rng, outputGain),
     ...initShift(config),
     ...initMemory(config, rng),
   };

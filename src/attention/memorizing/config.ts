@@ -1,13 +1,7 @@
+import type { HeadsConfig } from "../projections.ts";
+
 /** What a layer of a Memorizing Transformer (arXiv 2203.08913) is made from. */
-export interface MemorizingConfig {
-  readonly modelDim: number; // D
-  readonly numHeads: number; // H
-  /** Heads of keys, values and stores; each serves numHeads / numKeyValueHeads query heads. The paper's are H. */
-  readonly numKeyValueHeads: number; // K
-  /** Size of a query, key and value. Even. */
-  readonly headDim: number; // d
-  readonly segmentLength: number; // N
-  readonly ropeBase: number;
+export interface MemorizingConfig extends HeadsConfig {
   /** Pairs of a key and a value that each head stores; a multiple of the segment length. The paper's: up to 262,144. */
   readonly storeSize: number; // M
   /** Stored pairs that each query retrieves. The paper's: 32. */

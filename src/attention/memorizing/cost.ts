@@ -1,8 +1,9 @@
+import { projectionParameters } from "../projections.ts";
 import type { MemorizingConfig } from "./config.ts";
 
 /** Number of weights of a layer. */
 export function memorizingParameters(config: MemorizingConfig): number {
-  return projections(config) + 2 * config.numHeads;
+  return projectionParameters(config) + 2 * config.numHeads;
 }
 
 /**
@@ -11,11 +12,5 @@ export function memorizingParameters(config: MemorizingConfig): number {
  */
 export function memorizingMultiplications(config: MemorizingConfig): number {
   const { numHeads: H, headDim: d, segmentLength: N, storeSize: M } = config;
-  return projections(config) + 2 * H * 2 * N * d + 2 * H * M * d;
-}
-
-// --- internal ---
-
-function projections({ modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d }: MemorizingConfig): number {
-  return 2 * D * H * d + 2 * D * K * d;
+  return projectionParameters(config) + 2 * H * 2 * N * d + 2 * H * M * d;
 }

@@ -1,14 +1,10 @@
 import { filled, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
-import { weight } from "../../nn/init.ts";
 import type { Rng } from "../../random.ts";
+import { initProjections, type ProjectionParams } from "../projections.ts";
 import type { MemorizingConfig } from "./config.ts";
 
 /** Weights of a layer; K key/value heads, each for G = H / K query heads. */
-export type MemorizingParams<T> = {
-  readonly query: T; // [D, H*d]
-  readonly key: T; // [D, K*d]
-  readonly value: T; // [D, K*d]
-  readonly output: T; // [H*d, D]
+export type MemorizingParams<T> = ProjectionParams<T> & {
   /** b_h: sigmoid(b_h) is the share of what was retrieved. */
   readonly gate: T; // [H]
   /** Factor on the cosines of the retrieval; its sign does not count. */
@@ -21,12 +17,9 @@ export function initMemorizingParams(
   rng: Rng,
   outputGain: number,
 ): MemorizingParams<FloatTensor> {
-  const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, scaleInit } = config;
+  const { numHeads: H, scaleInit } = config;
   return {
-    query: weight(D, H * d, rng.fork("query")),
-    key: weight(D, K * d, rng.fork("key")),
-    value: weight(D, K * d, rng.fork("value")),
-    output: weight(H * d, D, rng.fork("output"), outputGain),
+    ...initProjections(config, rng, outputGain),
     gate: zeros([H]),
     scale: filled([H], scaleInit),
   };

@@ -1,13 +1,7 @@
+import type { HeadsConfig } from "../projections.ts";
+
 /** What a layer of sliding-window attention is made from. */
-export interface WindowConfig {
-  readonly modelDim: number; // D
-  readonly numHeads: number; // H
-  /** Heads of keys and values; each serves numHeads / numKeyValueHeads query heads. */
-  readonly numKeyValueHeads: number; // K
-  /** Size of a query, key and value. Even. */
-  readonly headDim: number; // d
-  readonly segmentLength: number; // N
-  readonly ropeBase: number;
+export interface WindowConfig extends HeadsConfig {
   /** Tokens that a token sees: itself and those just before it. A multiple of N. */
   readonly windowLength: number; // W
   /** First tokens of the sequence that every later token sees, 0 to N. */

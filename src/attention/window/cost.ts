@@ -1,8 +1,9 @@
+import { projectionParameters } from "../projections.ts";
 import { blockLength, type WindowConfig } from "./config.ts";
 
 /** Number of weights of a layer. */
-export function windowParameters({ modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d }: WindowConfig): number {
-  return 2 * D * H * d + 2 * D * K * d;
+export function windowParameters(config: WindowConfig): number {
+  return projectionParameters(config);
 }
 
 /**

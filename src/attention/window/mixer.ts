@@ -23,10 +23,11 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
 import { emptyKeys, joinKeys, type KeysAndValues } from "../keys.ts";
 import type { OpenState, SequenceMixer } from "../mixer.ts";
+import { initProjections } from "../projections.ts";
 import { countSegments, tokensBefore, windowsOf, writerAt } from "../segments.ts";
 import { HALF, HIDDEN, hideOutside, scoresOf, weightedValues } from "../softmax.ts";
 import { blockLength, checkWindow, type WindowConfig } from "./config.ts";
-import { initWindowParams, type WindowParams } from "./params.ts";
+import type { WindowParams } from "./params.ts";
 
 /** What is carried from segment to segment: keys and values, without positions. */
 export type WindowState<T> = {
@@ -55,7 +56,7 @@ export function windowAttention(config: WindowConfig): SequenceMixer {
   checkWindow(config);
   const { segmentLength: N, windowLength: W } = config;
   return {
-    initParams: (rng, outputGain) => initWindowParams(config, rng, outputGain),
+    initParams: (rng, outputGain) => initProjections(config, rng, outputGain),
     initialState: (batch) => ({
       cache: emptyKeys(config, W, batch),
       ...(config.sinks > 0 && { sinks: emptyKeys(config, config.sinks, batch) }),

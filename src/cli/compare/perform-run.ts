@@ -96,27 +96,33 @@ async function trainAndMeasure(
   return "diverged" in trained ? trained : measureRun(run, trained, context);
 }
 
-function trainRun(
+type TrainedRun = Trained & { readonly residentBytes: number };
+
+async function trainRun(
   run: Run,
   folder: string,
   { suite, texts, engine, signal, onProgress }: RunContext,
-): Promise<Trained> {
+): Promise<TrainedRun> {
   const config = runConfigOf(suite, run);
   const { steps } = config.training;
-  return trainInFolder({
+  let residentBytes = 0;
+  const trained = await trainInFolder({
     config,
     documents: texts.train,
     folder,
     engine,
     signal,
-    onStep: ({ step, loss }) =>
-      onProgress((run.tokens * step) / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`),
+    onStep({ step, loss }) {
+      residentBytes = Math.max(residentBytes, process.memoryUsage.rss());
+      onProgress((run.tokens * step) / steps, `step ${step} of ${steps}, loss ${loss.toFixed(3)}`);
+    },
   });
+  return { ...trained, residentBytes };
 }
 
-async function measureRun(run: Run, trained: Trained, context: RunContext): Promise<Measurements> {
+async function measureRun(run: Run, trained: TrainedRun, context: RunContext): Promise<Measurements> {
   const { suite, texts } = context;
-  const { loaded, metrics, minutes, steps, tokens } = trained;
+  const { loaded, metrics, minutes, steps, tokens, residentBytes } = trained;
   const losses = metrics.map(({ loss }) => loss);
   const session = createSession({ loaded, engine: context.engine });
   let before = run.tokens;
@@ -139,7 +145,13 @@ async function measureRun(run: Run, trained: Trained, context: RunContext): Prom
     const validation = await measure(texts.validation, [0]);
     const test = run.measure === "test" ? await measure(texts.test, suite.edges) : undefined;
     return {
-      training: { steps, tokens, minutes, loss: lossCurve(losses, tokens / steps) },
+      training: {
+        steps,
+        tokens,
+        minutes,
+        loss: lossCurve(losses, tokens / steps),
+        ...(residentBytes > 0 && { residentBytes }),
+      },
       validation: { bitsPerByte: validation.bitsPerByte, tokens: validation.tokens },
       ...(test && { test: { ...test, byPosition: [...test.byPosition] } }),
       stateBytes: session.stateBytes,

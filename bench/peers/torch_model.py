@@ -1,27 +1,16 @@
-#!/usr/bin/env python3
-"""The PyTorch peer of the training-step benchmark: same model, same loss, same optimizer.
+"""The model of the benchmarks in PyTorch: 3.28 M parameters with the paper's linear memory, from our own files.
 
-A server on stdin and stdout, so that a driver can alternate runs with another peer:
-after a warm-up (compilation and three steps) it prints one JSON line with "ready", then
-answers each line `run K` with the time of K training steps, until `quit` or end of input.
-See README.md beside this file.
+Whole sequences for training and reading, token by token for decoding; both give the same logits. See ../README.md.
 """
 
-import argparse
-import ctypes
 import json
-import os
 import struct
-import sys
-import time
 
-WARM_UP_STEPS = 3
+import numpy as np
+import torch
+import torch.nn.functional as F
+
 MEMORY_EPSILON = 1e-6
-BETAS = (0.9, 0.95)
-ADAM_EPSILON = 1e-8
-WEIGHT_DECAY = 0.1
-GATE_RATE_FACTOR = 10.0
-MAX_GRADIENT_NORM = 1.0
 
 COUNTS = ("vocabularySize", "modelDim", "numLayers", "numHeads", "numKeyValueHeads", "headDim",
           "feedForwardDim", "segmentLength")
@@ -30,57 +19,6 @@ NUMBERS = ("learningRate", "ropeBase", "normEpsilon")
 
 class InputError(Exception):
     """Something the caller gave is wrong; the message says what."""
-
-
-def positive_int(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
-    return value
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(description="PyTorch training-step server (see README.md)")
-    parser.add_argument("--weights", required=True, help="initial weights, .safetensors, float32")
-    parser.add_argument("--config", required=True, help="model and optimizer settings, .json")
-    parser.add_argument("--tokens", required=True,
-                        help="little-endian int32 of shape [batch, segments * segmentLength + 1]")
-    parser.add_argument("--batch", type=positive_int, required=True)
-    parser.add_argument("--segments", type=positive_int, required=True)
-    parser.add_argument("--steps", type=positive_int, default=1, help="steps of a `run` that names no number")
-    parser.add_argument("--mode", choices=("eager", "compile"), required=True)
-    parser.add_argument("--threads", type=positive_int, required=True)
-    parser.add_argument("--attention", choices=("sdpa", "plain"), default="sdpa",
-                        help="local attention: scaled_dot_product_attention, or matmul and softmax")
-    parser.add_argument("--optimizer", choices=("fused", "foreach"), default="fused")
-    parser.add_argument("--allocator", choices=("keep", "default"), default="keep",
-                        help="keep: glibc holds on to freed memory instead of returning it every step")
-    return parser.parse_args()
-
-
-def keep_freed_memory():
-    """Stops glibc from unmapping large buffers when freed, which would fault them in every step."""
-    trim_threshold, mmap_max = -1, -4
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-    except (OSError, AttributeError):
-        pass  # Not glibc: its own behaviour stands.
-
-
-arguments = parse_arguments()
-# These have to precede the first use of torch's thread pool and of its allocator.
-os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(arguments.threads)
-if arguments.allocator == "keep":
-    keep_freed_memory()
-
-try:
-    import numpy as np
-    import torch
-    import torch.nn.functional as F
-except ImportError as error:
-    sys.exit(f"torch_step.py: {error}. Install torch and numpy first: see README.md")
 
 
 def read_file(path):
@@ -130,15 +68,14 @@ def read_safetensors(path):
     return tensors
 
 
-def read_tokens(path, batch, length, vocabulary):
+def read_tokens(path, batch, vocabulary):
     data = read_file(path)
-    if len(data) != 4 * batch * length:
-        raise InputError(f"{path} holds {len(data)} bytes; int32 of [{batch}, {length}] takes {4 * batch * length}")
-    tokens = np.frombuffer(data, dtype="<i4").astype(np.int64).reshape(batch, length)
+    if len(data) == 0 or len(data) % (4 * batch):
+        raise InputError(f"{path} holds {len(data)} bytes, which are not int32 of {batch} lanes")
+    tokens = np.frombuffer(data, dtype="<i4").astype(np.int64).reshape(batch, -1)
     if tokens.min() < 0 or tokens.max() >= vocabulary:
         raise InputError(f"{path} holds ids from {tokens.min()} to {tokens.max()}; the vocabulary has {vocabulary}")
-    tokens = torch.from_numpy(tokens)
-    return tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()
+    return torch.from_numpy(tokens)
 
 
 class Attention(torch.nn.Module):
@@ -201,6 +138,37 @@ class Attention(torch.nn.Module):
         mixed = torch.cat([local[:, :1], mixed], dim=1)
         return mixed.reshape(batch, tokens, -1) @ self.output
 
+    def empty_cache(self, batch):
+        """What a stream keeps of this layer: the open segment, keys with and without positions, and the memory."""
+        segment = (batch, self.kv_heads, self.segment, self.head_dim)
+        return {"keys": torch.zeros(segment), "plain": torch.zeros(segment), "values": torch.zeros(segment),
+                "memory": torch.zeros(batch, self.kv_heads, self.head_dim, self.head_dim),
+                "normalizer": torch.zeros(batch, self.kv_heads, self.head_dim)}
+
+    def step(self, x, cosine, sine, cache, offset, past):
+        """One token of each lane, x [B, 1, D]; `offset` [1] is its place in the segment, `past` 1 where one came before."""
+        batch, kv, group, d = x.shape[0], self.kv_heads, self.heads // self.kv_heads, self.head_dim
+        joined = (x @ self.query_key_value).view(batch, 1, self.heads + 2 * kv, d)
+        rotated = joined[:, :, :self.heads + kv]
+        rotated = rotated * cosine[offset] + rotated.roll(d // 2, -1) * sine[offset]
+        cache["keys"].index_copy_(2, offset, rotated[:, :, self.heads:].transpose(1, 2))
+        cache["plain"].index_copy_(2, offset, joined[:, :, self.heads:self.heads + kv].transpose(1, 2))
+        cache["values"].index_copy_(2, offset, joined[:, :, self.heads + kv:].transpose(1, 2))
+        seen = (torch.arange(self.segment) <= offset).view(1, 1, 1, -1)
+        local = F.scaled_dot_product_attention(rotated[:, :, :self.heads].transpose(1, 2), cache["keys"],
+                                               cache["values"], attn_mask=seen, enable_gqa=self.heads != kv)
+        query = F.elu(joined[:, 0, :self.heads].view(batch, kv, group, d)) + 1
+        denominator = query @ cache["normalizer"].unsqueeze(-1) + MEMORY_EPSILON
+        gate = torch.sigmoid(self.gate).view(kv, group, 1) * past
+        mixed = gate * (query @ cache["memory"]) / denominator + (1 - gate) * local.view(batch, kv, group, d)
+        return mixed.reshape(batch, 1, -1) @ self.output
+
+    def commit(self, cache):
+        """Writes the open segment, which is full, to the memory."""
+        key = F.elu(cache["plain"]) + 1
+        cache["memory"] += key.transpose(-1, -2) @ cache["values"]
+        cache["normalizer"] += key.sum(-2)
+
 
 class Block(torch.nn.Module):
     def __init__(self, take, prefix, config, plain):
@@ -215,9 +183,9 @@ class Block(torch.nn.Module):
             take(prefix + "feedForward.up", model, inner)], dim=1))
         self.down = torch.nn.Parameter(take(prefix + "feedForward.down", inner, model))
 
-    def forward(self, x, cosine, sine):
-        normed = F.rms_norm(x, x.shape[-1:], self.attention_norm, self.epsilon)
-        x = x + self.attention(normed, cosine, sine)
+    def forward(self, x, mix):
+        """`mix` is the attention of this block, of whole sequences or of one token."""
+        x = x + mix(F.rms_norm(x, x.shape[-1:], self.attention_norm, self.epsilon))
         normed = F.rms_norm(x, x.shape[-1:], self.feed_forward_norm, self.epsilon)
         gate, up = (normed @ self.gate_up).chunk(2, dim=-1)
         return x + (F.silu(gate) * up) @ self.down
@@ -252,80 +220,34 @@ class Model(torch.nn.Module):
         self.register_buffer("cosine", torch.cat([angles.cos()] * 2, -1).float())
         self.register_buffer("sine", torch.cat([-angles.sin(), angles.sin()], -1).float())
 
-    def forward(self, inputs, targets):
+    def hidden(self, inputs):
         x = F.embedding(inputs, self.embedding)
         for block in self.blocks:
-            x = block(x, self.cosine, self.sine)
-        x = F.rms_norm(x, x.shape[-1:], self.final_norm, self.epsilon)
-        logits = x @ (self.embedding.t() if self.head is None else self.head)
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+            x = block(x, lambda normed, attention=block.attention: attention(normed, self.cosine, self.sine))
+        return F.rms_norm(x, x.shape[-1:], self.final_norm, self.epsilon)
 
+    def logits(self, hidden):
+        return hidden @ (self.embedding.t() if self.head is None else self.head)
 
-def make_optimizer(model, rate, kind):
-    gates = [p for name, p in model.named_parameters() if name.endswith("attention.gate")]
-    norms = [p for name, p in model.named_parameters() if name.endswith("norm")]
-    matrices = [p for p in model.parameters() if p.dim() == 2]
-    groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY},
-              {"params": norms, "weight_decay": 0.0},
-              {"params": gates, "weight_decay": 0.0, "lr": GATE_RATE_FACTOR * rate}]
-    return torch.optim.AdamW(groups, lr=rate, betas=BETAS, eps=ADAM_EPSILON, **{kind: True})
+    def forward(self, inputs, targets):
+        """Mean cross-entropy of whole sequences [B, T]."""
+        return F.cross_entropy(self.logits(self.hidden(inputs)).flatten(0, 1), targets.flatten())
 
+    def last_logits(self, inputs):
+        """Logits [B, V] of what comes after whole sequences [B, T]."""
+        return self.logits(self.hidden(inputs)[:, -1])
 
-def make_step(options):
-    """Builds the model from the files and returns a function that takes one training step."""
-    config = read_config(options.config)
-    length = options.segments * config["segmentLength"]
-    inputs, targets = read_tokens(options.tokens, options.batch, length + 1, config["vocabularySize"])
-    model = Model(read_safetensors(options.weights), config, options.attention == "plain")
-    optimizer = make_optimizer(model, config["learningRate"], options.optimizer)
-    parameters = list(model.parameters())
-    loss_of = torch.compile(model, dynamic=False, fullgraph=True) if options.mode == "compile" else model
+    def empty_caches(self, batch):
+        return [block.attention.empty_cache(batch) for block in self.blocks]
 
-    def step():
-        loss = loss_of(inputs, targets)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return loss.item()
+    def step(self, token, caches, offset, past):
+        """Logits [B, V] of what comes after one token [B, 1] of a stream."""
+        x = F.embedding(token, self.embedding)
+        for block, cache in zip(self.blocks, caches):
+            x = block(x, lambda normed, attention=block.attention, cache=cache: attention.step(
+                normed, self.cosine, self.sine, cache, offset, past))
+        return self.logits(F.rms_norm(x, x.shape[-1:], self.final_norm, self.epsilon)[:, -1])
 
-    return step, options.batch * length
-
-
-def main():
-    # Only JSON lines may reach stdout: whatever a compiler or a library prints goes to stderr.
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
-    def reply(message):
-        replies.write(json.dumps(message) + "\n")
-        replies.flush()
-
-    torch.set_num_threads(arguments.threads)
-    step, tokens_per_step = make_step(arguments)
-    losses = [step() for _ in range(WARM_UP_STEPS)]
-    reply({"ready": True, "torch": torch.__version__.split("+")[0], "mode": arguments.mode,
-           "threads": torch.get_num_threads(), "losses": losses})
-
-    for line in sys.stdin:
-        words = line.split()
-        if not words:
-            continue
-        if words == ["quit"]:
-            break
-        count = words[1] if len(words) == 2 else str(arguments.steps)
-        if words[0] != "run" or len(words) > 2 or not (count.isascii() and count.isdigit() and int(count)):
-            reply({"error": f"expected `run K` or `quit`, not {line.strip()!r}"})
-            continue
-        start = time.perf_counter()
-        for _ in range(int(count)):
-            loss = step()
-        seconds = time.perf_counter() - start
-        reply({"seconds": seconds, "tokens": int(count) * tokens_per_step, "loss": loss})
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"torch_step.py: {error}")
+    def commit(self, caches):
+        for block, cache in zip(self.blocks, caches):
+            block.attention.commit(cache)

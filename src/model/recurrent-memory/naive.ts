@@ -17,14 +17,15 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../attention/naive-math.ts";
-import type { ModelConfig } from "./config.ts";
-import type { PlainAttentionParams, RecurrentMemoryParams } from "./recurrent-memory.ts";
-import type { BlockParams } from "./stack.ts";
+} from "../../attention/naive-math.ts";
+import type { ProjectionParams } from "../../attention/projections.ts";
+import type { ModelConfig } from "../config.ts";
+import type { RecurrentMemoryParams } from "./stack.ts";
+import type { BlockParams } from "../stack.ts";
 
 /*
  * The Recurrent Memory Transformer in loops over numbers of double precision: each segment goes through a plain causal
- * transformer between two copies of the memory. It shares nothing with recurrent-memory.ts but types.
+ * transformer between two copies of the memory. It shares nothing with stack.ts but types.
  */
 
 export interface NaiveRecurrentMemory {
@@ -95,7 +96,7 @@ function transformer(config: ModelConfig, params: RecurrentMemoryParams<NumericT
 }
 
 function attention(config: ModelConfig, block: BlockParams<NumericTensor>, rows: Matrix): Matrix {
-  const { query, key, value, output } = block.attention as PlainAttentionParams<NumericTensor>;
+  const { query, key, value, output } = block.attention as ProjectionParams<NumericTensor>;
   const { numHeads: H, numKeyValueHeads: K, headDim } = config;
   const projected = (W: NumericTensor, heads: number): Matrix[] =>
     perHead(matrix(W), heads).map((ofHead) => rows.map((x) => times(x, ofHead)));

@@ -1,30 +1,23 @@
-import { mergeHeads, splitGroups, splitHeads } from "../attention/heads.ts";
-import { localAttention } from "../attention/infini/local.ts";
-import { emptyKeys, type KeysAndValues } from "../attention/keys.ts";
-import type { OpenState, SequenceMixer } from "../attention/mixer.ts";
-import { countSegments, writerAt } from "../attention/segments.ts";
-import { HIDDEN } from "../attention/softmax.ts";
-import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../graph/builder.ts";
-import { zeros, type FloatTensor } from "../graph/host-tensor.ts";
-import { axisSize } from "../graph/infer.ts";
-import type { Tensor } from "../graph/tensor.ts";
-import { normal, weight } from "../nn/init.ts";
-import { applyRope, ropeRows, ropeTables } from "../nn/rope.ts";
-import type { Rng } from "../random.ts";
-import type { ModelConfig } from "./config.ts";
-import { at, eachOf, initStack, layersOf, runBlock, type StackParams } from "./stack.ts";
+import { mergeHeads, splitGroups, splitHeads } from "../../attention/heads.ts";
+import { localAttention } from "../../attention/infini/local.ts";
+import { emptyKeys, type KeysAndValues } from "../../attention/keys.ts";
+import type { OpenState, SequenceMixer } from "../../attention/mixer.ts";
+import { initProjections, type ProjectionParams } from "../../attention/projections.ts";
+import { countSegments, writerAt } from "../../attention/segments.ts";
+import { HIDDEN } from "../../attention/softmax.ts";
+import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../../graph/builder.ts";
+import { zeros, type FloatTensor } from "../../graph/host-tensor.ts";
+import { axisSize } from "../../graph/infer.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { normal } from "../../nn/init.ts";
+import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
+import type { Rng } from "../../random.ts";
+import type { ModelConfig } from "../config.ts";
+import { at, eachOf, initStack, layersOf, runBlock, type StackParams } from "../stack.ts";
 
 /** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
 export type RecurrentMemoryParams<T> = StackParams<T> & {
   readonly memory: T; // [p, D]
-};
-
-/** Weights of one layer's attention; K key/value heads. */
-export type PlainAttentionParams<T> = {
-  readonly query: T; // [D, H*d]
-  readonly key: T; // [D, K*d]
-  readonly value: T; // [D, K*d]
-  readonly output: T; // [H*d, D]
 };
 
 /** Standard deviation of the memory before the first segment; that of fresh embeddings. */
@@ -115,7 +108,7 @@ function runLayers(
   let y = x;
   const seen = eachOf(layersOf(config), (layer) => {
     const result = runBlock(config, at(params.blocks, layer), y, (attention, h) =>
-      attend(config, attention as PlainAttentionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
+      attend(config, attention as ProjectionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
     );
     y = result.y;
     return result.seen;
@@ -125,7 +118,7 @@ function runLayers(
 
 function attend(
   { numHeads, numKeyValueHeads: K, headDim, ropeBase }: ModelConfig,
-  { query, key, value, output }: PlainAttentionParams<Tensor>,
+  { query, key, value, output }: ProjectionParams<Tensor>,
   h: Tensor,
   { positions, place }: Rows,
   open: KeysAndValues<Tensor> | undefined,
@@ -161,14 +154,8 @@ function initRecurrentMemory(
   rng: Rng,
   outputGain: number,
 ): RecurrentMemoryParams<FloatTensor> {
-  const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d } = config;
   return {
-    ...initStack(config, rng, outputGain, (_, fork, gain) => ({
-      query: weight(D, H * d, fork.fork("query")),
-      key: weight(D, K * d, fork.fork("key")),
-      value: weight(D, K * d, fork.fork("value")),
-      output: weight(H * d, D, fork.fork("output"), gain),
-    })),
-    memory: normal([memoryTokens, D], MEMORY_DEVIATION, rng.fork("memory")),
+    ...initStack(config, rng, outputGain, (_, fork, gain) => initProjections(config, fork, gain)),
+    memory: normal([memoryTokens, config.modelDim], MEMORY_DEVIATION, rng.fork("memory")),
   };
 }

@@ -1,0 +1,44 @@
+import { createNodeEngine } from "../../src/engine/ort-node.ts";
+import { floatTensor, intTensor } from "../../src/graph/host-tensor.ts";
+import { createOptimizer, parseRunConfig } from "../../src/train/config.ts";
+import { presets } from "../../src/train/presets.ts";
+import { createStepper } from "../../src/train/stepper.ts";
+import { answer, childSettings, peakBytes } from "../lib/child.ts";
+import { secondsOf } from "../lib/measure.ts";
+import { benchModel, benchTokens, withFreshWeights } from "../lib/models.ts";
+
+/** Training steps on `segments` segments with the gradients of a mode. */
+const { segments, mode, steps, quick } = childSettings<{
+  segments: number;
+  mode: string;
+  steps: number;
+  quick: boolean;
+}>();
+const model = quick ? benchModel(true) : presets.tiny.model;
+const lanes = presets.tiny.training.batch;
+const length = segments * model.segmentLength;
+const config = parseRunConfig({ model, training: { steps: 1, batch: lanes, length, mode, warmupSteps: 0 } });
+const stepper = await createStepper({
+  ...withFreshWeights(config.model),
+  optimizer: createOptimizer(config.training.optimizer),
+  training: config.training,
+  engine: await createNodeEngine(),
+});
+const shape = [lanes, length];
+const batch = {
+  tokens: intTensor(shape, benchTokens(lanes * length)),
+  targets: intTensor(shape, benchTokens(lanes * length)),
+  weights: floatTensor(shape, new Float32Array(lanes * length).fill(1)),
+  startOfSequence: intTensor([lanes], new Int32Array(lanes).fill(1)),
+};
+let done = 0;
+const step = async (): Promise<void> => {
+  await stepper.step([batch], 1e-3, ++done);
+  stepper.keep();
+};
+await step();
+const seconds = await secondsOf(async () => {
+  for (let i = 0; i < steps; i++) await step();
+});
+await stepper.dispose();
+answer({ speed: (steps * lanes * length) / seconds, memory: peakBytes() });
