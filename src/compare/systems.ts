@@ -57,7 +57,7 @@ export const SYSTEMS: readonly System[] = [
   {
     name: "full",
     label: "Full attention",
-    main: true,
+    main: false,
     mixing: ({ segmentLength }) => ({ mixer: { kind: "full", contextLength: CONTEXT_SEGMENTS * segmentLength } }),
     cacheLength: (config) => CONTEXT_SEGMENTS * config.segmentLength,
   },
