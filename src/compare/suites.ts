@@ -37,15 +37,15 @@ export const MIXTURE: NonNullable<RunConfigInput["training"]["mixture"]> = [{ ta
 const SMALL: Omit<Suite, "name" | "title"> = {
   model: { modelDim: 96, numLayers: 3, numHeads: 3, headDim: 32, feedForwardDim: 256, segmentLength: 64 },
   batch: 4,
-  length: K,
+  length: 256,
   tokens: K * K,
-  learningRates: [0.001, 0.003, 0.006],
+  learningRates: [0.002, 0.005],
   searchShare: 1 / 4,
   seeds: [0, 1, 2],
   validationBytes: 200_000,
   testBytes: 256 * K,
   edges: [0, K, 4 * K, 16 * K, 64 * K],
-  lengths: { systems: ["infini-linear", "infini-delta"], of: [512, K, 2 * K, 4 * K] },
+  lengths: { systems: ["infini-linear", "infini-delta"], of: [256, 512, K] },
 };
 
 export const SUITES: readonly Suite[] = [

@@ -88,7 +88,7 @@ export const SYSTEMS: readonly System[] = [
   {
     name: "recurrent-memory",
     label: "RMT",
-    main: true,
+    main: false,
     mixing: ({ segmentLength }) => ({
       mixer: { kind: "recurrent-memory", memoryTokens: Math.max(1, Math.round(segmentLength * RECURRENT_SHARE)) },
     }),
@@ -122,7 +122,7 @@ export const SYSTEMS: readonly System[] = [
   {
     name: "infini-delta",
     label: "Infini (Linear + Delta)",
-    main: true,
+    main: false,
     mixing: () => ({ memory: { ...PAPER, update: "delta" } }),
     kept: keptByInfini,
   },
