@@ -12,6 +12,11 @@ export interface Suite {
   readonly batch: number;
   /** Tokens of a training sequence. */
   readonly length: number;
+  /**
+   * Tokens after which a training document begins anew, with an empty memory, as the paper's sequences of 32,768 do. A
+   * memory that never was empty in training makes nothing of an empty one.
+   */
+  readonly partLength: number;
   /** Of one training. */
   readonly tokens: number;
   readonly learningRates: readonly number[];
@@ -38,9 +43,10 @@ const SMALL: Omit<Suite, "name" | "title"> = {
   model: { modelDim: 96, numLayers: 3, numHeads: 3, headDim: 32, feedForwardDim: 256, segmentLength: 64 },
   batch: 4,
   length: 256,
+  partLength: 8 * K,
   tokens: K * K,
   learningRates: [0.002, 0.005],
-  searchShare: 1 / 4,
+  searchShare: 1 / 8,
   seeds: [0, 1, 2],
   validationBytes: 200_000,
   testBytes: 256 * K,
@@ -60,6 +66,7 @@ export function smokeOf(suite: Suite): Suite {
     model: { modelDim: 16, numLayers: 2, numHeads: 2, headDim: 8, feedForwardDim: 24, segmentLength: 16 },
     batch: 2,
     length: 64,
+    partLength: 256,
     tokens: 1024,
     learningRates: [0.003, 0.01],
     seeds: [0, 1],

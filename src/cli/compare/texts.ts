@@ -50,7 +50,7 @@ type Split = "train" | "validation" | "test";
 function asTexts(suite: Suite, texts: Readonly<Record<Split, readonly Document[]>>): SuiteTexts {
   const share = Math.floor(suite.validationBytes / texts.validation.length);
   const read = {
-    train: texts.train,
+    train: texts.train.flatMap((document) => partsOf(document, suite.partLength)),
     validation: beginnings(texts.validation, share),
     test: beginnings(texts.test, suite.testBytes),
   };
@@ -61,12 +61,20 @@ function asTexts(suite: Suite, texts: Readonly<Record<Split, readonly Document[]
   return {
     ...read,
     about: {
-      hash: hashOf(texts),
-      train: sizeOf(read.train),
+      hash: hashOf({ ...texts, train: read.train }),
+      train: sizeOf(texts.train),
       validation: sizeOf(read.validation),
       test: sizeOf(read.test),
     },
   };
+}
+
+/** A document in parts that are read as documents of their own, the last as long as the rest. */
+function partsOf({ name, tokens }: Document, length: number): Document[] {
+  return Array.from({ length: Math.ceil(tokens.length / length) }, (_, i) => ({
+    name: `${name}:${i + 1}`,
+    tokens: tokens.subarray(i * length, (i + 1) * length),
+  }));
 }
 
 function beginnings(documents: readonly Document[], bytes: number): Document[] {
