@@ -95,7 +95,7 @@ describe("compare", () => {
     [["xyz"], 'error: "xyz" is no suite; there are books, maths'],
     [["boks"], 'error: "boks" is no suite (did you mean "books"?)'],
     [["books", "--only", "infini-lineer"], '--only: "infini-lineer" is no system (did you mean "infini-linear"?)'],
-    [["books", "--tokens", "10"], "--tokens: a learning rate is tried on a share of 0.125"],
+    [["books", "--tokens", "10"], "--tokens: a learning rate is tried on a share of 1"],
     [["books", "--tokens", "1m,2m"], "--tokens: expected one number"],
     [["books", "--seeds", "0"], "Expected a whole number from 1 up"],
   ])("refuses %j", async (args, problem) => {

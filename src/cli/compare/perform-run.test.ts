@@ -47,6 +47,8 @@ describe("performRun", () => {
     expect(done).toEqual(done.toSorted((a, b) => a - b));
     expect(done.at(-1)).toBeCloseTo(workOf(run, texts), 6);
     expect(await findRun(run, context)).toEqual(result);
+    expect(await findRun({ ...run, measure: "validation" }, context)).toEqual(result); // measured too
+    expect(await findRun({ ...run, tokens: 2 * run.tokens }, context)).toBeUndefined();
   });
 
   it("goes on where it was stopped, in training and while measuring, to the same numbers", async () => {

@@ -37,7 +37,9 @@ export async function findRun(run: Run, place: RunPlace): Promise<RunResult | un
   const file = join(folderOf(run, place), RESULT);
   if (!existsSync(file)) return undefined;
   const found = parseConfig(runResultSchema, await readJson(file), file);
-  return found.hash === hashOf(run, place) ? found : undefined;
+  // What was measured on test text was measured on validation text too.
+  const fits = [run, { ...run, measure: "test" } as const].map((wanted) => hashOf(wanted, place));
+  return fits.includes(found.hash) ? found : undefined;
 }
 
 /**
@@ -122,7 +124,8 @@ async function trainRun(
 
 async function measureRun(run: Run, trained: TrainedRun, context: RunContext): Promise<Measurements> {
   const { suite, texts } = context;
-  const { loaded, metrics, minutes, steps, tokens, residentBytes } = trained;
+  const { loaded, metrics, minutes, steps, tokens } = trained;
+  const residentBytes = trained.residentBytes || (await formerResidentBytes(run, context));
   const losses = metrics.map(({ loss }) => loss);
   const session = createSession({ loaded, engine: context.engine });
   let before = run.tokens;
@@ -161,6 +164,14 @@ async function measureRun(run: Run, trained: TrainedRun, context: RunContext): P
   } finally {
     await session.dispose();
   }
+}
+
+/** Of a training that was measured otherwise before; 0 where there was none. */
+async function formerResidentBytes(run: Run, place: RunPlace): Promise<number> {
+  const file = join(folderOf(run, place), RESULT);
+  if (!existsSync(file)) return 0;
+  const former = parseConfig(runResultSchema, await readJson(file), file);
+  return "diverged" in former ? 0 : (former.training.residentBytes ?? 0);
 }
 
 function measuredTokens(run: Run, { validation, test }: SuiteTexts): number {
