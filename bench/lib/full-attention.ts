@@ -2,7 +2,7 @@ import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../../src/atte
 import type { KeysAndValues } from "../../src/attention/keys.ts";
 import { scoresOf, weightedValues } from "../../src/attention/softmax.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { add, concat, gather, input, matmul, mul, reshape, rmsNorm, slice, softmax } from "../../src/graph/builder.ts";
+import { add, concat, gather, input, matmul, mul, reshape, slice, softmax } from "../../src/graph/builder.ts";
 import { createGraph, type Graph } from "../../src/graph/graph.ts";
 import { filled, floatTensor, intTensor, type FloatTensor, type HostTensor } from "../../src/graph/host-tensor.ts";
 import { axisSize } from "../../src/graph/infer.ts";
@@ -10,7 +10,7 @@ import type { Tensor } from "../../src/graph/tensor.ts";
 import { flatten, type Flat, type Tree } from "../../src/graph/tree.ts";
 import type { ModelConfig } from "../../src/model/config.ts";
 import { parameterInputs } from "../../src/model/inputs.ts";
-import { at, layersOf, runBlock } from "../../src/model/stack.ts";
+import { layersOf, runLayers } from "../../src/model/stack.ts";
 import type { LoadedModel } from "../../src/model/transformer.ts";
 import { applyRope, type RopeTables } from "../../src/nn/rope.ts";
 
@@ -49,18 +49,17 @@ export function fullAttentionStep({ model, params }: LoadedModel, cached: number
   const weights = parameterInputs(params);
   const rope = { cos: input("cos", [1, config.headDim / 2]), sin: input("sin", [1, config.headDim / 2]) };
   const shape = [1, 1, config.numKeyValueHeads, cached, config.headDim];
-  const outputs: Record<string, Tensor> = {};
-  let x = gather(weights.embedding, input("token", [1, 1], "int32"));
-  for (const layer of layersOf(config)) {
+  const embedded = gather(weights.embedding, input("token", [1, 1], "int32"));
+  const { y, results } = runLayers(config, weights, embedded, (attention, h, layer) => {
     const before = cached > 0 && { keys: input(`keys.${layer}`, shape), values: input(`values.${layer}`, shape) };
-    const result = runBlock(config, at(weights.blocks, layer), x, (attention, h) =>
-      attend(config, attention, h, before || undefined, rope),
-    );
-    x = result.y;
-    Object.assign(outputs, { [`next.keys.${layer}`]: result.keys, [`next.values.${layer}`]: result.values });
-  }
-  const logits = model.logits(weights, rmsNorm(x, weights.finalNorm, config.normEpsilon));
-  return createGraph({ logits: reshape(logits, [config.vocabularySize]), ...outputs });
+    return attend(config, attention, h, before || undefined, rope);
+  });
+  const outputs = Object.entries(results).flatMap(([layer, { keys, values }]) => [
+    [`next.keys.${layer}`, keys] as const,
+    [`next.values.${layer}`, values] as const,
+  ]);
+  const logits = model.logits(weights, y);
+  return createGraph({ logits: reshape(logits, [config.vocabularySize]), ...Object.fromEntries(outputs) });
 }
 
 /** Cosines and sines of rotary positions at one of them. */

@@ -39,16 +39,11 @@ export function layerStack(config: ModelConfig): SequenceMixer {
 
     apply(tree, embedded, states) {
       const params = tree as StackParams<Tensor>;
-      let x = embedded;
-      const results = eachOf(layers, (layer) => {
-        const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
-          at(mixers, layer).apply(attention, h, at(states as LayerStates<Tensor>, layer)),
-        );
-        x = result.y;
-        return result;
-      });
+      const { y, results } = runLayers(config, params, embedded, (attention, h, layer) =>
+        at(mixers, layer).apply(attention, h, at(states as LayerStates<Tensor>, layer)),
+      );
       return {
-        y: rmsNorm(x, params.finalNorm, config.normEpsilon),
+        y,
         state: eachOf(layers, (layer) => at(results, layer).state),
         ...joinCosts(Object.values(results)),
       };
@@ -56,16 +51,11 @@ export function layerStack(config: ModelConfig): SequenceMixer {
 
     extend(tree, embedded, open, place) {
       const params = tree as StackParams<Tensor>;
-      let x = embedded;
-      const results = eachOf(layers, (layer) => {
-        const result = runBlock(config, at(params.blocks, layer), x, (attention, h) =>
-          at(mixers, layer).extend(attention, h, openAt(open, layer), place),
-        );
-        x = result.y;
-        return result;
-      });
+      const { y, results } = runLayers(config, params, embedded, (attention, h, layer) =>
+        at(mixers, layer).extend(attention, h, openAt(open, layer), place),
+      );
       return {
-        y: rmsNorm(x, params.finalNorm, config.normEpsilon),
+        y,
         state: eachOf(layers, (layer) => at(results, layer).state),
         segment: eachOf(layers, (layer) => at(results, layer).segment),
       };
@@ -85,17 +75,17 @@ export function layersOf({ numLayers }: ModelConfig): string[] {
 
 /** Fresh weights of every layer; `initMixer` gives those of its mixer. */
 export function initStack(
-  { modelDim, feedForwardDim, numLayers }: ModelConfig,
+  config: ModelConfig,
   rng: Rng,
   outputGain: number,
   initMixer: (layer: string, rng: Rng, outputGain: number) => Tree<FloatTensor>,
 ): StackParams<FloatTensor> {
+  const { modelDim, feedForwardDim, numLayers } = config;
   // Two additions per layer feed the residual stream; this keeps their sum at the size of one.
   const gain = outputGain / Math.sqrt(2 * numLayers);
   const ones = (): FloatTensor => filled([modelDim], 1);
-  const layers = Array.from({ length: numLayers }, (_, layer) => String(layer));
   return {
-    blocks: eachOf(layers, (layer) => ({
+    blocks: eachOf(layersOf(config), (layer) => ({
       attentionNorm: ones(),
       attention: initMixer(layer, rng.fork(`attention ${layer}`), gain),
       feedForwardNorm: ones(),
@@ -105,17 +95,20 @@ export function initStack(
   };
 }
 
-/** One layer: what its mixer gives, and y after both additions. */
-export function runBlock<Result extends { readonly y: Tensor }>(
-  { normEpsilon }: ModelConfig,
-  params: BlockParams<Tensor>,
+/** All layers in turn: hidden states after the final norm, and what the mixer of each layer gave. */
+export function runLayers<Result extends { readonly y: Tensor }>(
+  config: ModelConfig,
+  params: StackParams<Tensor>,
   x: Tensor,
-  mix: (attention: Tree<Tensor>, h: Tensor) => Result,
-): Result {
-  const mixed = mix(params.attention, rmsNorm(x, params.attentionNorm, normEpsilon));
-  const afterMixer = add(x, mixed.y);
-  const h = rmsNorm(afterMixer, params.feedForwardNorm, normEpsilon);
-  return { ...mixed, y: add(afterMixer, feedForward(params.feedForward, h)) };
+  mix: (attention: Tree<Tensor>, h: Tensor, layer: string) => Result,
+): { y: Tensor; results: { [layer: string]: Result } } {
+  let y = x;
+  const results = eachOf(layersOf(config), (layer) => {
+    const result = runBlock(config, at(params.blocks, layer), y, (attention, h) => mix(attention, h, layer));
+    y = result.y;
+    return result;
+  });
+  return { y: rmsNorm(y, params.finalNorm, config.normEpsilon), results };
 }
 
 /** A record with a value for each name. */
@@ -131,6 +124,19 @@ export function at<T>(layers: { readonly [layer: string]: T }, layer: string): T
 }
 
 // --- internal ---
+
+/** One layer: what its mixer gives, and y after both additions. */
+function runBlock<Result extends { readonly y: Tensor }>(
+  { normEpsilon }: ModelConfig,
+  params: BlockParams<Tensor>,
+  x: Tensor,
+  mix: (attention: Tree<Tensor>, h: Tensor) => Result,
+): Result {
+  const mixed = mix(params.attention, rmsNorm(x, params.attentionNorm, normEpsilon));
+  const afterMixer = add(x, mixed.y);
+  const h = rmsNorm(afterMixer, params.feedForwardNorm, normEpsilon);
+  return { ...mixed, y: add(afterMixer, feedForward(params.feedForward, h)) };
+}
 
 function openAt({ state, segment }: OpenState, layer: string): OpenState {
   return { state: at(state as LayerStates<Tensor>, layer), segment: at(segment as LayerStates<Tensor>, layer) };

@@ -3,6 +3,7 @@ import {
   at,
   dot,
   float32,
+  lanesOf,
   matrix,
   minus,
   perHead,
@@ -45,13 +46,7 @@ export interface NaiveResult {
 export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTensor>, x: NumericTensor): NaiveResult {
   const weights = readParams(config, params);
   const [B, T] = [sizeAt(x, 0), sizeAt(x, 1)];
-  const lanes = range(B).map((lane) =>
-    readLane(
-      config,
-      weights,
-      range(T).map((t) => row(x, lane * T + t)),
-    ),
-  );
+  const lanes = lanesOf(x).map((tokens) => readLane(config, weights, tokens));
   const { numKeyValueHeads: K, headDim: d, modelDim: D, segmentLength: N, memory } = config;
   const join = (shape: Shape, part: (lane: Lane) => Vector): NumericTensor => ({ shape, data: lanes.flatMap(part) });
   const f = featureSize(config);

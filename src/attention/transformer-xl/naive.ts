@@ -2,11 +2,11 @@ import {
   at,
   dot,
   float32,
+  lanesOf,
   matrix,
   perHead,
   plus,
   range,
-  row,
   scale,
   sizeAt,
   softmaxOf,
@@ -40,7 +40,7 @@ export function naiveTransformerXl(
 ): NaiveResult {
   const { modelDim: D, segmentLength: N, cacheLength: M } = config;
   const [B, T] = [sizeAt(x, 0), sizeAt(x, 1)];
-  const lanes = range(B).map((lane) => range(T).map((t) => row(x, lane * T + t)));
+  const lanes = lanesOf(x);
   const read = T - (T % N); // in full segments
   const weights = readParams(config, params);
   const kept = (inputs: Matrix): Matrix =>

@@ -1,11 +1,11 @@
 import {
   at,
   dot,
+  lanesOf,
   matrix,
   perHead,
   range,
   rotate,
-  row,
   scale,
   sizeAt,
   softmaxOf,
@@ -35,13 +35,7 @@ export interface NaiveResult {
 export function naiveWindow(config: WindowConfig, params: WindowParams<NumericTensor>, x: NumericTensor): NaiveResult {
   const { numKeyValueHeads: K, headDim: d, modelDim: D, segmentLength: N, windowLength: W, sinks } = config;
   const [B, T] = [sizeAt(x, 0), sizeAt(x, 1)];
-  const lanes = range(B).map((lane) =>
-    readLane(
-      config,
-      params,
-      range(T).map((t) => row(x, lane * T + t)),
-    ),
-  );
+  const lanes = lanesOf(x).map((tokens) => readLane(config, params, tokens));
   const read = T - (T % N); // in full segments
   const kept = (first: number, rows: number): WindowState<NumericTensor>["cache"] => {
     const part = (name: "k" | "v"): NumericTensor => ({

@@ -1,6 +1,7 @@
 import {
   at,
   dot,
+  lanesOf,
   matrix,
   perHead,
   plus,
@@ -41,13 +42,7 @@ export function naiveRecurrentMemory(
   x: NumericTensor,
 ): NaiveRecurrentMemory {
   const [B, T, D] = [sizeAt(x, 0), sizeAt(x, 1), sizeAt(x, 2)];
-  const lanes = range(B).map((lane) =>
-    readLane(
-      config,
-      params,
-      range(T).map((t) => row(x, lane * T + t)),
-    ),
-  );
+  const lanes = lanesOf(x).map((tokens) => readLane(config, params, tokens));
   const p = sizeAt(params.memory, 0);
   return {
     y: { shape: [B, T, D], data: lanes.flatMap(({ outputs }) => outputs.flat()) },

@@ -5,7 +5,7 @@ import type { OpenState, SequenceMixer } from "../../attention/mixer.ts";
 import { initProjections, type ProjectionParams } from "../../attention/projections.ts";
 import { countSegments, writerAt } from "../../attention/segments.ts";
 import { HIDDEN } from "../../attention/softmax.ts";
-import { add, concat, equal, iota, less, matmul, reshape, rmsNorm, slice, where } from "../../graph/builder.ts";
+import { add, concat, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
 import { zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
@@ -13,7 +13,7 @@ import { normal } from "../../nn/init.ts";
 import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
 import type { Rng } from "../../random.ts";
 import type { ModelConfig } from "../config.ts";
-import { at, eachOf, initStack, layersOf, runBlock, type StackParams } from "../stack.ts";
+import { at, eachOf, initStack, layersOf, runLayers, type StackParams } from "../stack.ts";
 
 /** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
 export type RecurrentMemoryParams<T> = StackParams<T> & {
@@ -47,7 +47,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
       let memory = memoryOf(params, states);
       const parts = Array.from({ length: countSegments(x, N) }, (_, s) => {
         const rows = concat([memory, slice(x, 1, s * N, (s + 1) * N), memory], 1);
-        const { y } = runLayers(config, params, rows, { positions: iota(2 * p + N), place: (own) => own });
+        const { y } = runRows(config, params, rows, { positions: iota(2 * p + N), place: (own) => own });
         memory = slice(y, 1, p + N, 2 * p + N);
         return slice(y, 1, p, p + N);
       });
@@ -58,7 +58,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
       const params = tree as RecurrentMemoryParams<Tensor>;
       const C = axisSize(x.shape, 1);
       const put = writerAt(place, C, N);
-      const { y, seen } = runLayers(config, params, concat([memoryOf(params, state), x], 1), {
+      const { y, seen } = runRows(config, params, concat([memoryOf(params, state), x], 1), {
         positions: concat([iota(p), add(iota(C, p), place.offset)], 0),
         place: (own, open) => concat([slice(own, 2, 0, p), put(open, slice(own, 2, p, p + C))], 2),
         open: segment as OpenKeys,
@@ -73,7 +73,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
     commit(tree, { state, segment }: OpenState) {
       const params = tree as RecurrentMemoryParams<Tensor>;
       const memory = memoryOf(params, state);
-      const { y } = runLayers(config, params, concat([memory, memory], 1), {
+      const { y } = runRows(config, params, concat([memory, memory], 1), {
         positions: concat([iota(p), iota(p, p + N)], 0),
         place: (own, open) => concat([slice(own, 2, 0, p), open, slice(own, 2, p, 2 * p)], 2),
         open: segment as OpenKeys,
@@ -99,21 +99,16 @@ interface Rows {
 }
 
 /** Hidden states [B, R, D] after the final norm, and the keys (without positions) and values that each layer saw. */
-function runLayers(
+function runRows(
   config: ModelConfig,
   params: RecurrentMemoryParams<Tensor>,
   x: Tensor,
   rows: Rows,
 ): { y: Tensor; seen: OpenKeys } {
-  let y = x;
-  const seen = eachOf(layersOf(config), (layer) => {
-    const result = runBlock(config, at(params.blocks, layer), y, (attention, h) =>
-      attend(config, attention as ProjectionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
-    );
-    y = result.y;
-    return result.seen;
-  });
-  return { y: rmsNorm(y, params.finalNorm, config.normEpsilon), seen };
+  const { y, results } = runLayers(config, params, x, (attention, h, layer) =>
+    attend(config, attention as ProjectionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
+  );
+  return { y, seen: eachOf(layersOf(config), (layer) => at(results, layer).seen) };
 }
 
 function attend(
