@@ -1,4 +1,5 @@
-import { lengthChart, memoryChart, positionChart } from "../src/compare/charts.ts";
+import { lineChart } from "../src/compare/charts.ts";
+import { lengthPlot, memoryPlot, positionPlot } from "../src/compare/plots.ts";
 import type { Comparison } from "../src/compare/results.ts";
 import { costTable, lengthTable, positionTable, tableTwo, toMarkdown } from "../src/compare/tables.ts";
 import { renderSvg } from "../src/cli/chart.ts";
@@ -11,14 +12,14 @@ export async function comparisonSection(comparison: Comparison): Promise<Section
   if (systems.length === 0) return undefined;
   const lengths = lengthTable(comparison);
   const drawn = [
-    { name: "position", alt: "Bits per byte by position in the document", option: positionChart(comparison) },
+    { name: "position", alt: "Bits per byte by position in the document", plot: positionPlot(comparison) },
     ...(lengths
-      ? [{ name: "length", alt: "Bits per byte by the length of training sequences", option: lengthChart(comparison) }]
+      ? [{ name: "length", alt: "Bits per byte by the length of training sequences", plot: lengthPlot(comparison) }]
       : []),
-    { name: "memory", alt: "Memory of one stream over its length", option: memoryChart(comparison) },
-  ].map((plot) => ({ ...plot, file: `compare-${suite}-${plot.name}.svg` }));
+    { name: "memory", alt: "Memory of one stream over its length", plot: memoryPlot(comparison) },
+  ].map((drawing) => ({ ...drawing, file: `compare-${suite}-${drawing.name}.svg` }));
   const plots: (readonly [string, string])[] = [];
-  for (const { file, option } of drawn) plots.push([file, await renderSvg(option)]);
+  for (const { file, plot } of drawn) plots.push([file, await renderSvg(lineChart(plot))]);
   return {
     title: `Kinds of memory compared: ${title.toLowerCase()}`,
     lines: [

@@ -1,5 +1,6 @@
 import type { EChartsOption } from "echarts";
-import { gateChart, lengthChart, lossChart, memoryChart, positionChart } from "../../compare/charts.ts";
+import { gateChart, lineChart } from "../../compare/charts.ts";
+import { lengthPlot, lossPlot, memoryPlot, positionPlot } from "../../compare/plots.ts";
 import type { Comparison } from "../../compare/results.ts";
 import { costTable, lengthTable, positionTable, tableTwo, type TextTable } from "../../compare/tables.ts";
 import { renderSvg } from "../chart.ts";
@@ -15,12 +16,14 @@ export async function renderComparison(comparison: Comparison): Promise<string> 
     ...section("Table 2", [table(tableTwo(comparison))]),
     paragraph(LEGEND),
     ...section("By position in the document", [
-      await figure(positionChart(comparison)),
+      await figure(lineChart(positionPlot(comparison))),
       table(positionTable(comparison)),
     ]),
-    ...(lengths ? section("Longer training sequences", [await figure(lengthChart(comparison)), table(lengths)]) : []),
-    ...section("What it takes", [table(costTable(comparison)), await figure(memoryChart(comparison))]),
-    ...section("Training", [await figure(lossChart(comparison))]),
+    ...(lengths
+      ? section("Longer training sequences", [await figure(lineChart(lengthPlot(comparison))), table(lengths)])
+      : []),
+    ...section("What it takes", [table(costTable(comparison)), await figure(lineChart(memoryPlot(comparison)))]),
+    ...section("Training", [await figure(lineChart(lossPlot(comparison)))]),
     ...(gates.length > 0 ? section("Gates", await figures(gates, 560, 300)) : []),
     ...notes(comparison),
   ];
