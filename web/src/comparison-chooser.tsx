@@ -1,0 +1,68 @@
+import type { Comparison } from "infini-transformer/compare";
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { formatBytes, formatCount } from "./format.ts";
+import type { ResultsView } from "./use-results.ts";
+
+/** Which comparison is shown: one of the page's, or a file that is chosen or dropped. */
+export function ComparisonChooser({ view }: { readonly view: ResultsView }): JSX.Element {
+  const { results, choices, chosen, choose } = view;
+  const [over, setOver] = useState(false);
+  const take = (files: FileList | null | undefined): void => {
+    const file = files?.[0];
+    if (file) void view.open(file);
+  };
+  return (
+    <section
+      aria-labelledby="chooser-title"
+      class={over ? "drop over" : "drop"}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={(event) => {
+        event.preventDefault();
+        setOver(false);
+        take(event.dataTransfer?.files);
+      }}
+    >
+      <h2 id="chooser-title">Kinds of memory, side by side</h2>
+      <div class="row">
+        {choices.map((choice) => (
+          <button key={choice.name} type="button" aria-pressed={choice === chosen} onClick={() => choose(choice.name)}>
+            {choice.name}
+          </button>
+        ))}
+        <label class="button">
+          A comparison of yours …
+          <input
+            type="file"
+            class="hidden-input"
+            accept=".json"
+            onChange={(event) => {
+              take(event.currentTarget.files);
+              event.currentTarget.value = "";
+            }}
+          />
+        </label>
+      </div>
+      <p class="note" role="status">
+        {chosen ? settingsOf(chosen.comparison) : results ? "There is no comparison yet." : "The results are fetched."}
+      </p>
+      <p class="note">
+        <code>infini compare</code> writes such files; one can be dropped here.
+      </p>
+    </section>
+  );
+}
+
+// --- internal ---
+
+function settingsOf({ texts, tokens, length, learningRates }: Comparison): string {
+  return (
+    `Each model was trained on the same ${formatCount(tokens)} bytes of text in sequences of ${formatCount(length)}, ` +
+    `with the best of the learning rates ${learningRates.join(", ")}, and read ` +
+    `${texts.test.documents} unseen documents (${formatBytes(texts.test.bytes)}) from their start with an empty memory.`
+  );
+}

@@ -1,0 +1,73 @@
+import type { Plot } from "infini-transformer/compare";
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import UPlot from "uplot";
+import { dataOf, dashOf, lineColour, optionsFor } from "./line-chart-options.ts";
+
+export interface LineChartProps {
+  readonly plot: Plot;
+  /** What stands below it. */
+  readonly children?: ComponentChildren;
+}
+
+/** A section with a plot of some lines, each of which can be taken away and put back. */
+export function LineChart({ plot, children }: LineChartProps): JSX.Element {
+  const id = useId();
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
+  const home = useChart(plot, hidden);
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>{plot.title}</h2>
+      <div ref={home} class="chart" role="img" aria-label={`${plot.title}, over ${plot.axis}`} />
+      <ul class="legend" aria-label="Lines">
+        {plot.lines.map(({ label }, i) => (
+          <li key={label}>
+            <button
+              type="button"
+              aria-pressed={!hidden.has(label)}
+              onClick={() => setHidden(toggled(hidden, label))}
+              style={{ "--line-colour": `light-dark(${lineColour(i, false)}, ${lineColour(i, true)})` }}
+            >
+              <i class={dashOf(i) ? "dashed" : ""} /> {label}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {children}
+    </section>
+  );
+}
+
+// --- internal ---
+
+/** Draws a plot into the element that it returns, as wide as that is. */
+function useChart(plot: Plot, hidden: ReadonlySet<string>) {
+  const home = useRef<HTMLDivElement>(null);
+  const chart = useRef<UPlot | undefined>(undefined);
+  useEffect(() => {
+    const element = home.current;
+    if (!element) return;
+    const drawn = new UPlot(optionsFor(plot, element), dataOf(plot), element);
+    const observer = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height: drawn.height }));
+    observer.observe(element);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const redraw = (): void => drawn.redraw();
+    dark.addEventListener("change", redraw);
+    chart.current = drawn;
+    return () => {
+      dark.removeEventListener("change", redraw);
+      observer.disconnect();
+      drawn.destroy();
+    };
+  }, [plot]);
+  useEffect(() => {
+    plot.lines.forEach(({ label }, i) => chart.current?.setSeries(i + 1, { show: !hidden.has(label) }));
+  }, [plot, hidden]);
+  return home;
+}
+
+function toggled(labels: ReadonlySet<string>, label: string): ReadonlySet<string> {
+  const others = new Set(labels);
+  if (!others.delete(label)) others.add(label);
+  return others;
+}
