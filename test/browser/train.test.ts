@@ -28,6 +28,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     page.setDefaultTimeout(60_000);
     await page.goto(application.url);
     await page.getByRole("link", { name: "Train" }).click();
+    await discardRunOf(page);
   });
 
   afterEach(async () => {
@@ -64,6 +65,50 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     expect(await stepsDone()).toBe(0);
   }, 120_000);
 
+  it("goes on by itself when the page is loaded again, from the step that was kept", async () => {
+    await page.getByLabel(/pass keys/).check();
+    await page.getByRole("button", { name: "Train" }).click();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
+    const [first] = await losses();
+    await page.reload();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(22);
+    expect(await page.getByLabel(/pass keys/).isChecked()).toBe(true);
+    expect((await losses())[0]).toBe(first);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Paused.").waitFor();
+    const steps = await stepsDone();
+    await page.reload();
+    await page.getByText("Paused.").waitFor();
+    expect(await stepsDone()).toBe(steps);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download the run folder" }).click(),
+    ]);
+    expect(await stepsInNode(await readFile(await download.path()), steps + 1)).toBe(steps + 1);
+  }, 120_000);
+
+  it("keeps the runs of two tabs apart", async () => {
+    const other = await application.browser.newPage();
+    await other.goto(`${application.url}#train`);
+    await discardRunOf(other);
+    const steps: number[] = [];
+    for (const tab of [page, other]) {
+      if (tab === page) await tab.getByLabel(/pass keys/).check();
+      await tab.getByRole("button", { name: "Train" }).click();
+      await expect.poll(() => stepsDone(tab), PATIENTLY).toBeGreaterThan(steps.length === 0 ? 4 : 12);
+      await tab.getByRole("button", { name: "Pause" }).click();
+      await tab.getByText("Paused.").waitFor();
+      steps.push(await stepsDone(tab));
+    }
+    await Promise.all([page.reload(), other.reload()]);
+    for (const [i, tab] of [page, other].entries()) {
+      await tab.getByText("Paused.").waitFor();
+      expect(await stepsDone(tab)).toBe(steps[i]);
+      expect(await tab.getByLabel(/pass keys/).isChecked()).toBe(tab === page);
+    }
+    await other.close();
+  }, 120_000);
+
   it.each(["light", "dark"] as const)("is accessible in %s colours", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
@@ -76,8 +121,16 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
 
 // --- internal ---
 
-async function stepsDone(): Promise<number> {
-  return Number(await page.getByRole("progressbar", { name: "Steps of the run" }).getAttribute("value"));
+/** Gives up what a tab that is gone has left. */
+async function discardRunOf(tab: Page): Promise<void> {
+  await tab.getByText(/^(No run yet|Paused|Done)\.$/).waitFor();
+  const discard = tab.getByRole("button", { name: "Discard" });
+  if (await discard.isVisible()) await discard.click();
+  await tab.getByText("No run yet.").waitFor();
+}
+
+async function stepsDone(tab = page): Promise<number> {
+  return Number(await tab.getByRole("progressbar", { name: "Steps of the run" }).getAttribute("value"));
 }
 
 /** The first and the last loss, as the chart tells them. */

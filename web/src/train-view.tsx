@@ -39,7 +39,8 @@ export function TrainView(): JSX.Element {
         With the run folder, <code>infini generate nano</code> writes, and{" "}
         <code>infini train nano/recipe.json --out nano --resume</code> goes on; a run on a text needs it as{" "}
         <code>--data</code> again. A model of this size and so few steps learns the letters of a text. To hold a key
-        takes a quarter of an hour of <code>recipes/passkey.json</code>.
+        takes a quarter of an hour of <code>recipes/passkey.json</code>. This browser keeps the run, so the page can be
+        loaded again.
       </p>
     </section>
   );
@@ -48,6 +49,7 @@ export function TrainView(): JSX.Element {
 // --- internal ---
 
 const STATUS: Readonly<Record<TrainerState["phase"], string>> = {
+  opening: "Looking for a run that was kept.",
   idle: "No run yet.",
   preparing: "The graph of a step is being made.",
   training: "Training.",
@@ -63,7 +65,7 @@ function Buttons({
   state: TrainerState;
   actions: TrainerActions;
 }): JSX.Element {
-  if (phase === "idle" || phase === "preparing")
+  if (phase === "opening" || phase === "idle" || (phase === "preparing" && metrics.length === 0))
     return (
       <button type="button" class="main" disabled={phase !== "idle"} onClick={actions.start}>
         Train

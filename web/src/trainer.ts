@@ -2,6 +2,7 @@ import type { Engine } from "infini-transformer/engine";
 import { flatten, type FloatTensor } from "infini-transformer/graph";
 import { encodeWeights, MODEL_FILES } from "infini-transformer/model";
 import {
+  decodeRunState,
   encodeRunState,
   parseRunConfig,
   presets,
@@ -22,6 +23,8 @@ export interface Trainer {
   /** Trains until it is done or paused; returns the steps done. */
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;
   pause(): void;
+  /** Whether it was told to pause. */
+  readonly pausing: boolean;
   /** The files of a run folder, by name: a model folder, and what `infini train recipe.json --resume` goes on from. */
   files(): Readonly<Record<string, Uint8Array>>;
 }
@@ -34,16 +37,28 @@ export function nanoConfig(task: TrainingTask): RunConfig {
   return parseRunConfig({ model, training: { ...training, length: SHORTEST_WITH_KEY, mixture } });
 }
 
-/** A run that has done no step. Without text, it must be on a task that reads none. */
-export function createTrainer(config: RunConfig, text: Uint8Array, engine: Engine): Trainer {
+export interface TrainerOptions {
+  readonly config: RunConfig;
+  /** May be empty where the task reads none. */
+  readonly text: Uint8Array;
+  readonly engine: Engine;
+  /** Where to go on from. Default: a run that has done no step. */
+  readonly checkpoint?: Uint8Array | undefined;
+  /** Gets a checkpoint every few steps, and when the run rests. */
+  keep?(checkpoint: Uint8Array): Promise<void>;
+}
+
+/** A run. Throws ResumeError for a checkpoint of another config. */
+export function createTrainer({ config, text, engine, checkpoint, keep }: TrainerOptions): Trainer {
   const documents = text.length > 0 ? [{ name: "text", tokens: text }] : [];
-  let position = startOfRun(config);
+  const start = startOfRun(config);
+  let position = checkpoint ? decodeRunState(checkpoint, start.state, config, "the run that was kept") : start;
   let stopping = new AbortController();
   return {
     async run(onStep) {
       stopping = new AbortController();
       position = await runTraining({
-        config,
+        config: { ...config, training: { ...config.training, checkpointEvery: STEPS_BETWEEN_SAVES } },
         documents,
         engine,
         from: position,
@@ -52,10 +67,14 @@ export function createTrainer(config: RunConfig, text: Uint8Array, engine: Engin
           onStep(metrics);
           await breath();
         },
+        save: async ({ state, step }) => keep?.(encodeRunState(state, step, config)),
       });
       return position.step;
     },
     pause: () => stopping.abort(),
+    get pausing() {
+      return stopping.signal.aborted;
+    },
     files() {
       const { model, training } = config;
       const { params } = trainedModel(config, position);
@@ -74,6 +93,8 @@ export function createTrainer(config: RunConfig, text: Uint8Array, engine: Engin
 
 /** Tokens of a sequence that has room for a pass key: ten segments. */
 const SHORTEST_WITH_KEY = 320;
+/** So much is lost at most when the page is closed. */
+const STEPS_BETWEEN_SAVES = 10;
 
 function jsonFile(value: unknown): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);

@@ -1,0 +1,75 @@
+import { createStore, del, get, keys, set } from "idb-keyval";
+import type { StepMetrics } from "infini-transformer/train";
+import type { TrainingTask } from "./trainer.ts";
+
+/** A run as this browser keeps it, so that it outlives its page. */
+export interface SavedRun {
+  readonly task: TrainingTask;
+  /** Of the whole run. */
+  readonly steps: number;
+  /** Whether it was under way, and not paused. */
+  readonly training: boolean;
+  /** A step each, of those that the checkpoint has. */
+  readonly metrics: readonly StepMetrics[];
+  /** As `encodeRunState` makes it. */
+  readonly checkpoint: Uint8Array;
+}
+
+/**
+ * A place for one run, which no other tab has as long as this one is open: the one that the tab had before it was
+ * loaded again, else one whose tab is gone, else a new one. Nothing where the browser keeps none, which it does on
+ * secure pages alone.
+ */
+export async function takePlace(): Promise<string | undefined> {
+  try {
+    const place = (await formerPlace()) ?? (await firstHeld([...(await keys<string>(RUNS)), crypto.randomUUID()]));
+    if (place !== undefined) sessionStorage.setItem(PLACE, place);
+    return place;
+  } catch {
+    return undefined;
+  }
+}
+
+export function savedRun(place: string): Promise<SavedRun | undefined> {
+  return get<SavedRun>(place, RUNS);
+}
+
+export function saveRun(place: string, run: SavedRun): Promise<void> {
+  return set(place, run, RUNS);
+}
+
+export function forgetRun(place: string): Promise<void> {
+  return del(place, RUNS);
+}
+
+// --- internal ---
+
+const PLACE = "infini-transformer-run";
+/** A page that is loaded again may ask for its place before it has let go of it. */
+const PATIENCE = 1000;
+
+const RUNS = createStore("infini-transformer", "runs");
+
+/** The place that the tab had; nothing where there was none, or a copy of the tab has it. */
+async function formerPlace(): Promise<string | undefined> {
+  const former = sessionStorage.getItem(PLACE);
+  if (former === null) return undefined;
+  const held = await holds(former, { signal: AbortSignal.timeout(PATIENCE) }).catch(() => false);
+  return held ? former : undefined;
+}
+
+async function firstHeld(places: readonly string[]): Promise<string | undefined> {
+  for (const place of places) if (await holds(place, { ifAvailable: true })) return place;
+  return undefined;
+}
+
+/** Holds a place until the tab is gone, unless another tab has it. */
+function holds(place: string, options: LockOptions): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const hold = (lock: Lock | null): Promise<void> | undefined => {
+      resolve(lock !== null);
+      return lock ? new Promise(() => {}) : undefined;
+    };
+    navigator.locks.request(`${PLACE} ${place}`, options, hold).catch(reject);
+  });
+}
