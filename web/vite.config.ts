@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { defaultClientConditions, defineConfig } from "vite";
+import { offline } from "./offline.ts";
 import { shippedFiles } from "./shipped-files.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -34,5 +35,6 @@ export default defineConfig({
       "texts/moby-dick.txt": join(dataOf("datasets-moby-dick"), "data.txt"),
       "texts/lincoln-1863.txt": join(dataOf("datasets-sotu"), "1863_abraham_lincoln_r.txt"),
     }),
+    offline(join(import.meta.dirname, "service-worker.js")),
   ],
 });

