@@ -11,11 +11,11 @@ export function GatesPanel({ segment: { layers } }: GatesPanelProps): JSX.Elemen
   return (
     <section aria-labelledby="gates-title">
       <h2 id="gates-title">4. The gates</h2>
-      <table class="gates">
-        <caption class="note">
-          σ(β) of each head, as it was learned: 0 takes local attention only, 1 the memory only. A head with an open
-          gate still has nothing from a memory that nothing was written to.
-        </caption>
+      <p class="note">
+        σ(β) of each head, as it was learned: 0 takes local attention only, 1 the memory only. Where it depends on the
+        token, this is the mean over the segment. An open gate gives nothing while nothing was written to the memory.
+      </p>
+      <table class="gates" aria-labelledby="gates-title">
         <thead>
           <tr>
             <td />

@@ -51,7 +51,7 @@ export function TokenPanel({ state, actions, segment }: SegmentProps): JSX.Eleme
       </fieldset>
       <p class="note">
         A head adds what it reads from memory, times its gate, to what it attends to in this segment and the one before,
-        times the rest. The bars compare the lengths of the two. The darker a token, the more of it the chosen head has
+        times the rest. The bars compare the lengths of the two. A token has as much colour as the chosen head has of it
         from memory.
       </p>
     </section>
