@@ -172,7 +172,15 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "recallTasksOf",
     "scorePasskey",
   ],
-  "./generate": ["SessionError", "createSession", "generate", "mostLikely", "sampleToken", "standaloneSegment"],
+  "./generate": [
+    "SessionError",
+    "createSession",
+    "generate",
+    "lookInside",
+    "mostLikely",
+    "sampleToken",
+    "standaloneSegment",
+  ],
   "./evaluate": [
     "evaluateDocuments",
     "evaluateMqar",

@@ -1,9 +1,10 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { LookView } from "./look-view.tsx";
 import { ReadView } from "./read-view.tsx";
 import { TrainView } from "./train-view.tsx";
 
-/** The page: one view is seen, both go on. */
+/** The page: one view is seen, all go on. */
 export function App(): JSX.Element {
   const view = useView();
   return (
@@ -29,6 +30,9 @@ export function App(): JSX.Element {
         <div hidden={view !== "#train"}>
           <TrainView />
         </div>
+        <div hidden={view !== "#look"}>
+          <LookView />
+        </div>
       </main>
       <footer>
         <p class="note">Nothing leaves this machine.</p>
@@ -42,6 +46,7 @@ export function App(): JSX.Element {
 const VIEWS = [
   { hash: "#read", name: "Read" },
   { hash: "#train", name: "Train" },
+  { hash: "#look", name: "Look inside" },
 ] as const;
 
 function useView(): string {
