@@ -61,6 +61,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "pad",
     "reshape",
     "rmsNorm",
+    "rotate",
     "sameShape",
     "scalar",
     "scatterAdd",

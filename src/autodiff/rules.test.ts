@@ -28,6 +28,7 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scalar,
   scatterAdd,
   sigmoid,
@@ -141,6 +142,11 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
 
   softmax: alongLast(softmax),
   logSoftmax: alongLast(logSoftmax),
+  rotate: [
+    on(rotate, floats(3, 2), floats(3, 1), floats(3, 1)),
+    on(rotate, floats(2, 2, 3, 4), floats(3, 2), floats(3, 2)),
+    on(rotate, floats(2, 3, 4), floats(2, 1, 2), floats(3, 2)),
+  ],
 
   matmul: [
     on(matmul, floats(2, 3), floats(3, 4)),

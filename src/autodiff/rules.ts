@@ -15,6 +15,7 @@ import {
   neg,
   pad,
   reshape,
+  rotate,
   sameShape,
   scatterAdd,
   sigmoid,
@@ -86,6 +87,15 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
   logSoftmax: (y, dy) => [sub(dy, mul(exp(y), sum(dy, [-1], { keepAxes: true })))],
 
   kthLargest: NOT_DIFFERENTIABLE,
+  // Rotated back, by the opposite angles.
+  rotate: (y, dy) => {
+    const [x, cos, sin] = [operand(y, 0), operand(y, 1), operand(y, 2)];
+    const [a, b] = halves(x);
+    const [da, db] = halves(dy);
+    const dCos = sumTo(add(mul(a, da), mul(b, db)), cos.shape);
+    const dSin = sumTo(sub(mul(a, db), mul(b, da)), sin.shape);
+    return [rotate(dy, cos, neg(sin)), dCos, dSin];
+  },
 
   matmul: (y, dy) => matmulGradients(operand(y, 0), operand(y, 1), dy),
 
@@ -178,6 +188,11 @@ function operand(y: Tensor, index: number): Tensor {
   const x = y.inputs[index];
   if (!x) throw new Error(`${y.op} has no operand ${index}`);
   return x;
+}
+
+function halves(x: Tensor): [Tensor, Tensor] {
+  const size = axisSize(x.shape, x.shape.length - 1);
+  return [slice(x, -1, 0, size / 2), slice(x, -1, size / 2, size)];
 }
 
 function chooseGradients(y: Tensor, dy: Tensor, first: Tensor): Tensor[] {

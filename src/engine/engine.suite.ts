@@ -29,6 +29,7 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scalar,
   scatterAdd,
   sigmoid,
@@ -259,6 +260,15 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
     on((x) => kthLargest(x, 1), floats(4)),
     on((x) => kthLargest(x, 3), floats(2, 5)),
     on((x) => kthLargest(x, 6), floats(2, 3, 6)),
+  ],
+  rotate: [
+    on(rotate, floats(1, 2), floats(1, 1), floats(1, 1)),
+    on(rotate, floats(3, 8), floats(3, 4), floats(3, 4)),
+    on(rotate, floats(2, 5, 3, 4), floats(3, 2), floats(3, 2)),
+    on(rotate, floats(2, 2, 3, 4, 64), floats(4, 32), floats(4, 32)),
+    on(rotate, floats(2, 3, 1, 2, 4), floats(3, 1, 2, 2), floats(3, 1, 2, 2)),
+    on(rotate, floats(2, 2, 4), floats(2, 1, 2), floats(2, 2)),
+    on((x, cos, sin) => rotate(transpose(x, [1, 0, 2]), cos, sin), floats(3, 2, 10), floats(3, 5), floats(3, 5)),
   ],
 
   matmul: [

@@ -28,6 +28,7 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scatterAdd,
   sigmoid,
   silu,
@@ -224,6 +225,25 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     example((x) => kthLargest(x, 1), [NUMBERS], [[3], [6]]),
     example((x) => kthLargest(x, 3), [NUMBERS], [[1], [4]]),
     example((x) => kthLargest(x, 2), [float([7, -9, 7, 0])], [7]),
+  ],
+
+  rotate: [
+    example(
+      rotate,
+      [
+        float([
+          [1, 2],
+          [3, 4],
+        ]),
+        float([[1], [0]]),
+        float([[0], [1]]),
+      ],
+      [
+        [1, 2],
+        [-4, 3],
+      ],
+    ),
+    example(rotate, [float([[1, 2, 3, 4]]), float([[0, 0.5]]), float([[1, 2]])], [[-3, -7, 1, 6]]),
   ],
 
   matmul: [

@@ -131,6 +131,17 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
     );
   },
 
+  rotate: (_, x, ...tables) => {
+    const half = sizeAt(x.shape, -1) / 2;
+    const [cos, sin] = tables.map((table) => broadcast(table, [...x.shape.slice(0, -1), half]));
+    return x.data.map((value, i) => {
+      const column = i % (2 * half);
+      const angle = Math.floor(i / (2 * half)) * half + (column % half);
+      const turned = column < half ? -read(x.data, i + half) : read(x.data, i - half);
+      return value * read(cos ?? [], angle) + turned * read(sin ?? [], angle);
+    });
+  },
+
   matmul: (y, a, b) => {
     const batch = y.shape.slice(0, -2);
     const [n, m, inner] = [sizeAt(y.shape, -2), sizeAt(y.shape, -1), sizeAt(a.shape, -1)];

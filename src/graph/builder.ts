@@ -97,6 +97,9 @@ export const logSoftmax = (x: Tensor): Tensor => apply("logSoftmax", [x], {});
 /** The k-th largest element, counted from 1, of each row [.., n] -> [.., 1]. Without a gradient. */
 export const kthLargest = (x: Tensor, k: number): Tensor => apply("kthLargest", [x], { k });
 
+/** Rotates the pairs (i, i + d/2) of x [.., T, d] by angles given as cosines and sines, which broadcast to [.., T, d/2]. */
+export const rotate = (x: Tensor, cos: Tensor, sin: Tensor): Tensor => apply("rotate", [x, cos, sin], {});
+
 /** Product of the matrices in the last two axes; the axes before them broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => apply("matmul", [a, b], {});
 

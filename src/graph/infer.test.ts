@@ -28,6 +28,7 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scatterAdd,
   sigmoid,
   silu,
@@ -117,6 +118,28 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     ...alongLast((x) => kthLargest(x, 1)),
     refuse(() => kthLargest(float(2, 3), 4), "(float32[2, 3]): there is no element 4 in rows of 3"),
     refuse(() => kthLargest(float(2, 3), 0), "(float32[2, 3]): there is no element 0 in rows of 3"),
+  ],
+  rotate: [
+    refuse(
+      () => rotate(float(3, 4), float(3, 4), float(3, 4)),
+      "(float32[3, 4], float32[3, 4], float32[3, 4]): [3, 4] and [3, 2] do not broadcast",
+    ),
+    refuse(
+      () => rotate(float(2, 3, 5), float(3, 2), float(3, 2)),
+      "(float32[2, 3, 5], float32[3, 2], float32[3, 2]): [3, 2] and [2, 3, 2.5] do not broadcast",
+    ),
+    refuse(
+      () => rotate(float(4), float(4, 2), float(4, 2)),
+      "(float32[4], float32[4, 2], float32[4, 2]): the tables must have one angle for each pair of a row",
+    ),
+    refuse(
+      () => rotate(float(3, 4), float(3, 1), float(3, 2)),
+      "(float32[3, 4], float32[3, 1], float32[3, 2]): the tables must have one angle for each pair of a row",
+    ),
+    refuse(
+      () => rotate(int(1, 2), float(1, 1), float(1, 1)),
+      "(int32[1, 2], float32[1, 1], float32[1, 1]): needs float32, got int32",
+    ),
   ],
 
   matmul: [

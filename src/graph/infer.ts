@@ -86,6 +86,18 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     return { shape: [...shape.slice(0, -1), 1], dtype };
   },
 
+  rotate: (inputs) => {
+    const [x, cos, sin] = inputs.map(float);
+    if (!x || !cos || !sin || inputs.length !== 3) throw new Error("takes three operands");
+    const angles = [...x.shape.slice(0, -1), axisSize(x.shape, x.shape.length - 1) / 2];
+    for (const { shape } of [cos, sin]) {
+      const fits = shape.length >= 2 && broadcastShapes(shape, angles).every((size, i) => size === angles[i]);
+      if (!fits || shape.at(-1) !== angles.at(-1))
+        throw new Error("the tables must have one angle for each pair of a row");
+    }
+    return x;
+  },
+
   matmul: (inputs) => {
     const [a, b] = pair(inputs).map(float);
     if (!a || !b || a.shape.length < 2 || b.shape.length < 2) throw new Error("needs two axes or more");

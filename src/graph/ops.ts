@@ -49,6 +49,7 @@ export interface OpAttributes {
   softmax: None;
   logSoftmax: None;
   kthLargest: { readonly k: number };
+  rotate: None;
 
   // Products
   matmul: None;
