@@ -34,6 +34,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "crossEntropy",
     "cumulativeSum",
     "div",
+    "elu",
     "eluPlusOne",
     "equal",
     "exp",

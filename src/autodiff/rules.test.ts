@@ -9,6 +9,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -117,6 +118,7 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
   sqrt: unary(sqrt, positives),
   sigmoid: unary(sigmoid),
   tanh: unary(tanh),
+  elu: unary(elu),
   cast: [on((x) => apply("cast", [x], { to: "float32" }), floats(2, 3))],
 
   add: binary(add),

@@ -54,6 +54,7 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
   sqrt: (y, dy) => [div(dy, mul(y, 2))],
   sigmoid: (y, dy) => [mul(dy, mul(y, sub(1, y)))],
   tanh: (y, dy) => [mul(dy, sub(1, square(y)))],
+  elu: (y, dy) => [mul(dy, add(min(y, 0), 1))],
   cast: (y, dy) => [y.dtype === "float32" && operand(y, 0).dtype === "float32" ? dy : null],
 
   add: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(dy, operand(y, 1).shape)],

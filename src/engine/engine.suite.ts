@@ -8,6 +8,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -220,6 +221,7 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
   sqrt: unary(sqrt, positives, 0, 1e-20, 1e20),
   sigmoid: unary(sigmoid, floats, -200, -1, 0, 1, 200),
   tanh: unary(tanh, floats, -200, -1, 0, 1, 200),
+  elu: unary(elu, floats, -200, -1, 0, 1, 200),
   cast: [
     on((x) => cast(x, "int32"), row(-1.7, -0.5, 0.5, 1.7)),
     on((x) => cast(x, "bool"), row(-1, -0.5, 0, 0.5, 1)),
@@ -233,8 +235,18 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
   sub: binary(sub),
   mul: binary(mul),
   div: binary(div, positives),
-  min: binary(min),
-  max: binary(max),
+  min: [
+    ...binary(min),
+    on((x) => min(x, 0.5), floats(2, 3)),
+    on((x) => min(0.5, x), floats(3)),
+    on((x) => min(x, 1), floats()),
+  ],
+  max: [
+    ...binary(max),
+    on((x) => max(x, 0.5), floats(2, 3)),
+    on((x) => max(0.5, x), floats(3)),
+    on((x) => max(x, 1), floats()),
+  ],
   equal: comparison(equal),
   less: comparison(less),
   where: [

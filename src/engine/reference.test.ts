@@ -8,6 +8,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -100,6 +101,7 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
   sqrt: [example(sqrt, [float([4, 2.25])], [2, 1.5])],
   sigmoid: [example(sigmoid, [float([0, LN3])], [0.5, 0.75])],
   tanh: [example(tanh, [float([0, LN2])], [0, 0.6])],
+  elu: [example(elu, [float([2, 0, -LN2])], [2, 0, -0.5])],
   cast: [
     example((x) => cast(x, "int32"), [float([-1.5, 2.5])], [-1, 2]),
     example((x) => cast(x, "bool"), [float([0, -3, 0.5])], [0, 1, 1]),

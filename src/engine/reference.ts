@@ -80,6 +80,7 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
   sqrt: (y, x) => elementwise(y, [x], Math.sqrt),
   sigmoid: (y, x) => elementwise(y, [x], sigmoid),
   tanh: (y, x) => elementwise(y, [x], Math.tanh),
+  elu: (y, x) => elementwise(y, [x], (a) => (a > 0 ? a : Math.expm1(a))),
   cast: (y, x) => elementwise(y, [x], (a) => (y.dtype === "bool" ? Number(a !== 0) : a)),
 
   add: (y, ...operands) => elementwise(y, operands, (a, b) => a + b),

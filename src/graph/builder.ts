@@ -38,6 +38,8 @@ export const log = (x: Tensor): Tensor => apply("log", [x], {});
 export const sqrt = (x: Tensor): Tensor => apply("sqrt", [x], {});
 export const sigmoid = (x: Tensor): Tensor => apply("sigmoid", [x], {});
 export const tanh = (x: Tensor): Tensor => apply("tanh", [x], {});
+/** x above zero, exp(x) - 1 below. */
+export const elu = (x: Tensor): Tensor => apply("elu", [x], {});
 export const square = (x: Tensor): Tensor => apply("mul", [x, x], {});
 
 /** The value as another type; the same tensor when it has it already. */
@@ -147,7 +149,7 @@ export function scatterAdd(updates: Tensor, indices: Tensor, rows: number): Tens
   return apply("scatterAdd", [updates, indices], { rows });
 }
 
-/** ELU(x) + 1: x + 1 above zero, exp(x) below. Always positive. */
+/** ELU(x) + 1: x + 1 above zero, exp(x) below. Never negative; in single precision it is zero from about -17 down. */
 export const eluPlusOne = (x: Tensor): Tensor => apply("eluPlusOne", [x], {});
 
 /** x * sigmoid(x). */

@@ -9,6 +9,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -89,6 +90,7 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   sqrt: floatsOnly(sqrt),
   sigmoid: floatsOnly(sigmoid),
   tanh: floatsOnly(tanh),
+  elu: floatsOnly(elu),
   cast: [refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand")],
 
   add: fitting(add),

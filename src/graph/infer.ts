@@ -51,6 +51,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   sqrt: unary,
   sigmoid: unary,
   tanh: unary,
+  elu: unary,
   cast: (inputs, { to }) => ({ shape: only(inputs).shape, dtype: to }),
 
   add: binary,

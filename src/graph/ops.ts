@@ -27,6 +27,7 @@ export interface OpAttributes {
   sqrt: None;
   sigmoid: None;
   tanh: None;
+  elu: None;
   cast: { readonly to: DType };
 
   // Elementwise, operands broadcast as in NumPy
