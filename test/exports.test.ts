@@ -71,6 +71,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "sizeOf",
     "slice",
     "softmax",
+    "softmaxMatmul",
     "sqrt",
     "square",
     "stopGradient",

@@ -1,4 +1,4 @@
-import { add, cast, iota, less, matmul, matrixTranspose, reshape, softmax, where } from "../graph/builder.ts";
+import { add, cast, iota, less, matmul, matrixTranspose, reshape, softmaxMatmul, where } from "../graph/builder.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { mergeGroups } from "./heads.ts";
 
@@ -19,7 +19,7 @@ export function scoresOf(q: Tensor, k: Tensor): Tensor {
 /** softmax(scores) v for scores [.., G, C, keys] and values [.., keys, d] -> [.., G, C, d] */
 export function weightedValues(scores: Tensor, v: Tensor): Tensor {
   const grouped = [...scores.shape.slice(0, -1), ...v.shape.slice(-1)];
-  return reshape(matmul(mergeGroups(softmax(scores)), v), grouped);
+  return reshape(softmaxMatmul(mergeGroups(scores), v), grouped);
 }
 
 /**

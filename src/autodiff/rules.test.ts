@@ -36,6 +36,7 @@ import {
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   stopGradient,
   sub,
@@ -211,6 +212,12 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
     on((x) => rmsNorm(x, x, 1e-6), floats(4)),
   ],
   l2Normalize: alongLast((x) => l2Normalize(x, 0.1)),
+  softmaxMatmul: [
+    on(softmaxMatmul, floats(2, 3), floats(3, 4)),
+    on(softmaxMatmul, floats(2, 3, 2, 3), floats(3, 3, 2)),
+    on(softmaxMatmul, floats(2, 3), floats(2, 3, 2)),
+    on(softmaxMatmul, floats(2, 2, 3), floats(3, 2)),
+  ],
   crossEntropy: [
     on(crossEntropy, floats(4), integers(4)),
     on(crossEntropy, floats(5, 4), integers(4, 5)),

@@ -156,6 +156,14 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
     const projection = sum(mul(dy, y), [-1], { keepAxes: true });
     return [mul(inverse, sub(dy, mul(y, projection)))];
   },
+  // Y = P V: the sum over keys of dP * P is that of dY * Y over the few columns of V (arXiv 2205.14135, appendix B.2).
+  softmaxMatmul: (y, dy) => {
+    const [scores, values] = [operand(y, 0), operand(y, 1)];
+    const P = softmax(scores);
+    const projection = sum(mul(dy, y), [-1], { keepAxes: true });
+    const dScores = mul(P, sub(matmul(dy, matrixTranspose(values)), projection));
+    return [sumTo(dScores, scores.shape), rightGradient(P, values, dy)];
+  },
   crossEntropy: (y, dy) => {
     const [logits, targets] = [operand(y, 0), operand(y, 1)];
     const classes = axisSize(logits.shape, logits.shape.length - 1);
@@ -209,8 +217,12 @@ function spread(y: Tensor<"sum" | "mean">, dy: Tensor): Tensor {
 }
 
 function matmulGradients(a: Tensor, b: Tensor, dy: Tensor): Tensor[] {
-  const db = b.shape.length === 2 ? weightGradient(a, dy) : sumTo(matmul(matrixTranspose(a), dy), b.shape);
-  return [sumTo(matmul(dy, matrixTranspose(b)), a.shape), db];
+  return [sumTo(matmul(dy, matrixTranspose(b)), a.shape), rightGradient(a, b, dy)];
+}
+
+/** The gradient of b in a b. */
+function rightGradient(a: Tensor, b: Tensor, dy: Tensor): Tensor {
+  return b.shape.length === 2 ? weightGradient(a, dy) : sumTo(matmul(matrixTranspose(a), dy), b.shape);
 }
 
 /** For one matrix shared by a whole batch: a single product over all rows, no sum over the batch. */

@@ -37,6 +37,7 @@ import {
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   stopGradient,
   sub,
@@ -365,6 +366,11 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
     on((x) => l2Normalize(x), floats(4)),
     on((x) => l2Normalize(x, 0.1), floats(2, 3, 4)),
     on((x) => l2Normalize(x), zeros([2, 4])),
+  ],
+  softmaxMatmul: [
+    on(softmaxMatmul, floats(2, 3), floats(3, 4)),
+    on(softmaxMatmul, floats(2, 3, 4, 5), floats(2, 1, 5, 6)),
+    on(softmaxMatmul, floats(2, 3, 4), floats(4, 2)),
   ],
   crossEntropy: [
     on(crossEntropy, floats(4), integers(4)),

@@ -35,6 +35,7 @@ import {
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   stopGradient,
   sub,
@@ -390,6 +391,19 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
   l2Normalize: [
     example((x) => l2Normalize(x, 0), [float([3, -4])], [0.6, -0.8]),
     example((x) => l2Normalize(x, 11), [float([3, -4])], [0.5, -2 / 3]),
+  ],
+  softmaxMatmul: [
+    example(
+      softmaxMatmul,
+      [
+        float([[0, LN3]]),
+        float([
+          [4, 8],
+          [0, 4],
+        ]),
+      ],
+      [[1, 5]],
+    ),
   ],
   crossEntropy: [
     example(

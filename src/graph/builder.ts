@@ -165,6 +165,9 @@ export function l2Normalize(x: Tensor, epsilon = 1e-6): Tensor {
   return apply("l2Normalize", [x], { epsilon });
 }
 
+/** softmax(scores) v, as in {@link matmul}: scores [.., N, keys], values [.., keys, d] -> [.., N, d]. */
+export const softmaxMatmul = (scores: Tensor, values: Tensor): Tensor => apply("softmaxMatmul", [scores, values], {});
+
 /** -log softmax(logits)[target] for each row: logits [..., V], targets int32 [...] -> [...], in nats. */
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return apply("crossEntropy", [logits, targets], {});

@@ -35,6 +35,7 @@ import {
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   sub,
   sum,
@@ -212,6 +213,10 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => rmsNorm(int(2), float(2), 1e-6), "(int32[2], float32[2]): needs float32, got int32"),
   ],
   l2Normalize: alongLast(l2Normalize),
+  softmaxMatmul: [
+    refuse(() => softmaxMatmul(float(2, 3), float(4, 5)), "(float32[2, 3], float32[4, 5]): inner sizes 3 and 4 differ"),
+    refuse(() => softmaxMatmul(int(1, 1), int(1, 1)), "(int32[1, 1], int32[1, 1]): needs float32, got int32"),
+  ],
   crossEntropy: [
     refuse(() => crossEntropy(float(2, 5), int(3)), "(float32[2, 5], int32[3]): one target for each row"),
     refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): one target for each row"),

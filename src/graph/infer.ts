@@ -180,6 +180,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     return x;
   },
   l2Normalize: alongLast,
+  softmaxMatmul: (inputs) => inferenceRules.matmul(inputs, {}),
   crossEntropy: (inputs) => {
     const [logits, targets] = pair(inputs);
     const rows = alongLast([logits], {}).shape.slice(0, -1);

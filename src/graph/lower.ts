@@ -12,6 +12,7 @@ import {
   neg,
   reshape,
   sigmoid,
+  softmax,
   sqrt,
   square,
   sub,
@@ -31,6 +32,7 @@ export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]>
   silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
   rmsNorm: ([x, scale], { epsilon }) => mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
   l2Normalize: ([x], { epsilon }) => mul(operand(x), inverseNorm(operand(x), epsilon)),
+  softmaxMatmul: ([scores, values]) => matmul(softmax(operand(scores)), operand(values)),
   crossEntropy: ([logits, targets]) => {
     const classes = operand(logits).shape.at(-1) ?? 0;
     return neg(sum(mul(logSoftmax(operand(logits)), oneHot(operand(targets), classes)), [-1]));

@@ -72,6 +72,7 @@ export interface OpAttributes {
   silu: None;
   rmsNorm: { readonly epsilon: number };
   l2Normalize: { readonly epsilon: number };
+  softmaxMatmul: None;
   crossEntropy: None;
   stopGradient: None;
   unitLowerInverse: None;
@@ -85,6 +86,7 @@ export type CompositeOp =
   | "silu"
   | "rmsNorm"
   | "l2Normalize"
+  | "softmaxMatmul"
   | "crossEntropy"
   | "stopGradient"
   | "unitLowerInverse";
