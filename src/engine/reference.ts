@@ -225,21 +225,21 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
 function product(shape: Shape, a: Float64Tensor, b: Float64Tensor): Float64Array {
   const batch = shape.slice(0, -2);
   const [n, m, inner] = [sizeAt(shape, -2), sizeAt(shape, -1), sizeAt(a.shape, -1)];
-  const product = new Float64Array(sizeOf(shape));
+  const result = new Float64Array(sizeOf(shape));
   const starts = [a, b].map((x) => {
     const leading = x.shape.slice(0, -2);
     return positions(batch, broadcastStrides(leading, batch)).map((matrix) => matrix * sizeOf(x.shape.slice(-2)));
   });
   const [startsA, startsB] = [starts[0] ?? [], starts[1] ?? []];
-  for (let i = 0; i < product.length; i++) {
+  for (let i = 0; i < result.length; i++) {
     const [matrix, row, column] = [Math.floor(i / (n * m)), Math.floor(i / m) % n, i % m];
     const firstA = read(startsA, matrix) + row * inner;
     const firstB = read(startsB, matrix) + column;
     let total = 0;
     for (let k = 0; k < inner; k++) total += read(a.data, firstA + k) * read(b.data, firstB + k * m);
-    product[i] = total;
+    result[i] = total;
   }
-  return product;
+  return result;
 }
 
 /** Solves (I + L) X = I for X, row after row: X[i] = I[i] - sum over k < i of L[i, k] X[k]. */
