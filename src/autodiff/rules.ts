@@ -9,7 +9,6 @@ import {
   less,
   matmul,
   matrixTranspose,
-  mean,
   min,
   mul,
   neg,
@@ -58,14 +57,15 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
   cast: (y, dy) => [y.dtype === "float32" && operand(y, 0).dtype === "float32" ? dy : null],
 
   add: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(dy, operand(y, 1).shape)],
-  sub: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(neg(dy), operand(y, 1).shape)],
+  sub: (y, dy) => [sumTo(dy, operand(y, 0).shape), neg(sumTo(dy, operand(y, 1).shape))],
   mul: (y, dy) => {
     const [a, b] = [operand(y, 0), operand(y, 1)];
     return [sumTo(mul(dy, b), a.shape), sumTo(mul(dy, a), b.shape)];
   },
   div: (y, dy) => {
     const [a, b] = [operand(y, 0), operand(y, 1)];
-    return [sumTo(div(dy, b), a.shape), sumTo(neg(div(mul(dy, y), b)), b.shape)];
+    // Summed before it is divided, which is the less to divide where b is broadcast.
+    return [sumTo(div(dy, b), a.shape), neg(div(sumTo(mul(dy, y), b.shape), b))];
   },
   // At equality the gradient goes to the second operand.
   min: (y, dy) => chooseGradients(y, dy, less(operand(y, 0), operand(y, 1))),
@@ -146,9 +146,9 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
     const [x, scale] = [operand(y, 0), operand(y, 1)];
     const inverse = inverseRms(x, y.attributes.epsilon);
     const normalized = mul(x, inverse);
-    const dn = mul(dy, scale);
-    const projection = mean(mul(dn, normalized), [-1], { keepAxes: true });
-    return [mul(inverse, sub(dn, mul(normalized, projection))), sumTo(mul(dy, normalized), scale.shape)];
+    const product = mul(dy, normalized); // what both gradients sum
+    const projection = div(rowDots(product, scale), axisSize(scale.shape, 0));
+    return [mul(inverse, sub(mul(dy, scale), mul(normalized, projection))), sumTo(product, scale.shape)];
   },
   l2Normalize: (y, dy) => {
     const x = operand(y, 0);
@@ -197,6 +197,13 @@ function operand(y: Tensor, index: number): Tensor {
   const x = y.inputs[index];
   if (!x) throw new Error(`${y.op} has no operand ${index}`);
   return x;
+}
+
+/** The sum over the innermost axis of x [.., n] times a vector [n] -> [.., 1]: a product, which reads x once and writes little. */
+function rowDots(x: Tensor, vector: Tensor): Tensor {
+  const n = axisSize(vector.shape, 0);
+  const dots = matmul(reshape(x, [sizeOf(x.shape) / n, n]), reshape(vector, [n, 1]));
+  return reshape(dots, [...x.shape.slice(0, -1), 1]);
 }
 
 function halves(x: Tensor): [Tensor, Tensor] {
