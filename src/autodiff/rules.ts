@@ -31,7 +31,7 @@ import { sizeOf, type Shape } from "../graph/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
 import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/lower.ts";
 import type { Op } from "../graph/ops.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { isOp, type Tensor } from "../graph/tensor.ts";
 
 /**
  * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
@@ -224,12 +224,23 @@ function spread(y: Tensor<"sum" | "mean">, dy: Tensor): Tensor {
 }
 
 function matmulGradients(a: Tensor, b: Tensor, dy: Tensor): Tensor[] {
-  return [sumTo(matmul(dy, matrixTranspose(b)), a.shape), rightGradient(a, b, dy)];
+  // (dY^T B^T)^T and the like: what undoes the transposition of an operand meets it, and neither is computed.
+  const da = isMatrixTranspose(a) ? matrixTranspose(matmul(b, matrixTranspose(dy))) : matmul(dy, matrixTranspose(b));
+  return [sumTo(da, a.shape), rightGradient(a, b, dy)];
 }
 
 /** The gradient of b in a b. */
 function rightGradient(a: Tensor, b: Tensor, dy: Tensor): Tensor {
-  return b.shape.length === 2 ? weightGradient(a, dy) : sumTo(matmul(matrixTranspose(a), dy), b.shape);
+  if (b.shape.length === 2) return weightGradient(a, dy);
+  const db = isMatrixTranspose(b) ? matrixTranspose(matmul(matrixTranspose(dy), a)) : matmul(matrixTranspose(a), dy);
+  return sumTo(db, b.shape);
+}
+
+function isMatrixTranspose(x: Tensor): boolean {
+  const rank = x.shape.length;
+  return (
+    isOp(x, "transpose") && x.attributes.permutation.every((axis, i) => axis === (i < rank - 2 ? i : 2 * rank - 3 - i))
+  );
 }
 
 /** For one matrix shared by a whole batch: a single product over all rows, no sum over the batch. */

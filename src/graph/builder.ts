@@ -1,6 +1,6 @@
 import type { DType, HostTensor, Shape } from "./host-tensor.ts";
 import { floatTensor, intTensor } from "./host-tensor.ts";
-import { apply, type Tensor } from "./tensor.ts";
+import { apply, isOp, type Tensor } from "./tensor.ts";
 
 /*
  * The operations as functions. Operands broadcast as in NumPy; a plain number stands for a float scalar;
@@ -105,7 +105,10 @@ export const rotate = (x: Tensor, cos: Tensor, sin: Tensor): Tensor => apply("ro
 /** Product of the matrices in the last two axes; the axes before them broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => apply("matmul", [a, b], {});
 
+/** The axes of x in another order; of a transposed tensor the original where that is what comes out. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
+  const [original] = x.inputs;
+  if (original && undoes(permutation, x)) return original;
   return apply("transpose", [x], { permutation });
 }
 
@@ -185,6 +188,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 // --- internal ---
+
+function undoes(permutation: readonly number[], x: Tensor): boolean {
+  if (!isOp(x, "transpose") || permutation.length !== x.shape.length) return false;
+  return permutation.every((axis, i) => x.attributes.permutation[axis] === i);
+}
 
 function lift(x: Operand): Tensor {
   return typeof x === "number" ? scalar(x) : x;
