@@ -105,6 +105,7 @@ function configOf(memory: Partial<MemoryConfig>): InfiniConfig {
       gate: "head",
       gateInit: 0,
       shift: "none",
+      shiftInit: "own",
       cache: false,
       writeStrength: "sigmoid",
       ...memory,
