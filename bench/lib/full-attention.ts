@@ -2,7 +2,7 @@ import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../../src/atte
 import type { KeysAndValues } from "../../src/attention/keys.ts";
 import { scoresOf, weightedValues } from "../../src/attention/softmax.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { add, concat, gather, input, matmul, mul, reshape, slice, softmax } from "../../src/graph/builder.ts";
+import { add, concat, gather, input, matmul, reshape, slice, softmax } from "../../src/graph/builder.ts";
 import { createGraph, type Graph } from "../../src/graph/graph.ts";
 import { filled, floatTensor, intTensor, type FloatTensor, type HostTensor } from "../../src/graph/host-tensor.ts";
 import { axisSize } from "../../src/graph/infer.ts";
@@ -76,14 +76,14 @@ export function ropeFeeds(position: number, { headDim, ropeBase }: ModelConfig):
 // --- internal ---
 
 function attend(
-  { numHeads, numKeyValueHeads: heads, headDim }: ModelConfig,
+  { numHeads, numKeyValueHeads: heads }: ModelConfig,
   tree: Tree<Tensor>,
   x: Tensor,
   before: KeysAndValues<Tensor> | undefined,
   rope: RopeTables,
 ): KeysAndValues<Tensor> & { y: Tensor } {
   const { query, key, value, output } = tree as Record<"query" | "key" | "value" | "output", Tensor>;
-  const q = mul(applyRope(splitGroups(matmul(x, query), 1, numHeads, heads), rope), 1 / Math.sqrt(headDim));
+  const q = applyRope(splitGroups(matmul(x, query), 1, numHeads, heads), rope);
   const keys = applyRope(splitHeads(matmul(x, key), 1, heads), rope);
   const values = splitHeads(matmul(x, value), 1, heads);
   const seen = before ? seenOf(q, before, { keys, values }) : weightedValues(scoresOf(q, keys), values);

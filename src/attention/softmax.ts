@@ -1,4 +1,16 @@
-import { add, cast, iota, less, matmul, matrixTranspose, reshape, softmax, where } from "../graph/builder.ts";
+import {
+  add,
+  cast,
+  iota,
+  less,
+  matmul,
+  matrixTranspose,
+  mul,
+  reshape,
+  softmaxMatmul,
+  where,
+} from "../graph/builder.ts";
+import { axisSize } from "../graph/infer.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { mergeGroups } from "./heads.ts";
 
@@ -10,16 +22,18 @@ export const HIDDEN = -1e30;
 /** Keeps whole numbers of tokens, which are floats, clear of the borders that they are compared with. */
 export const HALF = 0.5;
 
-/** q k^T for queries [.., G, C, d] and keys [.., keys, d], which the G query heads share -> [.., G, C, keys] */
+/** q k^T / sqrt(d) for queries [.., G, C, d] and keys [.., keys, d], which the G query heads share -> [.., G, C, keys] */
 export function scoresOf(q: Tensor, k: Tensor): Tensor {
   const grouped = [...q.shape.slice(0, -1), ...k.shape.slice(-2, -1)];
-  return reshape(matmul(mergeGroups(q), matrixTranspose(k)), grouped);
+  // Right before the product, where ONNX Runtime makes the factor a part of it.
+  const scaled = mul(mergeGroups(q), 1 / Math.sqrt(axisSize(q.shape, q.shape.length - 1)));
+  return reshape(matmul(scaled, matrixTranspose(k)), grouped);
 }
 
 /** softmax(scores) v for scores [.., G, C, keys] and values [.., keys, d] -> [.., G, C, d] */
 export function weightedValues(scores: Tensor, v: Tensor): Tensor {
   const grouped = [...scores.shape.slice(0, -1), ...v.shape.slice(-1)];
-  return reshape(matmul(mergeGroups(softmax(scores)), v), grouped);
+  return reshape(softmaxMatmul(mergeGroups(scores), v), grouped);
 }
 
 /**

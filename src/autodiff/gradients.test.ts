@@ -93,6 +93,15 @@ describe("gradients", () => {
     expect(at(X, gradients(sum(y), [x]))).toEqual([[5001, 5001, 5001]]);
   });
 
+  it.each([[() => add(sum(x), sum(square(x)))], [() => add(sum(square(x)), sum(x))]])(
+    "leaves it to an addition to spread the gradient of a sum: %#",
+    (build) => {
+      const [gradient = x] = gradients(build(), [x]);
+      expect(at(X, [gradient])).toEqual([X.map((v) => 1 + 2 * v)]);
+      expect(operationsOf(gradient).filter((op) => op === "broadcastTo")).toHaveLength(1); // that of the square
+    },
+  );
+
   it("builds nothing for operands that lead to no target", () => {
     const weight = input("weight", [3, 3]);
     const features = tanh(matmul(input("batch", [4, 3]), weight));

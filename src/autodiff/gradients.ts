@@ -58,7 +58,14 @@ function dependents(order: readonly Tensor[], targets: readonly Tensor[]): Set<T
 function addGradients(parts: readonly Tensor[]): Tensor {
   const pads = parts.filter((part) => isOp(part, "pad"));
   const others = parts.filter((part) => !isOp(part, "pad"));
-  return [...joinSlices(pads), ...others].reduce((sum, part) => add(sum, part));
+  return [...joinSlices(pads), ...others].reduce((sum, part) =>
+    isOp(sum, "broadcastTo") ? add(beforeBroadcast(sum), part) : add(sum, beforeBroadcast(part)),
+  );
+}
+
+/** What an addition spreads by itself. */
+function beforeBroadcast(part: Tensor): Tensor {
+  return isOp(part, "broadcastTo") ? (part.inputs[0] ?? part) : part;
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -28,12 +29,14 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scalar,
   scatterAdd,
   sigmoid,
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   stopGradient,
   sub,
@@ -116,6 +119,7 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
   sqrt: unary(sqrt, positives),
   sigmoid: unary(sigmoid),
   tanh: unary(tanh),
+  elu: unary(elu),
   cast: [on((x) => apply("cast", [x], { to: "float32" }), floats(2, 3))],
 
   add: binary(add),
@@ -141,6 +145,11 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
 
   softmax: alongLast(softmax),
   logSoftmax: alongLast(logSoftmax),
+  rotate: [
+    on(rotate, floats(3, 2), floats(3, 1), floats(3, 1)),
+    on(rotate, floats(2, 2, 3, 4), floats(3, 2), floats(3, 2)),
+    on(rotate, floats(2, 3, 4), floats(2, 1, 2), floats(3, 2)),
+  ],
 
   matmul: [
     on(matmul, floats(2, 3), floats(3, 4)),
@@ -203,6 +212,12 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
     on((x) => rmsNorm(x, x, 1e-6), floats(4)),
   ],
   l2Normalize: alongLast((x) => l2Normalize(x, 0.1)),
+  softmaxMatmul: [
+    on(softmaxMatmul, floats(2, 3), floats(3, 4)),
+    on(softmaxMatmul, floats(2, 3, 2, 3), floats(3, 3, 2)),
+    on(softmaxMatmul, floats(2, 3), floats(2, 3, 2)),
+    on(softmaxMatmul, floats(2, 2, 3), floats(3, 2)),
+  ],
   crossEntropy: [
     on(crossEntropy, floats(4), integers(4)),
     on(crossEntropy, floats(5, 4), integers(4, 5)),

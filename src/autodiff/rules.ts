@@ -9,12 +9,12 @@ import {
   less,
   matmul,
   matrixTranspose,
-  mean,
   min,
   mul,
   neg,
   pad,
   reshape,
+  rotate,
   sameShape,
   scatterAdd,
   sigmoid,
@@ -31,7 +31,7 @@ import { sizeOf, type Shape } from "../graph/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
 import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/lower.ts";
 import type { Op } from "../graph/ops.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { isOp, type Tensor } from "../graph/tensor.ts";
 
 /**
  * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
@@ -53,17 +53,19 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
   sqrt: (y, dy) => [div(dy, mul(y, 2))],
   sigmoid: (y, dy) => [mul(dy, mul(y, sub(1, y)))],
   tanh: (y, dy) => [mul(dy, sub(1, square(y)))],
+  elu: (y, dy) => [mul(dy, add(min(y, 0), 1))],
   cast: (y, dy) => [y.dtype === "float32" && operand(y, 0).dtype === "float32" ? dy : null],
 
   add: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(dy, operand(y, 1).shape)],
-  sub: (y, dy) => [sumTo(dy, operand(y, 0).shape), sumTo(neg(dy), operand(y, 1).shape)],
+  sub: (y, dy) => [sumTo(dy, operand(y, 0).shape), neg(sumTo(dy, operand(y, 1).shape))],
   mul: (y, dy) => {
     const [a, b] = [operand(y, 0), operand(y, 1)];
     return [sumTo(mul(dy, b), a.shape), sumTo(mul(dy, a), b.shape)];
   },
   div: (y, dy) => {
     const [a, b] = [operand(y, 0), operand(y, 1)];
-    return [sumTo(div(dy, b), a.shape), sumTo(neg(div(mul(dy, y), b)), b.shape)];
+    // Summed before it is divided, which is the less to divide where b is broadcast.
+    return [sumTo(div(dy, b), a.shape), neg(div(sumTo(mul(dy, y), b.shape), b))];
   },
   // At equality the gradient goes to the second operand.
   min: (y, dy) => chooseGradients(y, dy, less(operand(y, 0), operand(y, 1))),
@@ -86,6 +88,15 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
   logSoftmax: (y, dy) => [sub(dy, mul(exp(y), sum(dy, [-1], { keepAxes: true })))],
 
   kthLargest: NOT_DIFFERENTIABLE,
+  // Rotated back, by the opposite angles.
+  rotate: (y, dy) => {
+    const [x, cos, sin] = [operand(y, 0), operand(y, 1), operand(y, 2)];
+    const [a, b] = halves(x);
+    const [da, db] = halves(dy);
+    const dCos = sumTo(add(mul(a, da), mul(b, db)), cos.shape);
+    const dSin = sumTo(sub(mul(a, db), mul(b, da)), sin.shape);
+    return [rotate(dy, cos, neg(sin)), dCos, dSin];
+  },
 
   matmul: (y, dy) => matmulGradients(operand(y, 0), operand(y, 1), dy),
 
@@ -135,15 +146,23 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
     const [x, scale] = [operand(y, 0), operand(y, 1)];
     const inverse = inverseRms(x, y.attributes.epsilon);
     const normalized = mul(x, inverse);
-    const dn = mul(dy, scale);
-    const projection = mean(mul(dn, normalized), [-1], { keepAxes: true });
-    return [mul(inverse, sub(dn, mul(normalized, projection))), sumTo(mul(dy, normalized), scale.shape)];
+    const product = mul(dy, normalized); // what both gradients sum
+    const projection = div(rowDots(product, scale), axisSize(scale.shape, 0));
+    return [mul(inverse, sub(mul(dy, scale), mul(normalized, projection))), sumTo(product, scale.shape)];
   },
   l2Normalize: (y, dy) => {
     const x = operand(y, 0);
     const inverse = inverseNorm(x, y.attributes.epsilon);
     const projection = sum(mul(dy, y), [-1], { keepAxes: true });
     return [mul(inverse, sub(dy, mul(y, projection)))];
+  },
+  // Y = P V: the sum over keys of dP * P is that of dY * Y over the few columns of V (arXiv 2205.14135, appendix B.2).
+  softmaxMatmul: (y, dy) => {
+    const [scores, values] = [operand(y, 0), operand(y, 1)];
+    const P = softmax(scores);
+    const projection = sum(mul(dy, y), [-1], { keepAxes: true });
+    const dScores = mul(P, sub(matmul(dy, matrixTranspose(values)), projection));
+    return [sumTo(dScores, scores.shape), rightGradient(P, values, dy)];
   },
   crossEntropy: (y, dy) => {
     const [logits, targets] = [operand(y, 0), operand(y, 1)];
@@ -180,6 +199,18 @@ function operand(y: Tensor, index: number): Tensor {
   return x;
 }
 
+/** The sum over the innermost axis of x [.., n] times a vector [n] -> [.., 1]: a product, which reads x once and writes little. */
+function rowDots(x: Tensor, vector: Tensor): Tensor {
+  const n = axisSize(vector.shape, 0);
+  const dots = matmul(reshape(x, [sizeOf(x.shape) / n, n]), reshape(vector, [n, 1]));
+  return reshape(dots, [...x.shape.slice(0, -1), 1]);
+}
+
+function halves(x: Tensor): [Tensor, Tensor] {
+  const size = axisSize(x.shape, x.shape.length - 1);
+  return [slice(x, -1, 0, size / 2), slice(x, -1, size / 2, size)];
+}
+
 function chooseGradients(y: Tensor, dy: Tensor, first: Tensor): Tensor[] {
   const [a, b] = [operand(y, 0), operand(y, 1)];
   return [sumTo(where(first, dy, 0), a.shape), sumTo(where(first, 0, dy), b.shape)];
@@ -193,8 +224,23 @@ function spread(y: Tensor<"sum" | "mean">, dy: Tensor): Tensor {
 }
 
 function matmulGradients(a: Tensor, b: Tensor, dy: Tensor): Tensor[] {
-  const db = b.shape.length === 2 ? weightGradient(a, dy) : sumTo(matmul(matrixTranspose(a), dy), b.shape);
-  return [sumTo(matmul(dy, matrixTranspose(b)), a.shape), db];
+  // (dY^T B^T)^T and the like: what undoes the transposition of an operand meets it, and neither is computed.
+  const da = isMatrixTranspose(a) ? matrixTranspose(matmul(b, matrixTranspose(dy))) : matmul(dy, matrixTranspose(b));
+  return [sumTo(da, a.shape), rightGradient(a, b, dy)];
+}
+
+/** The gradient of b in a b. */
+function rightGradient(a: Tensor, b: Tensor, dy: Tensor): Tensor {
+  if (b.shape.length === 2) return weightGradient(a, dy);
+  const db = isMatrixTranspose(b) ? matrixTranspose(matmul(matrixTranspose(dy), a)) : matmul(matrixTranspose(a), dy);
+  return sumTo(db, b.shape);
+}
+
+function isMatrixTranspose(x: Tensor): boolean {
+  const rank = x.shape.length;
+  return (
+    isOp(x, "transpose") && x.attributes.permutation.every((axis, i) => axis === (i < rank - 2 ? i : 2 * rank - 3 - i))
+  );
 }
 
 /** For one matrix shared by a whole batch: a single product over all rows, no sum over the batch. */

@@ -21,8 +21,10 @@ export interface System {
 
 /** The paper's memory beside its rule: as published, with nothing added. */
 const PAPER = { featureMap: "elu-plus-one", gate: "head", shift: "none", cache: false } as const;
-/** What the shipped model has beside its rule. */
-const OURS = { shift: "convolution", cache: true, writeStrength: "hard-sigmoid" } as const;
+/** What recurrent models look back with; see the system that has nothing else. */
+const CONVOLUTION = { shift: "convolution", shiftInit: "random" } as const;
+/** Beside its rule: a gate that begins nearly shut, as an untrained memory only disturbs. */
+const OURS = { ...CONVOLUTION, gateInit: -3 } as const;
 const NO_MEMORY = { update: "none", shift: "none" } as const;
 
 /** Vectors of the Recurrent Memory Transformer, as a share of the segment: the paper found 100 to 2,048 best. */
@@ -45,6 +47,13 @@ export const SYSTEMS: readonly System[] = [
     label: "Local attention",
     main: false,
     mixing: () => ({ memory: { ...NO_MEMORY, cache: false } }),
+    kept: () => 0,
+  },
+  {
+    name: "local-convolution",
+    label: "Local attention, convolution",
+    main: false,
+    mixing: () => ({ memory: { update: "none", ...CONVOLUTION } }),
     kept: () => 0,
   },
   {
@@ -130,15 +139,13 @@ export const SYSTEMS: readonly System[] = [
     name: "infini-token-delta",
     label: "Infini (token delta), ours",
     main: true,
-    mixing: () => ({ memory: { ...OURS, update: "token-delta" } }),
-    cacheLength: oneSegment,
+    mixing: () => ({ memory: { ...OURS, update: "token-delta", writeStrength: "hard-sigmoid" } }),
   },
   {
     name: "infini-gated-token-delta",
     label: "Infini (gated token delta), ours",
-    main: false,
-    mixing: () => ({ memory: { ...OURS, update: "gated-token-delta" } }),
-    cacheLength: oneSegment,
+    main: true,
+    mixing: () => ({ memory: { ...OURS, update: "gated-token-delta", writeStrength: "sigmoid" } }),
   },
 ];
 

@@ -1,14 +1,14 @@
 import onnxProto from "onnx-proto";
 import type { Graph } from "../graph/graph.ts";
-import type { DType, HostTensor } from "../graph/host-tensor.ts";
+import { sizeOf, type DType, type HostTensor } from "../graph/host-tensor.ts";
 import type { Op, OpAttributes, PrimitiveOp } from "../graph/ops.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
 
 const { onnx } = onnxProto;
 
 /** The operator set the models ask for. No operator outside the standard set is written. */
-export const OPSET_VERSION = 21;
-const IR_VERSION = 10;
+export const OPSET_VERSION = 23;
+const IR_VERSION = 11;
 
 /** A graph of primitive operations as the bytes of an ONNX model. */
 export function writeOnnx(graph: Graph): Uint8Array {
@@ -73,6 +73,15 @@ const along =
   (type: string): Emitter<Op> =>
   (_, inputs) => ({ type, inputs, attributes: [int("axis", -1)] });
 
+/** Min or Max, or Clip where an operand is a constant scalar: ONNX Runtime's kernel for it is much the faster one. */
+const extreme =
+  (type: string, clipped: (x: string, bound: string) => string[]): Emitter<"min" | "max"> =>
+  ({ inputs: operands, shape }, inputs) => {
+    const bound = operands.findIndex((operand) => operand.op === "constant" && operand.shape.length === 0);
+    const [a = "", b = ""] = bound === 0 ? inputs.toReversed() : inputs;
+    return bound >= 0 && shape.length > 0 ? { type: "Clip", inputs: clipped(a, b) } : { type, inputs };
+  };
+
 const reduction =
   (type: string): Emitter<"sum" | "mean"> =>
   ({ attributes: { axes, keepAxes } }, inputs, writer) => ({
@@ -95,6 +104,7 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
   sqrt: direct("Sqrt"),
   sigmoid: direct("Sigmoid"),
   tanh: direct("Tanh"),
+  elu: direct("Elu"),
   cast: ({ attributes: { to } }, inputs) => ({
     type: "Cast",
     inputs,
@@ -105,8 +115,8 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
   sub: direct("Sub"),
   mul: direct("Mul"),
   div: direct("Div"),
-  min: direct("Min"),
-  max: direct("Max"),
+  min: extreme("Min", (x, bound) => [x, "", bound]),
+  max: extreme("Max", (x, bound) => [x, bound]),
   equal: direct("Equal"),
   less: direct("Less"),
   where: direct("Where"),
@@ -125,6 +135,20 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
     const last = (x?.shape.length ?? 1) - 1;
     const largest = writer.add({ type: "TopK", inputs: [...inputs, writer.int64s([k])], unread: 1 });
     return { type: "Slice", inputs: [largest, writer.int64s([k - 1]), writer.int64s([k]), writer.int64s([last])] };
+  },
+
+  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2].
+  rotate: ({ shape, inputs: [, ...operands] }, [x = "", ...tables], writer) => {
+    const [rows, size] = shape.slice(-2) as [number, number];
+    const shared = operands.every((table) => table.shape.at(-2) === rows && sizeOf(table.shape) === (rows * size) / 2);
+    const reshaped = (name: string, dims: readonly number[]): string =>
+      writer.add({ type: "Reshape", inputs: [name, writer.int64s(dims)] });
+    const spread = (name: string): string =>
+      shared ? name : writer.add({ type: "Expand", inputs: [name, writer.int64s([...shape.slice(0, -1), size / 2])] });
+    const angles = tables.map((name) => reshaped(spread(name), [shared ? 1 : -1, rows, size / 2]));
+    const heads = reshaped(x, shared ? [1, -1, rows, size] : [-1, 1, rows, size]);
+    const rotated = writer.add({ type: "RotaryEmbedding", inputs: [heads, ...angles] });
+    return { type: "Reshape", inputs: [rotated, writer.int64s(shape)] };
   },
 
   matmul: direct("MatMul"),

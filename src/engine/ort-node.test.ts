@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { add, input } from "../graph/builder.ts";
+import { createGraph } from "../graph/graph.ts";
+import { filled } from "../graph/host-tensor.ts";
 import { DeviceError } from "./engine.ts";
 import { engineSuite } from "./engine.suite.ts";
 import { createNodeEngine, type NodeDevice } from "./ort-node.ts";
@@ -9,6 +12,18 @@ engineSuite("webgpu", () => createNodeEngine({ device: "webgpu" }), {
 });
 
 describe("createNodeEngine", () => {
+  it("leaves nothing behind of outputs that were told where to go", async () => {
+    const shape = [256, 1024];
+    const engine = await createNodeEngine();
+    const program = await engine.compile(createGraph({ y: add(input("x", shape), 1) }));
+    const [feeds, into] = [{ x: filled(shape, 1) }, { y: filled(shape, 0) }];
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 16; i++) await program.run(feeds, into);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20); // that of one output
+    expect(into.y.data[0]).toBe(2);
+    await program.dispose();
+  });
+
   it("refuses a device that the runtime lacks and names those it has", async () => {
     const engine = createNodeEngine({ device: "abacus" as NodeDevice });
     await expect(engine).rejects.toThrow(DeviceError);

@@ -3,6 +3,7 @@ import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
+import { discard } from "./discard.ts";
 import { checkFeeds, type Program } from "./engine.ts";
 
 /** The part of a build of ONNX Runtime that a program needs: onnxruntime-node and onnxruntime-web both have it. */
@@ -39,6 +40,7 @@ export function createProgram(
       });
       if (!writesOutputs) checkTargets(graph, into);
       const results = await session.run(inputs, fetches);
+      if (writesOutputs) discard(copiesOf(results, into));
       return mapEntries(graph.outputs, (name) => {
         const target = into[name];
         if (!target) return unwrap(results[name]);
@@ -53,6 +55,14 @@ export function createProgram(
 }
 
 // --- internal ---
+
+/** What came back for the outputs that have been written where they were told to. */
+function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>): ArrayBufferLike[] {
+  return Object.entries(into).flatMap(([name, { data }]) => {
+    const copy = results[name]?.data;
+    return ArrayBuffer.isView(copy) && copy.buffer !== data.buffer ? [copy.buffer] : [];
+  });
+}
 
 function checkTargets(graph: Graph, into: Flat<HostTensor>): void {
   for (const [name, { shape, dtype }] of Object.entries(graph.outputs)) {

@@ -8,6 +8,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -28,11 +29,13 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scatterAdd,
   sigmoid,
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   stopGradient,
   sub,
@@ -99,6 +102,7 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
   sqrt: [example(sqrt, [float([4, 2.25])], [2, 1.5])],
   sigmoid: [example(sigmoid, [float([0, LN3])], [0.5, 0.75])],
   tanh: [example(tanh, [float([0, LN2])], [0, 0.6])],
+  elu: [example(elu, [float([2, 0, -LN2])], [2, 0, -0.5])],
   cast: [
     example((x) => cast(x, "int32"), [float([-1.5, 2.5])], [-1, 2]),
     example((x) => cast(x, "bool"), [float([0, -3, 0.5])], [0, 1, 1]),
@@ -224,6 +228,25 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
     example((x) => kthLargest(x, 1), [NUMBERS], [[3], [6]]),
     example((x) => kthLargest(x, 3), [NUMBERS], [[1], [4]]),
     example((x) => kthLargest(x, 2), [float([7, -9, 7, 0])], [7]),
+  ],
+
+  rotate: [
+    example(
+      rotate,
+      [
+        float([
+          [1, 2],
+          [3, 4],
+        ]),
+        float([[1], [0]]),
+        float([[0], [1]]),
+      ],
+      [
+        [1, 2],
+        [-4, 3],
+      ],
+    ),
+    example(rotate, [float([[1, 2, 3, 4]]), float([[0, 0.5]]), float([[1, 2]])], [[-3, -7, 1, 6]]),
   ],
 
   matmul: [
@@ -368,6 +391,19 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
   l2Normalize: [
     example((x) => l2Normalize(x, 0), [float([3, -4])], [0.6, -0.8]),
     example((x) => l2Normalize(x, 11), [float([3, -4])], [0.5, -2 / 3]),
+  ],
+  softmaxMatmul: [
+    example(
+      softmaxMatmul,
+      [
+        float([[0, LN3]]),
+        float([
+          [4, 8],
+          [0, 4],
+        ]),
+      ],
+      [[1, 5]],
+    ),
   ],
   crossEntropy: [
     example(

@@ -80,6 +80,7 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
   sqrt: (y, x) => elementwise(y, [x], Math.sqrt),
   sigmoid: (y, x) => elementwise(y, [x], sigmoid),
   tanh: (y, x) => elementwise(y, [x], Math.tanh),
+  elu: (y, x) => elementwise(y, [x], (a) => (a > 0 ? a : Math.expm1(a))),
   cast: (y, x) => elementwise(y, [x], (a) => (y.dtype === "bool" ? Number(a !== 0) : a)),
 
   add: (y, ...operands) => elementwise(y, operands, (a, b) => a + b),
@@ -113,12 +114,7 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
     return sums;
   },
 
-  softmax: (_, x) =>
-    alongRows(x, (row) => {
-      const powers = powersOf(row);
-      const total = sumOf(powers);
-      return powers.map((power) => power / total);
-    }),
+  softmax: (_, x) => alongRows(x, softmaxOf),
   logSoftmax: (_, x) =>
     alongRows(x, (row) => {
       const total = logSumExp(row);
@@ -131,25 +127,18 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
     );
   },
 
-  matmul: (y, a, b) => {
-    const batch = y.shape.slice(0, -2);
-    const [n, m, inner] = [sizeAt(y.shape, -2), sizeAt(y.shape, -1), sizeAt(a.shape, -1)];
-    const product = new Float64Array(sizeOf(y.shape));
-    const starts = [a, b].map(({ shape }) => {
-      const leading = shape.slice(0, -2);
-      return positions(batch, broadcastStrides(leading, batch)).map((matrix) => matrix * sizeOf(shape.slice(-2)));
+  rotate: (_, x, ...tables) => {
+    const half = sizeAt(x.shape, -1) / 2;
+    const [cos, sin] = tables.map((table) => broadcast(table, [...x.shape.slice(0, -1), half]));
+    return x.data.map((value, i) => {
+      const column = i % (2 * half);
+      const angle = Math.floor(i / (2 * half)) * half + (column % half);
+      const turned = column < half ? -read(x.data, i + half) : read(x.data, i - half);
+      return value * read(cos ?? [], angle) + turned * read(sin ?? [], angle);
     });
-    const [startsA, startsB] = [starts[0] ?? [], starts[1] ?? []];
-    for (let i = 0; i < product.length; i++) {
-      const [matrix, row, column] = [Math.floor(i / (n * m)), Math.floor(i / m) % n, i % m];
-      const firstA = read(startsA, matrix) + row * inner;
-      const firstB = read(startsB, matrix) + column;
-      let total = 0;
-      for (let k = 0; k < inner; k++) total += read(a.data, firstA + k) * read(b.data, firstB + k * m);
-      product[i] = total;
-    }
-    return product;
   },
+
+  matmul: ({ shape }, a, b) => product(shape, a, b),
 
   transpose: ({ shape, attributes: { permutation } }, x) => {
     const strides = stridesOf(x.shape);
@@ -209,6 +198,10 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
       const norm = Math.sqrt(sumOfSquares(row) + epsilon);
       return row.map((value) => value / norm);
     }),
+  softmaxMatmul: (y, scores, values) => {
+    const weights = alongRows(scores, softmaxOf);
+    return product(y.shape, { shape: scores.shape, data: weights }, values);
+  },
   crossEntropy: (_, logits, targets) => {
     const classes = sizeAt(logits.shape, -1);
     return targets.data.map((target, i) => {
@@ -227,6 +220,27 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
     return inverses;
   },
 };
+
+/** The product of matrices in the last two axes, of this shape. */
+function product(shape: Shape, a: Float64Tensor, b: Float64Tensor): Float64Array {
+  const batch = shape.slice(0, -2);
+  const [n, m, inner] = [sizeAt(shape, -2), sizeAt(shape, -1), sizeAt(a.shape, -1)];
+  const result = new Float64Array(sizeOf(shape));
+  const starts = [a, b].map((x) => {
+    const leading = x.shape.slice(0, -2);
+    return positions(batch, broadcastStrides(leading, batch)).map((matrix) => matrix * sizeOf(x.shape.slice(-2)));
+  });
+  const [startsA, startsB] = [starts[0] ?? [], starts[1] ?? []];
+  for (let i = 0; i < result.length; i++) {
+    const [matrix, row, column] = [Math.floor(i / (n * m)), Math.floor(i / m) % n, i % m];
+    const firstA = read(startsA, matrix) + row * inner;
+    const firstB = read(startsB, matrix) + column;
+    let total = 0;
+    for (let k = 0; k < inner; k++) total += read(a.data, firstA + k) * read(b.data, firstB + k * m);
+    result[i] = total;
+  }
+  return result;
+}
 
 /** Solves (I + L) X = I for X, row after row: X[i] = I[i] - sum over k < i of L[i, k] X[k]. */
 function substituteForward(lower: Float64Array, inverse: Float64Array, size: number): void {
@@ -363,6 +377,12 @@ const sumOfSquares = (row: Float64Array): number => sumOf(row.map((value) => val
 function powersOf(row: Float64Array): Float64Array {
   const highest = highestOf(row);
   return row.map((value) => Math.exp(value - highest));
+}
+
+function softmaxOf(row: Float64Array): Float64Array {
+  const powers = powersOf(row);
+  const total = sumOf(powers);
+  return powers.map((power) => power / total);
 }
 
 function logSumExp(row: Float64Array): number {

@@ -5,6 +5,7 @@ import type { FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
+import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
 import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
 
 /*
@@ -25,6 +26,27 @@ export function segmentsProgram({ model, params }: LoadedModel, batch: number, l
   const result = model.apply(weights, tokens, state);
   const last = (): Tensor => slice(result.hidden, 1, length - 1, length);
   return createGraph({ ...next("state", result.state), ...outputOf(model, weights, result.hidden, last, output) });
+}
+
+/**
+ * One segment of one lane with a look into every layer: `look.*.gate`, `look.*.memoryShare` [H, N] and `look.*.resemblance`
+ * [E, H, N] to `traces.*`, of E earlier segments; `trace.*` is that of this one. Throws GraphError for a model without a memory.
+ */
+export function lookProgram({ model: { config, ...model }, params }: LoadedModel, earlier: number): Graph {
+  const weights = parameterInputs(params);
+  const tokens = input("tokens", [1, config.segmentLength], "int32");
+  const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, earlier), ({ shape }, name) =>
+    input(`traces.${name}`, shape),
+  );
+  const look = lookIntoModel(config, weights, tokens, layerInputs(model.initialState(1), "state"), traces);
+  const { numHeads: H, segmentLength: N } = config;
+  const shown = Object.entries(look.layers).map(([layer, { gate, memoryShare, resemblance, trace }]) => ({
+    [`look.${layer}.gate`]: reshape(gate, [H, N]),
+    [`look.${layer}.memoryShare`]: reshape(memoryShare, [H, N]),
+    [`look.${layer}.resemblance`]: reshape(resemblance, [earlier, H, N]),
+    ...flatten<Tensor>(trace, `trace.${layer}`),
+  }));
+  return createGraph({ ...next("state", look.state), ...Object.assign({}, ...shown) });
 }
 
 /** Up to `size` tokens inside one segment. */

@@ -237,17 +237,8 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   };
 }
 
-// --- internal ---
-
-const BLOCK_TOKENS = 512;
-
-/** Tokens of the next run of whole segments: a full block, or single segments where fewer are left. */
-function wholeBlocks(left: number, N: number, blockSize: number): number {
-  if (left >= blockSize) return blockSize;
-  return left >= N ? N : 0;
-}
-
-function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): readonly Int32Array[] {
+/** The tokens of each of `batch` lanes. Throws {@link SessionError} for tokens that a session cannot take. */
+export function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): readonly Int32Array[] {
   const lanes = tokens instanceof Int32Array ? [tokens] : tokens;
   if (lanes.length !== batch) throw new SessionError(`the session has ${batch} lanes, got tokens for ${lanes.length}`);
   const length = lanes[0]?.length ?? 0;
@@ -258,6 +249,24 @@ function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): 
     if (wrong !== undefined) throw new SessionError(`token ${wrong} is not in the vocabulary of ${vocabularySize}`);
   }
   return lanes;
+}
+
+/** The tokens, and zeros up to a size. */
+export function padTo(lane: Int32Array, size: number): Int32Array {
+  if (lane.length === size) return lane;
+  const padded = new Int32Array(size);
+  padded.set(lane);
+  return padded;
+}
+
+// --- internal ---
+
+const BLOCK_TOKENS = 512;
+
+/** Tokens of the next run of whole segments: a full block, or single segments where fewer are left. */
+function wholeBlocks(left: number, N: number, blockSize: number): number {
+  if (left >= blockSize) return blockSize;
+  return left >= N ? N : 0;
 }
 
 /** A register after a run whose results have the names of what they replace after `next.`. */
@@ -280,13 +289,6 @@ function resultOf(results: Flat<HostTensor>, output: Output): Float32Array {
   const data = results[output]?.data;
   if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${output}`);
   return data;
-}
-
-function padTo(lane: Int32Array, size: number): Int32Array {
-  if (lane.length === size) return lane;
-  const padded = new Int32Array(size);
-  padded.set(lane);
-  return padded;
 }
 
 /** The first `kept` of every `width` elements. */

@@ -1,6 +1,6 @@
 import type { DType, HostTensor, Shape } from "./host-tensor.ts";
 import { floatTensor, intTensor } from "./host-tensor.ts";
-import { apply, type Tensor } from "./tensor.ts";
+import { apply, isOp, type Tensor } from "./tensor.ts";
 
 /*
  * The operations as functions. Operands broadcast as in NumPy; a plain number stands for a float scalar;
@@ -38,6 +38,8 @@ export const log = (x: Tensor): Tensor => apply("log", [x], {});
 export const sqrt = (x: Tensor): Tensor => apply("sqrt", [x], {});
 export const sigmoid = (x: Tensor): Tensor => apply("sigmoid", [x], {});
 export const tanh = (x: Tensor): Tensor => apply("tanh", [x], {});
+/** x above zero, exp(x) - 1 below. */
+export const elu = (x: Tensor): Tensor => apply("elu", [x], {});
 export const square = (x: Tensor): Tensor => apply("mul", [x, x], {});
 
 /** The value as another type; the same tensor when it has it already. */
@@ -97,10 +99,16 @@ export const logSoftmax = (x: Tensor): Tensor => apply("logSoftmax", [x], {});
 /** The k-th largest element, counted from 1, of each row [.., n] -> [.., 1]. Without a gradient. */
 export const kthLargest = (x: Tensor, k: number): Tensor => apply("kthLargest", [x], { k });
 
+/** Rotates the pairs (i, i + d/2) of x [.., T, d] by angles given as cosines and sines, which broadcast to [.., T, d/2]. */
+export const rotate = (x: Tensor, cos: Tensor, sin: Tensor): Tensor => apply("rotate", [x, cos, sin], {});
+
 /** Product of the matrices in the last two axes; the axes before them broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => apply("matmul", [a, b], {});
 
+/** The axes of x in another order; of a transposed tensor the original where that is what comes out. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
+  const [original] = x.inputs;
+  if (original && undoes(permutation, x)) return original;
   return apply("transpose", [x], { permutation });
 }
 
@@ -144,7 +152,7 @@ export function scatterAdd(updates: Tensor, indices: Tensor, rows: number): Tens
   return apply("scatterAdd", [updates, indices], { rows });
 }
 
-/** ELU(x) + 1: x + 1 above zero, exp(x) below. Always positive. */
+/** ELU(x) + 1: x + 1 above zero, exp(x) below. Never negative; in single precision it is zero from about -17 down. */
 export const eluPlusOne = (x: Tensor): Tensor => apply("eluPlusOne", [x], {});
 
 /** x * sigmoid(x). */
@@ -159,6 +167,9 @@ export function rmsNorm(x: Tensor, scale: Tensor, epsilon: number): Tensor {
 export function l2Normalize(x: Tensor, epsilon = 1e-6): Tensor {
   return apply("l2Normalize", [x], { epsilon });
 }
+
+/** softmax(scores) v, as in {@link matmul}: scores [.., N, keys], values [.., keys, d] -> [.., N, d]. */
+export const softmaxMatmul = (scores: Tensor, values: Tensor): Tensor => apply("softmaxMatmul", [scores, values], {});
 
 /** -log softmax(logits)[target] for each row: logits [..., V], targets int32 [...] -> [...], in nats. */
 export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
@@ -177,6 +188,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 // --- internal ---
+
+function undoes(permutation: readonly number[], x: Tensor): boolean {
+  if (!isOp(x, "transpose") || permutation.length !== x.shape.length) return false;
+  return permutation.every((axis, i) => x.attributes.permutation[axis] === i);
+}
 
 function lift(x: Operand): Tensor {
   return typeof x === "number" ? scalar(x) : x;

@@ -9,6 +9,7 @@ import {
   crossEntropy,
   cumulativeSum,
   div,
+  elu,
   eluPlusOne,
   equal,
   exp,
@@ -28,11 +29,13 @@ import {
   pad,
   reshape,
   rmsNorm,
+  rotate,
   scatterAdd,
   sigmoid,
   silu,
   slice,
   softmax,
+  softmaxMatmul,
   sqrt,
   sub,
   sum,
@@ -88,6 +91,7 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   sqrt: floatsOnly(sqrt),
   sigmoid: floatsOnly(sigmoid),
   tanh: floatsOnly(tanh),
+  elu: floatsOnly(elu),
   cast: [refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand")],
 
   add: fitting(add),
@@ -117,6 +121,28 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     ...alongLast((x) => kthLargest(x, 1)),
     refuse(() => kthLargest(float(2, 3), 4), "(float32[2, 3]): there is no element 4 in rows of 3"),
     refuse(() => kthLargest(float(2, 3), 0), "(float32[2, 3]): there is no element 0 in rows of 3"),
+  ],
+  rotate: [
+    refuse(
+      () => rotate(float(3, 4), float(3, 4), float(3, 4)),
+      "(float32[3, 4], float32[3, 4], float32[3, 4]): [3, 4] and [3, 2] do not broadcast",
+    ),
+    refuse(
+      () => rotate(float(2, 3, 5), float(3, 2), float(3, 2)),
+      "(float32[2, 3, 5], float32[3, 2], float32[3, 2]): [3, 2] and [2, 3, 2.5] do not broadcast",
+    ),
+    refuse(
+      () => rotate(float(4), float(4, 2), float(4, 2)),
+      "(float32[4], float32[4, 2], float32[4, 2]): the tables must have one angle for each pair of a row",
+    ),
+    refuse(
+      () => rotate(float(3, 4), float(3, 1), float(3, 2)),
+      "(float32[3, 4], float32[3, 1], float32[3, 2]): the tables must have one angle for each pair of a row",
+    ),
+    refuse(
+      () => rotate(int(1, 2), float(1, 1), float(1, 1)),
+      "(int32[1, 2], float32[1, 1], float32[1, 1]): needs float32, got int32",
+    ),
   ],
 
   matmul: [
@@ -187,6 +213,10 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => rmsNorm(int(2), float(2), 1e-6), "(int32[2], float32[2]): needs float32, got int32"),
   ],
   l2Normalize: alongLast(l2Normalize),
+  softmaxMatmul: [
+    refuse(() => softmaxMatmul(float(2, 3), float(4, 5)), "(float32[2, 3], float32[4, 5]): inner sizes 3 and 4 differ"),
+    refuse(() => softmaxMatmul(int(1, 1), int(1, 1)), "(int32[1, 1], int32[1, 1]): needs float32, got int32"),
+  ],
   crossEntropy: [
     refuse(() => crossEntropy(float(2, 5), int(3)), "(float32[2, 5], int32[3]): one target for each row"),
     refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): one target for each row"),

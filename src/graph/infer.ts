@@ -51,6 +51,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   sqrt: unary,
   sigmoid: unary,
   tanh: unary,
+  elu: unary,
   cast: (inputs, { to }) => ({ shape: only(inputs).shape, dtype: to }),
 
   add: binary,
@@ -84,6 +85,18 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     const length = axisSize(shape, shape.length - 1);
     if (!(1 <= k && k <= length)) throw new Error(`there is no element ${k} in rows of ${length}`);
     return { shape: [...shape.slice(0, -1), 1], dtype };
+  },
+
+  rotate: (inputs) => {
+    const [x, cos, sin] = inputs.map(float);
+    if (!x || !cos || !sin || inputs.length !== 3) throw new Error("takes three operands");
+    const angles = [...x.shape.slice(0, -1), axisSize(x.shape, x.shape.length - 1) / 2];
+    for (const { shape } of [cos, sin]) {
+      const fits = shape.length >= 2 && broadcastShapes(shape, angles).every((size, i) => size === angles[i]);
+      if (!fits || shape.at(-1) !== angles.at(-1))
+        throw new Error("the tables must have one angle for each pair of a row");
+    }
+    return x;
   },
 
   matmul: (inputs) => {
@@ -167,6 +180,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     return x;
   },
   l2Normalize: alongLast,
+  softmaxMatmul: (inputs) => inferenceRules.matmul(inputs, {}),
   crossEntropy: (inputs) => {
     const [logits, targets] = pair(inputs);
     const rows = alongLast([logits], {}).shape.slice(0, -1);

@@ -15,6 +15,7 @@ import {
   rmsNorm,
   sigmoid,
   silu,
+  softmaxMatmul,
   stopGradient,
   slice,
   unitLowerInverse,
@@ -43,11 +44,16 @@ describe("lowering to primitive operations", () => {
       [(x) => l2Normalize(x, 1e-6), random([2, 3])],
       [(x) => l2Normalize(x, 1e-6), row(0, 0)],
     ],
+    softmaxMatmul: [[(x) => softmaxMatmul(x, input("values", [3, 1])), random([2, 2, 3])]],
     crossEntropy: [[(x) => crossEntropy(x, input("targets", [2, 2], "int32")), random([2, 2, 5])]],
     stopGradient: [[stopGradient, random([2, 3])]],
     unitLowerInverse: [[unitLowerInverse, random([2, 6, 6])]],
   };
-  const feeds = { scale: row(1, -2, 3), targets: { shape: [2, 2], data: [0, 4, 2, 2] } };
+  const feeds = {
+    scale: row(1, -2, 3),
+    values: { shape: [3, 1], data: [1, -2, 3] },
+    targets: { shape: [2, 2], data: [0, 4, 2, 2] },
+  };
 
   it.each(Object.entries(samples))("%s keeps its value", (op, list) => {
     for (const [build, value] of list) {

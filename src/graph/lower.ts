@@ -2,6 +2,7 @@ import {
   add,
   cast,
   div,
+  elu,
   equal,
   iota,
   logSoftmax,
@@ -11,14 +12,12 @@ import {
   neg,
   reshape,
   sigmoid,
+  softmax,
   sqrt,
   square,
   sub,
   sum,
   constant,
-  exp,
-  max,
-  min,
 } from "./builder.ts";
 import { floatTensor } from "./host-tensor.ts";
 import { axisSize } from "./infer.ts";
@@ -29,10 +28,11 @@ type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) 
 
 /** Each composite operation in primitive ones. Gradient rules use the same helpers, so their parts are shared. */
 export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]> } = {
-  eluPlusOne: ([x]) => add(exp(min(operand(x), 0)), max(operand(x), 0)),
+  eluPlusOne: ([x]) => add(elu(operand(x)), 1),
   silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
   rmsNorm: ([x, scale], { epsilon }) => mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
   l2Normalize: ([x], { epsilon }) => mul(operand(x), inverseNorm(operand(x), epsilon)),
+  softmaxMatmul: ([scores, values]) => matmul(softmax(operand(scores)), operand(values)),
   crossEntropy: ([logits, targets]) => {
     const classes = operand(logits).shape.at(-1) ?? 0;
     return neg(sum(mul(logSoftmax(operand(logits)), oneHot(operand(targets), classes)), [-1]));

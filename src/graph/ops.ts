@@ -27,6 +27,7 @@ export interface OpAttributes {
   sqrt: None;
   sigmoid: None;
   tanh: None;
+  elu: None;
   cast: { readonly to: DType };
 
   // Elementwise, operands broadcast as in NumPy
@@ -49,6 +50,7 @@ export interface OpAttributes {
   softmax: None;
   logSoftmax: None;
   kthLargest: { readonly k: number };
+  rotate: None;
 
   // Products
   matmul: None;
@@ -70,6 +72,7 @@ export interface OpAttributes {
   silu: None;
   rmsNorm: { readonly epsilon: number };
   l2Normalize: { readonly epsilon: number };
+  softmaxMatmul: None;
   crossEntropy: None;
   stopGradient: None;
   unitLowerInverse: None;
@@ -83,6 +86,7 @@ export type CompositeOp =
   | "silu"
   | "rmsNorm"
   | "l2Normalize"
+  | "softmaxMatmul"
   | "crossEntropy"
   | "stopGradient"
   | "unitLowerInverse";

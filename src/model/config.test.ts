@@ -11,7 +11,14 @@ const minimal: ModelConfigInput = {
   segmentLength: 64,
 };
 
-const memoryDefaults = { gate: "head", gateInit: 0, shift: "token", cache: false, writeStrength: "hard-sigmoid" };
+const memoryDefaults = {
+  gate: "head",
+  gateInit: 0,
+  shift: "token",
+  shiftInit: "own",
+  cache: false,
+  writeStrength: "hard-sigmoid",
+};
 
 describe("parseModelConfig", () => {
   it("fills in what has a default", () => {
@@ -62,6 +69,7 @@ describe("parseModelConfig", () => {
       "memory.featureMap",
     ],
     ["an unknown shift", { memory: { shift: "left" } }, "memory.shift"],
+    ["random taps without a convolution", { memory: { shiftInit: "random" } }, "memory.shiftInit"],
     ["a gate that is shut for good", { memory: { gateInit: -9 } }, "memory.gateInit"],
     ["a base of zero", { ropeBase: 0 }, "ropeBase"],
   ])("refuses %s", (_, changes, problem) => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFTS, WRITE_STRENGTHS } from "../attention/infini/config.ts";
+import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFT_INITS, SHIFTS, WRITE_STRENGTHS } from "../attention/infini/config.ts";
 import { featureMaps } from "../attention/infini/features.ts";
 import { choosesWrites } from "../attention/infini/memory.ts";
 import { mixerProblem, mixerSchema } from "./mixers.ts";
@@ -18,6 +18,8 @@ const memorySchema = z
     gate: z.enum(GATES).default("head"),
     gateInit: z.number().min(-8).max(8).default(0),
     shift: z.enum(SHIFTS).default("token"),
+    /** Of `convolution`; `random` learns language faster, `own` is what the shipped model began with. */
+    shiftInit: z.enum(SHIFT_INITS).default("own"),
     /** Whether local attention also sees the segment before. */
     cache: z.boolean().default(false),
     /** For rules that choose what to write. */
@@ -30,6 +32,10 @@ const memorySchema = z
   .refine(({ update, featureMap }) => choosesWrites(update) || featureMaps[featureMap].positive, {
     path: ["featureMap"],
     error: "must be one without negative features, which the rule divides by the sum of",
+  })
+  .refine(({ shift, shiftInit }) => shiftInit === "own" || shift === "convolution", {
+    path: ["shiftInit"],
+    error: "is of the taps of a convolution: the shift must be one",
   });
 
 /** The shape of a model, as in its `config.json`. Unknown keys are refused. */

@@ -1,4 +1,4 @@
-import { add, concat, constant, gather, mul, slice, sub } from "../graph/builder.ts";
+import { constant, gather, rotate, slice } from "../graph/builder.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
@@ -32,7 +32,5 @@ export function ropeSlice({ cos, sin }: RopeTables, start: number, end: number):
 
 /** Rotates the pairs (i, i + d/2) of x [..., T, d] by the angles of each position. */
 export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
-  const half = (x.shape.at(-1) ?? 0) / 2;
-  const [a, b] = [slice(x, -1, 0, half), slice(x, -1, half, 2 * half)];
-  return concat([sub(mul(a, cos), mul(b, sin)), add(mul(a, sin), mul(b, cos))], -1);
+  return rotate(x, cos, sin);
 }

@@ -28,7 +28,8 @@ export function adafactor(options: AdafactorOptions): Optimizer {
       return { row: zeros([rows]), column: zeros([columns]) };
     },
 
-    update({ parameter, gradient, state, group, learningRate, step }) {
+    update({ parameter, gradient: unclipped, clip, state, group, learningRate, step }) {
+      const gradient = mul(unclipped, clip);
       const squared = add(square(gradient), epsilon);
       const decay = sub(1, exp(mul(log(step), -decayExponent))); // beta2_t = 1 - t^-c
       const { moments, inverseRoot } = secondMoment(state, squared, decay);

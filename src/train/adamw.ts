@@ -15,26 +15,28 @@ export function adamW({ beta1, beta2, epsilon, weightDecay }: AdamWOptions): Opt
   return {
     init: ({ shape }) => ({ m: zeros(shape), v: zeros(shape) }),
 
-    update({ parameter, gradient, state, group, learningRate, step }) {
-      const m = average(state.m, gradient, beta1);
-      const v = average(state.v, square(gradient), beta2);
+    // Scalars are combined first, so that each meets a whole parameter once: with c_i = 1 - beta_i^step,
+    // mHat / (sqrt(vHat) + epsilon) = (sqrt(c_2) / c_1) m / (sqrt(v) + sqrt(c_2) epsilon).
+    update({ parameter, gradient, clip, state, group, learningRate, step }) {
+      const m = average(state.m, beta1, gradient, clip);
+      const v = average(state.v, beta2, square(gradient), square(clip));
       const rate = mul(learningRate, group.learningRateFactor);
-      const mHat = div(m, biasCorrection(beta1, step));
-      const vHat = div(v, biasCorrection(beta2, step));
-      const stepped = sub(parameter, mul(rate, div(mHat, add(sqrt(vHat), epsilon))));
-      const decayed = group.decay ? sub(stepped, mul(mul(rate, weightDecay), parameter)) : stepped;
-      return { parameter: decayed, state: { m, v } };
+      const root = sqrt(biasCorrection(beta2, step));
+      const direction = div(m, add(sqrt(v), mul(root, epsilon)));
+      const kept = group.decay ? mul(parameter, sub(1, mul(rate, weightDecay))) : parameter;
+      const stepped = sub(kept, mul(direction, mul(rate, div(root, biasCorrection(beta1, step)))));
+      return { parameter: stepped, state: { m, v } };
     },
   };
 }
 
-/** beta * old + (1 - beta) * value. */
-export function average(old: Tensor | undefined, value: Tensor, beta: number): Tensor {
-  if (!old) throw new RangeError("the optimizer's state lacks an average");
-  return add(old, mul(sub(value, old), 1 - beta));
-}
-
 // --- internal ---
+
+/** beta * old + (1 - beta) * scale * value. */
+function average(old: Tensor | undefined, beta: number, value: Tensor, scale: Tensor): Tensor {
+  if (!old) throw new RangeError("the optimizer's state lacks an average");
+  return add(mul(old, beta), mul(value, mul(scale, 1 - beta)));
+}
 
 /** 1 - beta^step. */
 function biasCorrection(beta: number, step: Tensor): Tensor {

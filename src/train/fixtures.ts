@@ -4,7 +4,7 @@ import { createBatches } from "../data/batches.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { evaluate, type NumericTensor } from "../engine/reference.ts";
-import { input } from "../graph/builder.ts";
+import { input, mul } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import type { Flat } from "../graph/tree.ts";
 import type { ModelConfigInput } from "../model/config.ts";
@@ -123,7 +123,7 @@ export interface OptimizerRun {
   readonly group: ParameterGroup;
 }
 
-/** `parameter` and the parts of the state after each step of an optimizer. */
+/** `parameter` and the parts of the state after each step of an optimizer, which is given the gradients clipped from twice their size. */
 export async function runOptimizer(
   optimizer: Optimizer,
   { parameter, gradients, learningRates, group }: OptimizerRun,
@@ -134,7 +134,8 @@ export async function runOptimizer(
   const parts = Object.entries(initial).map(([part, value]) => [part, input(part, value.shape)] as const);
   const updated = optimizer.update({
     parameter: input("parameter", shape),
-    gradient: input("gradient", shape),
+    gradient: mul(input("gradient", shape), 2),
+    clip: input("clip", []),
     state: Object.fromEntries(parts),
     group,
     learningRate: input("learningRate", []),
@@ -147,7 +148,7 @@ export async function runOptimizer(
   let values: Flat<NumericTensor> = { parameter, ...initial };
   const history: Flat<NumericTensor>[] = [];
   for (const [i, gradient] of gradients.entries()) {
-    const scalars = { learningRate: scalar(learningRates[i] ?? 0), step: scalar(i + 1) };
+    const scalars = { clip: scalar(0.5), learningRate: scalar(learningRates[i] ?? 0), step: scalar(i + 1) };
     const outputs = await compute({ ...values, gradient, ...scalars });
     values = Object.fromEntries(results.map(([name]) => [name, tensorOf(outputs, `next.${name}`)]));
     history.push(values);

@@ -20,7 +20,10 @@ export interface Optimizer {
 
 export interface UpdateArguments {
   readonly parameter: Tensor;
+  /** As it came: `clip` is still to scale it. */
   readonly gradient: Tensor;
+  /** What makes the gradients as small as they may be, a scalar from 0 to 1. */
+  readonly clip: Tensor;
   readonly state: Flat<Tensor>;
   readonly group: ParameterGroup;
   /** Float scalar. */

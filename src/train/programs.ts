@@ -226,9 +226,9 @@ function applyUpdate(
     const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
       input(`optimizer.${name}.${part}`, shape),
     );
-    const gradient = mul(leaf(slopes, i), clip);
     const group = parameterGroup(name, value, gateLearningRateFactor);
-    const updated = optimizer.update({ parameter: leaf(symbols, name), gradient, state, group, learningRate, step });
+    const [parameter, gradient] = [leaf(symbols, name), leaf(slopes, i)];
+    const updated = optimizer.update({ parameter, gradient, clip, state, group, learningRate, step });
     outputs[`params.${name}`] = updated.parameter;
     Object.assign(outputs, prefixed(`optimizer.${name}`, updated.state));
   });

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
+import { LookView } from "./look-view.tsx";
 import { ReadView } from "./read-view.tsx";
 import { TrainView } from "./train-view.tsx";
 
@@ -30,6 +31,9 @@ export function App(): JSX.Element {
         <div hidden={view !== "#train"}>
           <TrainView />
         </div>
+        <div hidden={view !== "#look"}>
+          <LookView />
+        </div>
         <div hidden={view !== "#compare"}>
           <CompareView shown={view === "#compare"} />
         </div>
@@ -46,6 +50,7 @@ export function App(): JSX.Element {
 const VIEWS = [
   { hash: "#read", name: "Read" },
   { hash: "#train", name: "Train" },
+  { hash: "#look", name: "Look inside" },
   { hash: "#compare", name: "Compare" },
 ] as const;
 

@@ -40,6 +40,13 @@ export async function nextGap(blob: Blob, from: number): Promise<number> {
   return gap < 0 ? Math.min(from, blob.size) : from + gap;
 }
 
+/** Whole words of a text, about `length` bytes from a byte on. */
+export async function excerptAt(blob: Blob, from: number, length: number): Promise<string> {
+  const start = await nextGap(blob, Math.max(0, from));
+  const end = await nextGap(blob, Math.min(start + length, blob.size));
+  return (await blob.slice(start, end).text()).replaceAll("\ufffd", "").trim();
+}
+
 /** What stands around a place of a text, on one line: some words before it and some after. */
 export async function wordsAround(blob: Blob, place: number): Promise<readonly [string, string]> {
   const words = async (from: number, to: number): Promise<string> =>

@@ -80,6 +80,7 @@ describe("memories", () => {
         gate: "head",
         gateInit: 0,
         shift: "none",
+        shiftInit: "own",
         cache: true,
         writeStrength: "sigmoid",
       },

@@ -27,6 +27,13 @@ export type GateKind = (typeof GATES)[number];
 export const SHIFTS = ["none", "token", "convolution"] as const;
 export type Shift = (typeof SHIFTS)[number];
 
+/**
+ * What the taps of a convolution begin with. `own`: nearly the token alone, so that training decides whether to look
+ * back at all; `random`: half the token, and every feature another mixture of the four, as recurrent models begin.
+ */
+export const SHIFT_INITS = ["own", "random"] as const;
+export type ShiftInit = (typeof SHIFT_INITS)[number];
+
 /** How strongly a token is written by the rules that choose; a hard sigmoid can leave a token out altogether. */
 export const WRITE_STRENGTHS = ["sigmoid", "hard-sigmoid"] as const;
 export type WriteStrength = (typeof WRITE_STRENGTHS)[number];
@@ -44,6 +51,8 @@ export interface MemoryConfig {
   /** Initial value of the gate beta of eq. 10; 0 gives both paths the same share. */
   readonly gateInit: number;
   readonly shift: Shift;
+  /** Of the taps of `convolution`. */
+  readonly shiftInit: ShiftInit;
   /** Whether local attention also sees the segment before, as Transformer-XL does. */
   readonly cache: boolean;
   readonly writeStrength: WriteStrength;

@@ -46,6 +46,5 @@ export function cacheMask(past: Tensor, cached: number): Mask {
  * @returns [.., G, C, d]
  */
 export function localAttention(q: Tensor, k: Tensor, v: Tensor, mask: Mask): Tensor {
-  const scale = 1 / Math.sqrt(axisSize(q.shape, q.shape.length - 1));
-  return weightedValues(mask(scoresOf(mul(q, scale), k)), v);
+  return weightedValues(mask(scoresOf(q, k)), v);
 }

@@ -6,13 +6,13 @@ import { mapTree } from "../../graph/tree.ts";
 import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.ts";
 import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../heads.ts";
 import { emptyKeys, type KeysAndValues } from "../keys.ts";
-import type { OpenState, SequenceMixer } from "../mixer.ts";
+import type { MixerResult, OpenState, SequenceMixer } from "../mixer.ts";
 import { countSegments, lastRows, withSegment, writerAt } from "../segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
-import type { MemoryState, Strengths } from "./rule.ts";
+import type { MemoryState, Strengths, Writes } from "./rule.ts";
 import { segmentAt } from "./scan.ts";
 import { attendInOpen, attendInSegments } from "./window.ts";
 
@@ -33,8 +33,26 @@ export type InfiniSegment<T> = KeysAndValues<T> & {
   readonly strengths?: Strengths<T>;
 }; // [B, K, N, d], strengths [B, K, N, 1]
 
+/** What meets in eq. 10, for those who want to look; see look.ts. */
+export interface Inside {
+  readonly queries: Tensor; // [B, S, K, G, N, d]
+  readonly writes: Writes;
+  /** A_mem of eq. 7, from the memory before each segment. */
+  readonly fromMemory: Tensor; // [B, S, K, G, N, d]
+  /** A_dot of eq. 6. */
+  readonly local: Tensor; // [B, S, K, G, N, d]
+  readonly beta: Tensor; // [K, G, 1, 1] or [B, S, K, G, N, 1]
+  /** Where there is a memory to read, see gate.ts. */
+  readonly past: Tensor; // [B, S]
+}
+
+/** A mixer that shows what it mixes, where it has a memory. */
+export interface InfiniMixer extends SequenceMixer {
+  apply(...args: Parameters<SequenceMixer["apply"]>): MixerResult & { readonly inside?: Inside };
+}
+
 /** Infini-attention (arXiv 2404.07143): eqs. 4 to 11, with the memory that the config asks for. */
-export function infiniAttention(config: InfiniConfig): SequenceMixer {
+export function infiniAttention(config: InfiniConfig): InfiniMixer {
   const memory = createMemory(config);
   return {
     initParams: (rng, outputGain) => initInfiniParams(config, rng, outputGain),
@@ -51,11 +69,18 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
       const { queries, ...own } = project(config, params, history, length, segments);
       const local = attendInSegments(config, queries, own, past, state.cache); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
-      const written = memory?.write(params, held(state), { ...own, ...chosen }); // eq. 8 or 9
-      const A =
-        memory && written
-          ? mixByGate(read(memory, params, written.before, queries), local, gateOf(config, params, x, segments), past) // eqs. 7, 10
-          : local;
+      const writes = { ...own, ...chosen };
+      const written = memory?.write(params, held(state), writes); // eq. 8 or 9
+      const inside = memory &&
+        written && {
+          queries,
+          writes,
+          local,
+          past,
+          fromMemory: read(memory, params, written.before, queries), // eq. 7
+          beta: gateOf(config, params, x, segments),
+        };
+      const A = inside ? mixByGate(inside.fromMemory, local, inside.beta, past) : local; // eq. 10
       return {
         y: matmul(mergeHeads(A), params.output), // eq. 11
         state: {
@@ -67,6 +92,7 @@ export function infiniAttention(config: InfiniConfig): SequenceMixer {
           }),
         },
         ...(chosen && { writeWish: chosen.wish }),
+        ...(inside && { inside }),
       };
     },
 

@@ -40,6 +40,19 @@ export interface NaiveResult {
   readonly state: InfiniState<NumericTensor>;
   /** Strengths of all choices and heads before they are clipped [B, T, choices * K]; with rules that choose only. */
   readonly writeWish?: NumericTensor;
+  /** What each head made of each token of each lane. */
+  readonly inside: readonly (readonly NaiveHead[][])[]; // [B][T][H]
+}
+
+/** What a head made of a token. */
+export interface NaiveHead {
+  /** sigmoid(beta), as learned: it counts where there is a memory to read. */
+  readonly gate: number;
+  /** The two terms of eq. 10, [d] each. */
+  readonly memory: Vector;
+  readonly local: Vector;
+  /** The cosine between what the memory gave and what each earlier segment gives that was written to an empty one. */
+  readonly resemblance: Vector; // [segments before]
 }
 
 /** Eqs. 4 to 11 for x [B, T, D] of any length T, from an empty memory. */
@@ -66,6 +79,7 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
       ...(memory.cache && { cache: { keys: before("k"), values: before("v") } }),
     },
     ...(choices > 0 && { writeWish: join([B, T, choices * K], ({ wishes }) => wishes.flat()) }),
+    inside: lanes.map(({ inside }) => inside),
   };
 }
 
@@ -100,9 +114,20 @@ interface Memory {
   readonly z: Vector; // [d]
 }
 
+/** What meets in eq. 10. */
+interface Meeting {
+  readonly x: Vector;
+  readonly q: Matrix; // [H][d]
+  readonly A_dot: Vector;
+  readonly memories: readonly Memory[]; // [K]
+  /** Each segment before in a memory of its own. */
+  readonly alone: readonly (readonly Memory[])[]; // [segments][K]
+}
+
 interface Lane {
   readonly outputs: Matrix; // [T][D]
   readonly wishes: Matrix; // [T][choices * K]
+  readonly inside: NaiveHead[][]; // [T][H]
   readonly memories: readonly Memory[]; // [K]
   readonly written: number;
   readonly previous: Matrix; // the last tokens [lookBack][D], newest last
@@ -113,11 +138,13 @@ interface Lane {
 function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
   const { numHeads, numKeyValueHeads, headDim, segmentLength, modelDim, memory } = config;
   const headOf = (h: number): number => Math.floor(h / (numHeads / numKeyValueHeads)); // the key/value head that h reads
-  const [outputs, wishes]: [Vector[], Vector[]] = [[], []];
-  let memories = range(numKeyValueHeads).map((): Memory => ({
+  const [outputs, wishes, inside]: [Vector[], Vector[], NaiveHead[][]] = [[], [], []];
+  const empty = range(numKeyValueHeads).map((): Memory => ({
     M: range(featureSize(config)).map(() => zeros(headDim)),
     z: zeros(featureSize(config)),
   }));
+  let memories = empty;
+  const alone: (readonly Memory[])[] = [];
   let [segment, cache, written]: [Token[], Token[], number] = [[], [], 0];
   let previous: Matrix = range(lookBack(config)).map(() => zeros(modelDim));
   for (const x of xs) {
@@ -126,34 +153,24 @@ function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
     const local = q.map((_, h) => attendLocally(config, seen, h, headOf(h))); // eq. 6
     const wish = wishesOf(config, weights, x, local);
     const token = { q, k, v, strengths: wish.map((each) => each.map((a) => Math.min(Math.max(a, 0), 1))) };
-    const mixed = local.map((A_dot, h) => {
-      if (written === 0 || memory.update === "none") return A_dot; // nothing to read
-      const A_mem = readMemory(config, weights, at(memories, headOf(h)), at(q, h), headOf(h)); // eq. 7
-      const g = sigmoid(at(weights.beta, h) + (weights.betaInput ? at(times(x, weights.betaInput), h) : 0));
-      return plus(scale(g, A_mem), scale(1 - g, A_dot)); // eq. 10
-    });
-    outputs.push(times(mixed.flat(), weights.WO)); // eq. 11
+    const heads = local.map((A_dot, h) => mixHead(config, weights, { x, q, A_dot, memories, alone }, h, headOf(h)));
+    const mixed = heads.flatMap((head) => plus(head.memory, head.local)); // eq. 10
+    outputs.push(times(mixed, weights.WO)); // eq. 11
     wishes.push(wish.flat());
+    inside.push(heads);
     segment.push(token);
     previous = [...previous, x].slice(1);
     if (segment.length < segmentLength) continue;
     const full = segment;
     if (memory.update !== "none") {
       const write = writes[memory.update]; // eq. 8 or 9
-      memories = memories.map((held, head) =>
-        write(
-          held,
-          full.map(({ k: key, v: value, strengths }) => ({
-            key: features(config, weights, at(key, head), head),
-            value: at(value, head),
-            strengths: strengths.map((each) => at(each, head)),
-          })),
-        ),
-      );
+      const entries = range(numKeyValueHeads).map((head) => full.map((each) => entryOf(config, weights, each, head)));
+      memories = memories.map((held, head) => write(held, at(entries, head)));
+      alone.push(empty.map((held, head) => write(held, at(entries, head))));
     }
     [segment, cache, written] = [[], full, written + 1];
   }
-  return { outputs, wishes, memories, written, previous: lookBack(config) > 0 ? previous : [], cache };
+  return { outputs, wishes, inside, memories, written, previous: lookBack(config) > 0 ? previous : [], cache };
 }
 
 /** Eq. 5: K = X W_K, V = X W_V, Q = X W_Q, each of a mixture of the last tokens, newest last. */
@@ -184,6 +201,22 @@ function attendLocally(
   const highest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - highest));
   return total(seen.map(({ v }, i) => scale(at(powers, i) / sum(powers), at(v, head))));
+}
+
+/** Eqs. 7 and 10 for head h, which reads the memory of `head`; without a memory its output is local. */
+function mixHead(
+  config: InfiniConfig,
+  weights: Weights,
+  { x, q, A_dot, memories, alone }: Meeting,
+  h: number,
+  head: number,
+): NaiveHead {
+  if (config.memory.update === "none") return { gate: 0, memory: zeros(config.headDim), local: A_dot, resemblance: [] };
+  const readFrom = (held: readonly Memory[]): Vector => readMemory(config, weights, at(held, head), at(q, h), head); // eq. 7
+  const gate = sigmoid(at(weights.beta, h) + (weights.betaInput ? at(times(x, weights.betaInput), h) : 0));
+  const [A_mem, g] = [readFrom(memories), alone.length === 0 ? 0 : gate]; // at first there is nothing to read
+  const resemblance = alone.map((held) => cosine(A_mem, readFrom(held)));
+  return { gate, memory: scale(g, A_mem), local: scale(1 - g, A_dot), resemblance };
 }
 
 /** How strongly a token wishes to touch each memory: by its input and by what its local attention gave; [choices][K]. */
@@ -221,6 +254,14 @@ interface Entry {
   readonly key: Vector; // sigma(K_t) [f]
   readonly value: Vector; // [d]
   readonly strengths: Vector; // [choices]
+}
+
+function entryOf(config: InfiniConfig, weights: Weights, { k, v, strengths }: Token, head: number): Entry {
+  return {
+    key: features(config, weights, at(k, head), head),
+    value: at(v, head),
+    strengths: strengths.map((each) => at(each, head)),
+  };
 }
 
 /** The memory of a head after a segment. */
@@ -299,6 +340,12 @@ const NORM_EPSILON = 1e-6;
 
 /** sigma = ELU + 1. */
 const sigma = (x: Vector): Vector => x.map((a) => (a > 0 ? a + 1 : Math.exp(a)));
+
+/** The cosine of the angle between two vectors, 0 where one of them is zero. */
+function cosine(x: Vector, y: Vector): number {
+  const lengths = Math.sqrt(dot(x, x) * dot(y, y));
+  return lengths === 0 ? 0 : dot(x, y) / lengths;
+}
 
 /** x / |x| */
 function unit(x: Vector): Vector {

@@ -46,15 +46,19 @@ const INITIAL_BIAS = { write: 0, erase: 0, forget: -2.9 };
 export function initInfiniParams(config: InfiniConfig, rng: Rng, outputGain: number): InfiniParams<FloatTensor> {
   return {
     ...initProjections(config, rng, outputGain),
-    ...initShift(config),
+    ...initShift(config, rng),
     ...initMemory(config, rng),
   };
 }
 
 // --- internal ---
 
-function initShift({ modelDim, memory }: InfiniConfig): Pick<InfiniParams<FloatTensor>, "shift"> {
+function initShift({ modelDim, memory }: InfiniConfig, rng: Rng): Pick<InfiniParams<FloatTensor>, "shift"> {
   if (memory.shift === "none") return {};
+  if (memory.shiftInit === "random") {
+    const taps = (name: string): FloatTensor => randomTaps(modelDim, rng.fork(`${name} taps`));
+    return { shift: { query: taps("query"), key: taps("key"), value: taps("value") } };
+  }
   const share = (before: number): FloatTensor => {
     if (memory.shift === "token") return filled([modelDim], before);
     const taps = Float32Array.from({ length: CONVOLUTION_TAPS * modelDim }, (_, i) =>
@@ -64,6 +68,15 @@ function initShift({ modelDim, memory }: InfiniConfig): Pick<InfiniParams<FloatT
   };
   const { query, key, value } = INITIAL_SHIFT;
   return { shift: { query: share(query), key: share(key), value: share(value) } };
+}
+
+/** Taps uniform in -1/2..1/2, and half the token itself added to them. */
+function randomTaps(modelDim: number, rng: Rng): FloatTensor {
+  const taps = Float32Array.from(
+    { length: CONVOLUTION_TAPS * modelDim },
+    (_, i) => (i < modelDim ? 0.5 : 0) + rng.uniform() - 0.5,
+  );
+  return floatTensor([CONVOLUTION_TAPS, modelDim], taps);
 }
 
 function initMemory(config: InfiniConfig, rng: Rng): Partial<InfiniParams<FloatTensor>> {

@@ -138,6 +138,7 @@ describe("the store", () => {
         gate: "head",
         gateInit: 0,
         shift: "none",
+        shiftInit: "own",
         cache: true,
         writeStrength: "sigmoid",
       },

@@ -153,21 +153,20 @@ function attend(config: WindowConfig, view: View): Tensor {
   const { headDim, ropeBase, windowLength: W } = config;
   const [B, , S, , C] = view.queries.shape as unknown as [number, number, number, number, number];
   const [L, width] = [view.blockLength, axisSize(view.rows.keys.shape, 2)];
-  const queries = mul(view.queries, 1 / Math.sqrt(headDim));
   const place = add(iota(C), view.offset); // [C]
   const times = {
     before: reshape(tokensBefore(view.seen, S, L), [B, 1, S, 1, 1, 1]),
     place: reshape(cast(place, "float32"), [C, 1]),
   };
   const tables = ropeTables(width + C, headDim, ropeBase);
-  const placed = applyRope(queries, ropeRows(tables, add(starts(S, L, W), place)));
+  const placed = applyRope(view.queries, ropeRows(tables, add(starts(S, L, W), place)));
   const keys = windowsOf(applyRope(view.rows.keys, ropeSlice(tables, 0, width)), S, W);
   const values = windowsOf(view.rows.values, S, W);
   const own = add(times.place, W); // the row of the query itself
   const first = max(add(own, 1 - W), sub(W, times.before)); // rows that never were come before it
   const scores = add(scoresOf(placed, keys), hideOutside(axisSize(keys.shape, 3), first, own));
   if (!view.sinks) return mergeQueries(weightedValues(scores, values));
-  const toSinks = sinkScores(config, queries, view.sinks.keys, times);
+  const toSinks = sinkScores(config, view.queries, view.sinks.keys, times);
   const sinkValues = inEachBlock(view.sinks.values, S);
   return mergeQueries(weightedValues(concat([toSinks, scores], -1), concat([sinkValues, values], -2)));
 }

@@ -1,0 +1,113 @@
+import type { Engine } from "../engine/engine.ts";
+import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
+import { hasMemory, noTraces } from "../model/look.ts";
+import type { LoadedModel } from "../model/transformer.ts";
+import { lookProgram } from "./programs.ts";
+import { checkLanes, padTo, SessionError } from "./session.ts";
+
+/** What one head made of the n tokens of a segment. */
+export interface HeadLook {
+  /** sigmoid(beta) of eq. 10 for each token: 0 takes local attention only, 1 the memory only. */
+  readonly gate: Float32Array; // [n]
+  /**
+   * How much of what the head gives comes from memory, 0 to 1, by the lengths of the two terms of eq. 10; the rest is local.
+   * 0 in the first segment, when there is nothing to read.
+   */
+  readonly memoryShare: Float32Array; // [n]
+  /**
+   * For each earlier segment that is kept, the cosine between what the memory gave each token and what it would give if that
+   * segment alone had been written to it; 0 where the segment wrote nothing.
+   */
+  readonly resemblance: readonly Float32Array[]; // [earlier segments][n]
+}
+
+/** A segment that was read, and what happened in every layer. */
+export interface SegmentLook {
+  readonly index: number;
+  readonly tokens: Int32Array; // [n], n tokens up to a segment
+  /** Index of the segment that `resemblance` begins with. */
+  readonly firstEarlier: number;
+  readonly layers: readonly (readonly HeadLook[])[];
+}
+
+export interface LookOptions {
+  readonly loaded: LoadedModel;
+  readonly engine: Engine;
+  /** Segments that are kept to compare with, at most; each takes as much as the memory of the model. Default 64. */
+  readonly earlier?: number;
+}
+
+/**
+ * Reads a text from an empty memory and shows, segment by segment, where the output of each head comes from. The numbers
+ * are those of the pass itself; see attention/infini/look.ts.
+ *
+ * @throws {SessionError} for a model without Infini-attention's memory, no tokens or tokens outside the vocabulary.
+ */
+export async function* lookInside(
+  { loaded, engine, earlier = 64 }: LookOptions,
+  tokens: Int32Array,
+): AsyncGenerator<SegmentLook, void> {
+  const { model, params } = loaded;
+  const { segmentLength: N, vocabularySize } = model.config;
+  if (!hasMemory(model.config)) throw new SessionError("the model has no memory to look into");
+  checkLanes(tokens, 1, vocabularySize);
+  const weights = flatten<FloatTensor>(params, "params");
+  const traces = flatten<FloatTensor>(noTraces(model.config, earlier), "traces");
+  let state = flatten<HostTensor>(model.initialState(1), "state");
+  const program = await engine.compile(lookProgram(loaded, earlier));
+  try {
+    for (let index = 0; index * N < tokens.length; index++) {
+      const part = tokens.slice(index * N, (index + 1) * N);
+      const fed = { tokens: intTensor([1, N], padTo(part, N)) }; // what fills up comes last, so nothing before it sees it
+      const results = await program.run({ ...weights, ...state, ...traces, ...fed });
+      yield segmentLook(results, loaded, part, index, earlier);
+      state = replacePrefix(results, "next.state.", "state.");
+      keepTrace(traces, replacePrefix(results, "trace.", "traces."), index % earlier);
+    }
+  } finally {
+    await program.dispose();
+  }
+}
+
+// --- internal ---
+
+function segmentLook(
+  results: Flat<HostTensor>,
+  { model: { config } }: LoadedModel,
+  tokens: Int32Array,
+  index: number,
+  earlier: number,
+): SegmentLook {
+  const { numLayers, numHeads: H, segmentLength: N } = config;
+  const firstEarlier = Math.max(0, index - earlier);
+  const row = (layer: number, name: string, at: number): Float32Array =>
+    dataOf(results, `look.${layer}.${name}`).slice(at * N, at * N + tokens.length);
+  const head = (layer: number, h: number): HeadLook => ({
+    gate: row(layer, "gate", h),
+    memoryShare: row(layer, "memoryShare", h),
+    resemblance: range(index - firstEarlier).map((i) =>
+      row(layer, "resemblance", ((firstEarlier + i) % earlier) * H + h),
+    ),
+  });
+  const layers = range(numLayers).map((layer) => range(H).map((h) => head(layer, h)));
+  return { index, tokens, firstEarlier, layers };
+}
+
+/** Writes the trace of a segment over the oldest. */
+function keepTrace(traces: Flat<FloatTensor>, trace: Flat<HostTensor>, lane: number): void {
+  for (const name of Object.keys(traces)) {
+    const data = dataOf(trace, name);
+    dataOf(traces, name).set(data, lane * data.length);
+  }
+}
+
+function dataOf(values: Flat<HostTensor>, name: string): Float32Array {
+  const data = values[name]?.data;
+  if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${name}`);
+  return data;
+}
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, i) => i);
+}

@@ -1,0 +1,29 @@
+import type { JSX } from "preact";
+import { EarlierPanel } from "./earlier-panel.tsx";
+import { GatesPanel } from "./gates-panel.tsx";
+import { LookTextPanel } from "./look-text-panel.tsx";
+import { TokenPanel } from "./token-panel.tsx";
+import { useLook } from "./use-look.ts";
+
+/** From a text to what happens in the heads of the model at one of its tokens. */
+export function LookView(): JSX.Element {
+  const [state, actions] = useLook();
+  const segment = state.segments[state.segment];
+  return (
+    <>
+      {state.problem !== undefined && (
+        <p class="problem" role="alert">
+          {state.problem}
+        </p>
+      )}
+      <LookTextPanel state={state} actions={actions} />
+      {segment && (
+        <>
+          <TokenPanel state={state} actions={actions} segment={segment} />
+          <EarlierPanel state={state} actions={actions} segment={segment} />
+          <GatesPanel segment={segment} />
+        </>
+      )}
+    </>
+  );
+}

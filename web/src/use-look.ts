@@ -1,0 +1,116 @@
+import { proxy, wrap, type Remote } from "comlink";
+import type { SegmentLook } from "infini-transformer/generate";
+import { useReducer, useRef } from "preact/hooks";
+import { reason } from "./download.ts";
+import type { LookWorker } from "./look-worker.ts";
+
+/** A head of the model, both counted from 0. */
+export interface HeadPlace {
+  readonly layer: number;
+  readonly head: number;
+}
+
+export interface LookState {
+  readonly phase: "idle" | "opening" | "reading";
+  readonly text: string;
+  /** What was read so far, and how many segments the text has. */
+  readonly segments: readonly SegmentLook[];
+  readonly total: number;
+  /** What is looked at. */
+  readonly segment: number;
+  readonly token: number;
+  readonly place: HeadPlace;
+  /** The earlier segment whose text is shown; where there is none, the one that resembles most. */
+  readonly earlier: number | undefined;
+  readonly problem: string | undefined;
+}
+
+export interface LookActions {
+  setText(text: string): void;
+  /** Puts in a text that is still to come. */
+  fill(text: Promise<string>): Promise<void>;
+  read(): Promise<void>;
+  chooseSegment(segment: number): void;
+  chooseToken(token: number): void;
+  chooseHead(place: HeadPlace): void;
+  chooseEarlier(segment: number): void;
+}
+
+/** What every panel of the view gets. */
+export interface LookProps {
+  readonly state: LookState;
+  readonly actions: LookActions;
+}
+
+/** The state of the view. Its worker begins with the first reading. */
+export function useLook(): readonly [LookState, LookActions] {
+  const [state, patch] = useReducer(patched, INITIAL);
+  const worker = useRef<Remote<LookWorker> | undefined>(undefined);
+  return [
+    state,
+    {
+      setText: (text) => patch({ text }),
+      fill: async (text) => {
+        try {
+          patch({ text: await text, problem: undefined });
+        } catch (cause) {
+          patch({ problem: reason(cause) });
+        }
+      },
+      read: async () => {
+        try {
+          patch({ ...NOTHING_READ, phase: "opening" });
+          worker.current ??= await openWorker();
+          patch({ phase: "reading" });
+          const follow = (segment: SegmentLook, total: number): void => patch({ segments: [segment], total });
+          await worker.current.look(state.text, proxy(follow));
+          patch("end");
+        } catch (cause) {
+          patch({ phase: "idle", problem: reason(cause) });
+        }
+      },
+      chooseSegment: (segment) => patch({ segment, token: 0, earlier: undefined }),
+      chooseToken: (token) => patch({ token, earlier: undefined }),
+      chooseHead: (place) => patch({ place, earlier: undefined }),
+      chooseEarlier: (earlier) => patch({ earlier }),
+    },
+  ];
+}
+
+// --- internal ---
+
+const NOTHING_READ = {
+  segments: [],
+  total: 0,
+  segment: 0,
+  token: 0,
+  place: { layer: 0, head: 0 },
+  earlier: undefined,
+  problem: undefined,
+} as const;
+const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "" };
+
+/** Segments are added to those that are there, or begin anew; at the end the last token is looked at. */
+function patched(state: LookState, change: Partial<LookState> | "end"): LookState {
+  if (change === "end") return { ...state, phase: "idle", ...lastToken(state.segments) };
+  const segments = change.segments?.length === 0 ? [] : [...state.segments, ...(change.segments ?? [])];
+  return { ...state, ...change, segments };
+}
+
+/** The end of the text, and the head that has most of it from memory. */
+function lastToken(segments: readonly SegmentLook[]): Partial<LookState> {
+  const last = segments.at(-1);
+  if (!last) return {};
+  const token = last.tokens.length - 1;
+  const heads = last.layers.flatMap((layer, l) =>
+    layer.map(({ memoryShare }, head) => ({ layer: l, head, share: memoryShare[token] ?? 0 })),
+  );
+  const most = heads.reduce((best, each) => (each.share > best.share ? each : best));
+  return { segment: last.index, token, place: { layer: most.layer, head: most.head } };
+}
+
+async function openWorker(): Promise<Remote<LookWorker>> {
+  const remote = wrap<LookWorker>(new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" }));
+  await remote.open(new URL("models/passkey/", document.baseURI).href);
+  return remote;
+}
