@@ -3,33 +3,44 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import type { Plugin } from "vite";
 
-/** Writes a worker beside the page that keeps all files of the build, so that the page opens without a network. */
-export function offline(worker: string): Plugin {
+/**
+ * Writes a worker beside the page that keeps the files of the build, so that the page opens without a network.
+ *
+ * @param worker The file of the worker.
+ * @param whenUsed Files that are not kept before they are asked for, by their paths in the build.
+ */
+export function offline(worker: string, whenUsed: readonly RegExp[]): Plugin {
   return {
     name: "offline",
     apply: "build",
     writeBundle({ dir = "dist" }) {
-      const kept = JSON.stringify(hashesOf(dir), null, 2);
-      writeFileSync(join(dir, "service-worker.js"), `const FILES = ${kept};\n${readFileSync(worker, "utf8")}`);
+      const files = servedFiles(dir);
+      const late = files.filter((file) => whenUsed.some((pattern) => pattern.test(file)));
+      const early = files.filter((file) => !late.includes(file));
+      const tables = `const AT_ONCE = ${hashesOf(dir, early)};\nconst WHEN_USED = ${hashesOf(dir, late)};\n`;
+      writeFileSync(join(dir, WORKER), tables + readFileSync(worker, "utf8"));
     },
   };
 }
 
 // --- internal ---
 
-/** What hosts read and do not serve. */
-const UNSERVED = ["_headers"];
+const WORKER = "service-worker.js";
+/** What hosts read and do not serve, and what browsers fetch on their own. */
+const UNKEPT = ["_headers", WORKER];
 
-function hashesOf(folder: string): Record<string, string> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !UNSERVED.includes(entry.name) && entry.name !== "service-worker.js")
-    .map(({ parentPath, name }) => join(parentPath, name))
+/** The files of a build by their paths in it, as URLs have them. */
+function servedFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !UNKEPT.includes(entry.name))
+    .map(({ parentPath, name }) => relative(folder, join(parentPath, name)).split(sep).join("/"))
     .toSorted();
-  return Object.fromEntries(files.map((file) => [nameIn(folder, file), hashOf(readFileSync(file))]));
 }
 
-function nameIn(folder: string, file: string): string {
-  return relative(folder, file).split(sep).join("/");
+/** The hash of each file's content as JSON. The page has the empty path, by which it is asked for. */
+function hashesOf(folder: string, files: readonly string[]): string {
+  const hashes = files.map((file) => [file === "index.html" ? "" : file, hashOf(readFileSync(join(folder, file)))]);
+  return JSON.stringify(Object.fromEntries(hashes), null, 2);
 }
 
 function hashOf(bytes: Uint8Array): string {

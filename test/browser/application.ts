@@ -25,6 +25,8 @@ export interface ApplicationOptions {
 /** Builds the application, serves it and starts a browser. */
 export async function openApplication({ offline = false, flags = [] }: ApplicationOptions = {}): Promise<Application> {
   const folder = await mkdtemp(join(tmpdir(), "infini-web-"));
+  // What vitest has here makes a build that takes itself for one under development.
+  process.env["NODE_ENV"] = "production";
   const { build } = await import("vite");
   await build({ root: "web", logLevel: "silent", build: { outDir: folder, emptyOutDir: true } });
   const site = await serveSite({ folders: { "/some/path/": folder }, isolated: true });

@@ -6,6 +6,8 @@ import { extname, join, normalize } from "node:path";
 export interface Site {
   /** Its address, without a slash at the end. */
   readonly url: string;
+  /** The paths that were asked for, as often as they were. */
+  readonly requests: readonly string[];
   close(): Promise<void>;
 }
 
@@ -20,8 +22,10 @@ export interface SiteOptions {
 
 /** A plain file server on a free port of this machine. */
 export async function serveSite({ folders = {}, files = {}, isolated }: SiteOptions): Promise<Site> {
+  const requests: string[] = [];
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname));
+    requests.push(path);
     const content = await contentOf(path, folders, files).catch(() => undefined);
     const type = TYPES[extname(path)] ?? (path.endsWith("/") ? TYPES[".html"] : "application/octet-stream");
     response.writeHead(content === undefined ? 404 : 200, { "content-type": type, ...(isolated && ISOLATION) });
@@ -30,6 +34,7 @@ export async function serveSite({ folders = {}, files = {}, isolated }: SiteOpti
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }

@@ -1,6 +1,7 @@
 import { proxy, transfer, wrap, type Remote } from "comlink";
 import { useEffect, useMemo, useReducer } from "preact/hooks";
 import { download, reason } from "./download.ts";
+import { keepOffline } from "./offline.ts";
 import type { ModelFacts, ReadProgress } from "./reader.ts";
 import { nextGap, type Text } from "./texts.ts";
 import type { ReaderWorker } from "./reader-worker.ts";
@@ -67,6 +68,9 @@ export function useReader(): readonly [ReaderState, ReaderActions] {
       (cause: unknown) => patch({ phase: "failed", problem: `The model cannot be loaded: ${reason(cause)}` }),
     );
   }, []);
+  useEffect(() => {
+    if (state.facts) keepOffline();
+  }, [state.facts]);
   return [state, actionsOf(worker, state, patch)];
 }
 
