@@ -1,17 +1,21 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { comparisonOf } from "../../src/compare/fixtures.ts";
+import { at, comparisonOf } from "../../src/compare/fixtures.ts";
+import { parseComparison, type Comparison } from "../../src/compare/index.ts";
 import { openApplication, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
 let application: Application;
 let page: Page;
+/** The comparisons of the project, by the names of their files. */
+let shipped: Comparison[];
 
 describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
   beforeAll(async () => {
     application = await openApplication();
+    shipped = await shippedComparisons();
   }, 120_000);
 
   beforeEach(async () => {
@@ -29,15 +33,29 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
 
   afterAll(() => application?.close());
 
-  it("has the systems of the project's own comparison, and a dash where a value is missing", async () => {
-    const { systems } = JSON.parse(await readFile("results/compare-books.json", "utf8")) as {
-      systems: { label: string; bitsPerByte: { mean: number }; residentBytes?: number }[];
-    };
-    expect(await cellsOf("System")).toEqual(systems.map(({ label }) => label));
-    expect(await cellsOf("Bits per byte")).toEqual(systems.map(({ bitsPerByte }) => bitsPerByte.mean.toFixed(3)));
-    const unknown = systems.map(({ residentBytes }) => residentBytes === undefined);
-    expect((await cellsOf("Resident in training")).map((cell) => cell === "–")).toEqual(unknown);
+  it("has the systems of the project's own comparisons, and a dash where a value is missing", async () => {
+    for (const { title, systems } of shipped) {
+      await page.getByRole("button", { name: title, exact: true }).click();
+      expect(await cellsOf("System")).toEqual(systems.map(({ label }) => label));
+      const means = systems.map(({ bitsPerByte }) => bitsPerByte.mean.toFixed(3));
+      expect((await cellsOf("Bits per byte")).map((cell) => cell.split(" ± ")[0])).toEqual(means);
+      const unknown = systems.map(({ residentBytes }) => residentBytes === undefined);
+      expect((await cellsOf("Resident in training")).map((cell) => cell === "–")).toEqual(unknown);
+    }
+    await page.getByRole("button", { name: at(shipped, 0).title, exact: true }).click();
     await page.screenshot({ path: join(PICTURES, "compare.png"), fullPage: true });
+  });
+
+  it("takes any list of systems, however long, and with seeds", async () => {
+    const many = await comparisonOfMany(24);
+    await drop("compare-many.json", JSON.stringify(many));
+    await page.getByRole("button", { name: "compare-many.json", pressed: true }).waitFor();
+    expect(await cellsOf("System")).toEqual(many.systems.map(({ label }) => label));
+    expect(await cellsOf("Bits per byte")).toEqual(many.systems.map(() => "2.100 ± 0.100"));
+    const plot = page.getByRole("region", { name: /bits per byte by position/ });
+    expect(await plot.getByRole("list", { name: "Lines" }).getByRole("button").count()).toBe(24);
+    const colours = await plot.getByRole("button").evaluateAll(coloursOf);
+    expect(new Set(colours).size).toBe(24);
   });
 
   it("sorts by a column and back, by keyboard too, what is not known last", async () => {
@@ -60,7 +78,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
     const plot = page.getByRole("region", { name: /bits per byte by position/ });
     const drawing = (): Promise<string> => drawingOf(plot.locator("canvas"));
     const all = await drawing();
-    const line = plot.getByRole("button", { name: "Local attention" });
+    const line = plot.getByRole("button", { name: at(at(shipped, 0).systems, 0).label, exact: true });
     await line.click();
     expect(await line.getAttribute("aria-pressed")).toBe("false");
     await expect.poll(drawing).not.toBe(all);
@@ -101,8 +119,8 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
     await drop("compare-mine.json", JSON.stringify(own));
     await page.getByRole("button", { name: "compare-mine.json", pressed: true }).waitFor();
     expect(await cellsOf("Bits per byte")).toEqual(["3.000", "2.100 ± 0.100"]);
-    await page.getByRole("button", { name: "Books" }).click();
-    expect(await cellsOf("System")).toContain("Mamba-2");
+    await page.getByRole("button", { name: at(shipped, 0).title, exact: true }).click();
+    expect(await cellsOf("System")).toHaveLength(at(shipped, 0).systems.length);
   });
 
   it.each([
@@ -114,7 +132,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
       .getByLabel("A comparison of yours")
       .setInputFiles({ name, mimeType: "application/json", buffer: Buffer.from(text) });
     expect(await page.getByRole("alert").textContent()).toMatch(problem);
-    expect(await cellsOf("System")).toContain("Mamba-2");
+    expect(await cellsOf("System")).toHaveLength(at(shipped, 0).systems.length);
   });
 
   it("shows what there is where files are missing", async () => {
@@ -141,6 +159,29 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
 });
 
 // --- internal ---
+
+interface Styled {
+  readonly style: { getPropertyValue(name: string): string };
+}
+
+function coloursOf(buttons: readonly unknown[]): string[] {
+  return buttons.map((button) => (button as Styled).style.getPropertyValue("--line-colour"));
+}
+
+async function shippedComparisons(): Promise<Comparison[]> {
+  const names = (await readdir("results")).filter((name) => /^compare-.*\.json$/.test(name)).toSorted();
+  return Promise.all(
+    names.map(async (name) => parseComparison(JSON.parse(await readFile(join("results", name), "utf8")), name)),
+  );
+}
+
+/** A comparison of systems that nobody has heard of. */
+async function comparisonOfMany(count: number): Promise<Comparison> {
+  const one = await comparisonOf({ "infini-linear": 2 });
+  const system = at(one.systems, 0);
+  const systems = Array.from({ length: count }, (_, i) => ({ ...system, name: `new-${i}`, label: `New memory ${i}` }));
+  return { ...one, systems };
+}
 
 function comparison(): Locator {
   return page.getByRole("region", { name: "Comparison of systems" });
