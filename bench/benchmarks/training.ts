@@ -1,8 +1,7 @@
-import type { Batch } from "../../src/data/batch.ts";
-import { floatTensor, intTensor } from "../../src/graph/host-tensor.ts";
 import { forwardFlops } from "../../src/model/cost.ts";
 import { createOptimizer, type RunConfig } from "../../src/train/config.ts";
 import { createStepper } from "../../src/train/stepper.ts";
+import { nextTokens } from "../lib/batches.ts";
 import { secondsOf, type Benchmark, type Contestant, type Setup } from "../lib/measure.ts";
 import { benchModel, benchTokens, benchTraining, SIZES, withFreshWeights, type Size } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
@@ -65,21 +64,5 @@ async function ours(
       return { speed: (count * settings.batch * settings.length) / seconds };
     },
     stop: () => stepper.dispose(),
-  };
-}
-
-/** Lanes of length + 1 tokens as a batch in which each token foretells the next. */
-function nextTokens(tokens: Int32Array, lanes: number, length: number): Batch {
-  const shape = [lanes, length];
-  const rows = (from: number): Int32Array =>
-    Int32Array.from(
-      { length: lanes * length },
-      (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + from] ?? 0,
-    );
-  return {
-    tokens: intTensor(shape, rows(0)),
-    targets: intTensor(shape, rows(1)),
-    weights: floatTensor(shape, new Float32Array(lanes * length).fill(1)),
-    startOfSequence: intTensor([lanes], new Int32Array(lanes).fill(1)),
   };
 }
