@@ -23,7 +23,15 @@ describe("npm run bench", () => {
     const { stderr } = await bench("--quick", "--rounds", "1", "--python", none, "--json", json);
     expect(stderr).toContain("no PyTorch (eager)");
     const results = await readResults(json);
-    expect(Object.keys(results)).toEqual(["training", "prefill", "decode", "startup", "long", "rematerialized"]);
+    expect(Object.keys(results)).toEqual([
+      "training",
+      "prefill",
+      "decode",
+      "startup",
+      "long",
+      "rematerialized",
+      "browser",
+    ]);
     for (const { contests, quick } of Object.values(results)) {
       expect(quick).toBe(true);
       for (const { rows, gemmRates, quantities } of contests) {

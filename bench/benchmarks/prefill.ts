@@ -3,7 +3,7 @@ import { forwardFlops } from "../../src/model/cost.ts";
 import type { LoadedModel } from "../../src/model/transformer.ts";
 import { loadShippedModel } from "../lib/shipped-model.ts";
 import { lanesOf, secondsOf, type Benchmark, type Contest, type Contestant, type Setup } from "../lib/measure.ts";
-import { benchModel, benchTokens, withFreshWeights } from "../lib/models.ts";
+import { benchModel, benchTokens, SIZES, withFreshWeights, type Size } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
 import { torchPeers } from "../lib/torch-peer.ts";
 
@@ -13,17 +13,17 @@ const COMPARED_LOGITS = 8;
 export const prefill: Benchmark = {
   name: "prefill",
   about:
-    "Reading prompts of eight segments from an empty state to the logits of the next token: the model of the training benchmark beside PyTorch, where the first logits are compared, and the shipped model (365,320 parameters) with one lane and with sixteen.",
-  contests: (setup) => [besidePeers(setup), shipped(setup)],
+    "Reading prompts of eight segments from an empty state to the logits of the next token: the models of the training benchmark beside PyTorch, where the first logits are compared, and the shipped model (365,320 parameters) with one lane and with sixteen.",
+  contests: (setup) => [...SIZES.map((size) => besidePeers(setup, size)), shipped(setup)],
 };
 
 // --- internal ---
 
-function besidePeers(setup: Setup): Contest {
-  const config = benchModel(setup.quick);
+function besidePeers(setup: Setup, size: Size): Contest {
+  const config = benchModel(setup.quick, size);
   const [length, count] = [8 * config.segmentLength, setup.quick ? 1 : 6];
   return {
-    title: "Reading a prompt, 3.28 M parameters, one lane",
+    title: `Reading a prompt, ${size} parameters, one lane`,
     quantities: { speed: SPEED },
     flopsPerToken: forwardFlops(config),
     async contestants() {

@@ -1,43 +1,48 @@
-import type { Batch } from "../../src/data/batch.ts";
-import { floatTensor, intTensor } from "../../src/graph/host-tensor.ts";
 import { forwardFlops } from "../../src/model/cost.ts";
-import { createOptimizer } from "../../src/train/config.ts";
+import { createOptimizer, type RunConfig } from "../../src/train/config.ts";
 import { createStepper } from "../../src/train/stepper.ts";
+import { nextTokens } from "../lib/batches.ts";
 import { secondsOf, type Benchmark, type Contestant, type Setup } from "../lib/measure.ts";
-import { benchModel, benchTokens, benchTraining, withFreshWeights } from "../lib/models.ts";
+import { benchModel, benchTokens, benchTraining, SIZES, withFreshWeights, type Size } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
 import { torchPeers } from "../lib/torch-peer.ts";
 
 const WARM_UP_STEPS = 3;
 
+/** Steps of a turn. */
+const STEPS: { readonly [size in Size]: number } = { "3.28 M": 10, "29 M": 2 };
+
 /** A training step beside PyTorch. */
 export const training: Benchmark = {
   name: "training",
   about:
-    "Forward pass, backpropagation through the memory of all segments, clipping and AdamW: 3.28 M parameters (4 layers of width 256), batch 2, 8 segments of 256 tokens, the paper's linear memory. What is compared are the losses of the first three steps.",
-  contests: (setup) => [
-    {
-      title: "A training step, 3.28 M parameters, 4,096 tokens",
+    "Forward pass, backpropagation through the memory of all segments, clipping and AdamW: 3.28 M parameters (4 layers of width 256) and 29 M (9 layers of width 512), batch 2, 8 segments of 256 tokens, the paper's linear memory. What is compared are the losses of the first three steps.",
+  contests: (setup) =>
+    SIZES.map((size) => ({
+      title: `A training step, ${size} parameters, 4,096 tokens`,
       quantities: { speed: SPEED },
-      flopsPerToken: 3 * forwardFlops(benchModel(setup.quick)),
-      contestants: () => contestants(setup),
-    },
-  ],
+      flopsPerToken: 3 * forwardFlops(benchModel(setup.quick, size)),
+      contestants: () => contestants(setup, size),
+    })),
 };
 
 // --- internal ---
 
-async function contestants(setup: Setup): Promise<Contestant[]> {
-  const { training: settings, model } = benchTraining(setup.quick);
-  const { batch, length, learningRate } = settings;
-  const count = setup.quick ? 1 : 10;
+async function contestants(setup: Setup, size: Size): Promise<Contestant[]> {
+  const run = benchTraining(setup.quick, size);
+  const { batch, length, learningRate } = run.training;
+  const count = setup.quick ? 1 : STEPS[size];
   const tokens = benchTokens(batch * (length + 1));
-  const work = { task: "training", loaded: withFreshWeights(model), tokens, batch, count, learningRate } as const;
-  return [await ours(setup, tokens, count), ...(await torchPeers(work, setup))];
+  const work = { task: "training", loaded: withFreshWeights(run.model), tokens, batch, count, learningRate } as const;
+  return [await ours(setup, run, tokens, count), ...(await torchPeers(work, setup))];
 }
 
-async function ours({ quick, engine }: Setup, tokens: Int32Array, count: number): Promise<Contestant> {
-  const { training: settings, model } = benchTraining(quick);
+async function ours(
+  { engine }: Setup,
+  { training: settings, model }: RunConfig,
+  tokens: Int32Array,
+  count: number,
+): Promise<Contestant> {
   const optimizer = createOptimizer(settings.optimizer);
   const stepper = await createStepper({ ...withFreshWeights(model), optimizer, training: settings, engine });
   const batch = nextTokens(tokens, settings.batch, settings.length);
@@ -59,21 +64,5 @@ async function ours({ quick, engine }: Setup, tokens: Int32Array, count: number)
       return { speed: (count * settings.batch * settings.length) / seconds };
     },
     stop: () => stepper.dispose(),
-  };
-}
-
-/** Lanes of length + 1 tokens as a batch in which each token foretells the next. */
-function nextTokens(tokens: Int32Array, lanes: number, length: number): Batch {
-  const shape = [lanes, length];
-  const rows = (from: number): Int32Array =>
-    Int32Array.from(
-      { length: lanes * length },
-      (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + from] ?? 0,
-    );
-  return {
-    tokens: intTensor(shape, rows(0)),
-    targets: intTensor(shape, rows(1)),
-    weights: floatTensor(shape, new Float32Array(lanes * length).fill(1)),
-    startOfSequence: intTensor([lanes], new Int32Array(lanes).fill(1)),
   };
 }

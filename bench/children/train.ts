@@ -1,8 +1,8 @@
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
-import { floatTensor, intTensor } from "../../src/graph/host-tensor.ts";
 import { createOptimizer, parseRunConfig } from "../../src/train/config.ts";
 import { presets } from "../../src/train/presets.ts";
 import { createStepper } from "../../src/train/stepper.ts";
+import { nextTokens } from "../lib/batches.ts";
 import { answer, childSettings, peakBytes } from "../lib/child.ts";
 import { secondsOf } from "../lib/measure.ts";
 import { benchModel, benchTokens, withFreshWeights } from "../lib/models.ts";
@@ -24,13 +24,7 @@ const stepper = await createStepper({
   training: config.training,
   engine: await createNodeEngine(),
 });
-const shape = [lanes, length];
-const batch = {
-  tokens: intTensor(shape, benchTokens(lanes * length)),
-  targets: intTensor(shape, benchTokens(lanes * length)),
-  weights: floatTensor(shape, new Float32Array(lanes * length).fill(1)),
-  startOfSequence: intTensor([lanes], new Int32Array(lanes).fill(1)),
-};
+const batch = nextTokens(benchTokens(lanes * (length + 1)), lanes, length);
 let done = 0;
 const step = async (): Promise<void> => {
   await stepper.step([batch], 1e-3, ++done);

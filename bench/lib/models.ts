@@ -4,9 +4,13 @@ import { createRng } from "../../src/random.ts";
 import { parseRunConfig, type RunConfig } from "../../src/train/config.ts";
 
 /*
- * What is measured. The 3.28 M model has the paper's linear memory and nothing beside it, so that a peer in another
- * framework is a page of code. `quick` versions are tiny: they show that everything runs, and measure nothing.
+ * What is measured. The models have the paper's linear memory and nothing beside it, so that a peer in another framework
+ * is a page of code. `quick` versions are tiny: they show that everything runs, and measure nothing.
  */
+
+/** The models, by their parameters. */
+export const SIZES = ["3.28 M", "29 M"] as const;
+export type Size = (typeof SIZES)[number];
 
 const MODEL = {
   modelDim: 256,
@@ -16,6 +20,10 @@ const MODEL = {
   feedForwardDim: 704,
   segmentLength: 256,
   memory: { update: "linear", shift: "none" },
+} as const;
+const MODELS = {
+  "3.28 M": MODEL,
+  "29 M": { ...MODEL, modelDim: 512, numLayers: 9, numHeads: 8, feedForwardDim: 1408 },
 } as const;
 const QUICK_MODEL = {
   ...MODEL,
@@ -32,14 +40,14 @@ const OPTIMIZER = { kind: "adamw", beta1: 0.9, beta2: 0.95, weightDecay: 0.1 } a
 const SEGMENTS = 8;
 const BATCH = 2;
 
-/** The model that the peers have too: 3.28 M parameters. */
-export function benchModel(quick = false): ModelConfig {
-  return parseModelConfig(quick ? QUICK_MODEL : MODEL);
+/** A model that the peers have too. */
+export function benchModel(quick = false, size: Size = "3.28 M"): ModelConfig {
+  return parseModelConfig(quick ? QUICK_MODEL : MODELS[size]);
 }
 
 /** A training step of it: batch 2, 8 segments of 256 tokens, AdamW. */
-export function benchTraining(quick = false): RunConfig {
-  const model = quick ? QUICK_MODEL : MODEL;
+export function benchTraining(quick = false, size: Size = "3.28 M"): RunConfig {
+  const model = quick ? QUICK_MODEL : MODELS[size];
   const length = SEGMENTS * model.segmentLength;
   return parseRunConfig({
     model,

@@ -12,7 +12,7 @@ import { sizeOf, type FloatTensor } from "../graph/host-tensor.ts";
 import { flatten } from "../graph/tree.ts";
 import { parameterCount, stateBytes } from "../model/cost.ts";
 import { parseRunConfig } from "../train/config.ts";
-import { callCommand, spawnCommand, TEXT, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
+import { callCommand, spawnCommand, spawnUnread, TEXT, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
 
 const COMMANDS = ["demo", "data", "train", "eval", "compare", "passkey", "stream", "generate", "inspect", "export"];
 const config = parseRunConfig(tinyRun);
@@ -257,6 +257,11 @@ describe("generate", () => {
 });
 
 describe("inspect", () => {
+  it("says nothing when who reads it has seen enough", async () => {
+    const { stdout, stderr } = await spawnUnread(["inspect", "paper-lm"]);
+    expect({ stdout, stderr }).toEqual({ stdout: "", stderr: "" });
+  });
+
   it("prints the memory sizes of table 2 for paper-lm", async () => {
     const { stdout, code } = await spawnCommand(["inspect", "paper-lm"]);
     for (const [architecture, numbers, compression] of [

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,11 +36,22 @@ export async function writeRecipe(folder: string): Promise<void> {
 
 /** Runs the command line as a process of its own. */
 export function spawnCommand(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  return outcomeOf(spawnMain(args, env), input);
+}
+
+/** Runs the command line with nobody at the other end of its standard output. */
+export function spawnUnread(args: readonly string[]): Promise<Ran> {
+  const child = spawnMain(args, {});
+  child.stdout.destroy();
+  return outcomeOf(child, "");
+}
+
+function spawnMain(args: readonly string[], env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, ["--import", "tsx", MAIN, ...args], { cwd: ROOT, env: { ...process.env, ...env } });
+}
+
+function outcomeOf(child: ChildProcessWithoutNullStreams, input: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
-      cwd: ROOT,
-      env: { ...process.env, ...env },
-    });
     let [stdout, stderr] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
@@ -64,6 +75,7 @@ export async function callCommand(...args: readonly string[]): Promise<Ran> {
   const spies = [
     capture("stdout"),
     capture("stderr"),
+    vi.spyOn(process.stdout, "on").mockReturnThis(), // what is told when nobody reads any more
     vi.spyOn(process, "exit").mockImplementation((code) => {
       if (!ended) ran.code = Number(code ?? 0);
       ended = true;

@@ -59,6 +59,12 @@ async function createProgram(name: string | undefined): Promise<Command> {
   return program;
 }
 
+// Who reads what is printed may have seen enough: `infini inspect MODEL | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 const program = await createProgram(process.argv[2]);
 try {
   await program.parseAsync();

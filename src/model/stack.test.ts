@@ -1,6 +1,8 @@
 import { mixerSuite } from "../attention/mixer.suite.ts";
 import type { NumericTensor } from "../attention/naive-math.ts";
+import { transcriptionSuite } from "../attention/transcription.suite.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
+import fixtures from "./recurrent-memory/fixtures.json" with { type: "json" };
 import { naiveRecurrentMemory } from "./recurrent-memory/naive.ts";
 import { recurrentMemoryStack, type RecurrentMemoryParams } from "./recurrent-memory/stack.ts";
 import { layerStack } from "./stack.ts";
@@ -29,6 +31,14 @@ for (const [memoryTokens, heads] of [
     naive: (params, x) => naiveRecurrentMemory(config, params as unknown as RecurrentMemoryParams<NumericTensor>, x),
   });
 }
+
+const { memoryTokens, ...shape } = fixtures.config;
+const recorded = parseModelConfig({
+  ...shape,
+  vocabularySize: 1,
+  mixer: { kind: "recurrent-memory", memoryTokens },
+});
+transcriptionSuite(recurrentMemoryStack(recorded, memoryTokens), shape.modelDim, fixtures);
 
 function configOf(changes: Partial<ModelConfigInput>): ModelConfig {
   return parseModelConfig({

@@ -1,0 +1,33 @@
+/* A page that reads and trains; bundled and opened by browser.ts. */
+import { createWebEngine, fetchModelFolder } from "../../src/web/index.ts";
+import { readTo, trainNano, warmSession } from "../lib/portable.ts";
+
+/** What the page can be asked for. */
+export interface BrowserWork {
+  /** Reads on to a position from where it is, or from the start; tokens a second. */
+  readTo(position: number, fromStart: boolean): Promise<number>;
+  trainNano(steps: number): Promise<number>;
+  /** Bytes of the page, its workers and its WebAssembly; only where it is isolated. */
+  bytes(): Promise<number>;
+}
+
+interface Measurable {
+  measureUserAgentSpecificMemory(): Promise<{ bytes: number }>;
+}
+
+declare global {
+  var work: BrowserWork;
+}
+
+const { href } = (globalThis as unknown as { location: { href: string } }).location;
+const engine = await createWebEngine({ assets: "/ort/" });
+const session = await warmSession(await fetchModelFolder(new URL("/model/", href)), engine);
+
+globalThis.work = {
+  readTo: (position, fromStart) => {
+    if (fromStart) session.reset();
+    return readTo(session, position);
+  },
+  trainNano: (steps) => trainNano(engine, steps),
+  bytes: async () => (await (performance as unknown as Measurable).measureUserAgentSpecificMemory()).bytes,
+};
