@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
-import { launchBrowser, NO_BROWSER } from "../../test/browser/chromium.ts";
+import { launchBrowser, NO_BROWSER, residentBytes } from "../../test/browser/chromium.ts";
 import { serveSite } from "../../test/browser/serve.ts";
 import type { Benchmark, Contest, Contestant, Setup } from "../lib/measure.ts";
 import { readTo, trainNano, warmSession } from "../lib/portable.ts";
@@ -14,7 +14,7 @@ import { loadShippedModel, REPOSITORY } from "../lib/shipped-model.ts";
 export const browser: Benchmark = {
   name: "browser",
   about:
-    "The shipped model reads, one lane, and the `nano` preset trains: in Node and in a page in Chromium on WebAssembly, with all cores and with one thread, as where a host does not isolate the page. The memory is that of the page, its workers and WebAssembly together, as the browser counts it; the runtime alone takes the better part. Left out where there is no Chromium.",
+    "The shipped model reads, one lane, and the `nano` preset trains: in Node and in a page in Chromium on WebAssembly, with all cores and with one thread, as where a host does not isolate the page. The memory is the resident memory of the process that has the page, Chromium's own part in it included. Left out where there is no Chromium.",
   contests: (setup) => (NO_BROWSER ? [speeds(setup)] : [speeds(setup), size(setup)]),
 };
 
@@ -23,8 +23,6 @@ export const browser: Benchmark = {
 /** Tokens read and steps trained in a turn. */
 const WORK = { tokens: 65_536, steps: 20 };
 const QUICK_WORK = { tokens: 128, steps: 1 };
-/** Chromium otherwise waits for the collector to come by, which takes half a minute. */
-const EAGER = "--enable-blink-features=ForceEagerMeasureMemory";
 const PAGE =
   '<!doctype html><link rel="icon" href="data:,"><title>bench</title><script type="module" src="page.js"></script>';
 
@@ -81,10 +79,10 @@ async function inPage(name: string, isolated: boolean, { tokens, steps }: typeof
 }
 
 async function reader(few: number, many: number): Promise<Contestant> {
-  const { page, close } = await openPage(true);
+  const { page, bytes, close } = await openPage(true);
   const bytesAt = async (position: number, fromStart: boolean): Promise<number> => {
     await page.evaluate(`work.readTo(${position}, ${fromStart})`);
-    return page.evaluate<number>("work.bytes()");
+    return bytes();
   };
   return {
     name: "Chromium",
@@ -93,7 +91,14 @@ async function reader(few: number, many: number): Promise<Contestant> {
   };
 }
 
-async function openPage(isolated: boolean): Promise<{ page: Page; close(): Promise<void> }> {
+interface Opened {
+  readonly page: Page;
+  /** Memory that it takes. */
+  bytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+async function openPage(isolated: boolean): Promise<Opened> {
   const site = await serveSite({
     files: { "/": PAGE, "/page.js": await pageScript() },
     folders: {
@@ -102,14 +107,15 @@ async function openPage(isolated: boolean): Promise<{ page: Page; close(): Promi
     },
     isolated,
   });
-  const { newPage, close } = await launchBrowser([EAGER]);
-  const page = await newPage();
+  const chromium = await launchBrowser();
+  const page = await chromium.newPage();
   await page.goto(site.url);
   await page.waitForFunction("globalThis.work !== undefined");
   return {
     page,
+    bytes: () => residentBytes(chromium),
     async close() {
-      await close();
+      await chromium.close();
       await site.close();
     },
   };

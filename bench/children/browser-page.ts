@@ -7,12 +7,6 @@ export interface BrowserWork {
   /** Reads on to a position from where it is, or from the start; tokens a second. */
   readTo(position: number, fromStart: boolean): Promise<number>;
   trainNano(steps: number): Promise<number>;
-  /** Bytes of the page, its workers and its WebAssembly; only where it is isolated. */
-  bytes(): Promise<number>;
-}
-
-interface Measurable {
-  measureUserAgentSpecificMemory(): Promise<{ bytes: number }>;
 }
 
 declare global {
@@ -29,5 +23,4 @@ globalThis.work = {
     return readTo(session, position);
   },
   trainNano: (steps) => trainNano(engine, steps),
-  bytes: async () => (await (performance as unknown as Measurable).measureUserAgentSpecificMemory()).bytes,
 };

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -46,6 +47,16 @@ export async function launchBrowser(flags: readonly string[] = []): Promise<Brow
       await rm(profile, { recursive: true, force: true });
     },
   };
+}
+
+/** Bytes of memory that the pages of the browser and their workers take. */
+export async function residentBytes({ context }: Browser): Promise<number> {
+  const session = await context.browser()?.newBrowserCDPSession();
+  const processes = (await session?.send("SystemInfo.getProcessInfo"))?.processInfo ?? [];
+  const pages = processes.filter(({ type }) => type === "renderer").map(({ id }) => String(id));
+  const kilobytes = execFileSync("ps", ["-o", "rss=", "-p", pages.join()], { encoding: "utf8" });
+  const sizes = kilobytes.trim().split(/\s+/);
+  return 1024 * sizes.reduce((sum, size) => sum + Number(size), 0);
 }
 
 // --- internal ---

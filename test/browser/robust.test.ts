@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { mkdtemp, open, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +6,7 @@ import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { openApplication, type Application } from "./application.ts";
-import { NO_BROWSER } from "./chromium.ts";
+import { NO_BROWSER, residentBytes } from "./chromium.ts";
 import { serveSite } from "./serve.ts";
 
 const PATIENTLY = { timeout: 120_000 };
@@ -43,17 +42,17 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
   it("reads a text of 200 MB that is dropped, a piece at a time", async () => {
     await page.goto(application.url);
     await findKey(page, "41927");
-    const before = await residentBytes();
+    const before = await residentBytes(application.browser);
     await dropFile(page, await largeText(200 * MEGABYTE));
     await page.getByText("200 MB").waitFor();
     await page.getByRole("button", { name: "Read", exact: true }).click();
     await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(20_000);
     const state = await keptBytes();
     expect(state).toBeGreaterThan(0);
-    expect((await residentBytes()) - before).toBeLessThan(100 * MEGABYTE);
+    expect((await residentBytes(application.browser)) - before).toBeLessThan(100 * MEGABYTE);
     expect(await page.evaluate<number>(FRAMES)).toBeLessThan(3000);
     await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(100_000);
-    expect((await residentBytes()) - before).toBeLessThan(100 * MEGABYTE);
+    expect((await residentBytes(application.browser)) - before).toBeLessThan(100 * MEGABYTE);
     expect(await keptBytes()).toBe(state);
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText("Stopped at 0 %.").waitFor();
@@ -183,19 +182,4 @@ async function chooseBook(name: RegExp, size: string): Promise<void> {
 /** Bytes of a file of the build as most hosts send it. */
 async function compressedSize(path: string): Promise<number> {
   return gzipSync(await readFile(join(application.folder, path || "index.html"))).length;
-}
-
-/** Bytes of memory that the pages of the browser and their workers take. */
-async function residentBytes(): Promise<number> {
-  const session = await application.browser.context.browser()?.newBrowserCDPSession();
-  const processes = (await session?.send("SystemInfo.getProcessInfo"))?.processInfo ?? [];
-  const pages = processes.filter(({ type }) => type === "renderer").map(({ id }) => String(id));
-  const kilobytes = execFileSync("ps", ["-o", "rss=", "-p", pages.join()], { encoding: "utf8" });
-  return (
-    1024 *
-    kilobytes
-      .trim()
-      .split(/\s+/)
-      .reduce((sum, size) => sum + Number(size), 0)
-  );
 }
