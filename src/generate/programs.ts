@@ -49,9 +49,9 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
   return createGraph({ ...next("state", look.state), ...Object.assign({}, ...shown) });
 }
 
-/** Up to `size` tokens inside one segment. */
+/** Up to `size` tokens inside one segment. The weights are part of the program of a single token. */
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
-  const weights = parameterInputs(params);
+  const weights = size === 1 ? constantWeights(params) : parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
   const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
   const open = {
@@ -69,7 +69,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
 
 /** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
 export function standaloneSegment({ model, params }: LoadedModel): Graph {
-  const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
+  const weights = constantWeights(params);
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
   return createGraph({ logits: model.logits(weights, result.hidden), ...next("state", result.state) });
@@ -85,6 +85,11 @@ export function commitProgram({ model, params }: LoadedModel, batch: number): Gr
 }
 
 // --- internal ---
+
+/** Weights that are part of the program: ONNX Runtime arranges them once, and they are not handed over at every run. */
+function constantWeights(params: ModelParams<FloatTensor>): ModelParams<Tensor> {
+  return mapTree(params, (value) => constant(value as FloatTensor));
+}
 
 function outputOf(
   model: Model,

@@ -11,14 +11,7 @@ const minimal: ModelConfigInput = {
   segmentLength: 64,
 };
 
-const memoryDefaults = {
-  gate: "head",
-  gateInit: 0,
-  shift: "token",
-  shiftInit: "own",
-  cache: false,
-  writeStrength: "hard-sigmoid",
-};
+const memoryDefaults = { gate: "head", gateInit: 0, shift: "token", cache: false, writeStrength: "hard-sigmoid" };
 
 describe("parseModelConfig", () => {
   it("fills in what has a default", () => {

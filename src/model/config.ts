@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFT_INITS, SHIFTS, WRITE_STRENGTHS } from "../attention/infini/config.ts";
+import {
+  FEATURE_MAPS,
+  GATES,
+  MEMORY_UPDATES,
+  SHIFT_INITS,
+  SHIFTS,
+  WRITE_STRENGTHS,
+} from "../attention/infini/config.ts";
 import { featureMaps } from "../attention/infini/features.ts";
 import { choosesWrites } from "../attention/infini/memory.ts";
 import { mixerProblem, mixerSchema } from "./mixers.ts";
@@ -18,8 +25,8 @@ const memorySchema = z
     gate: z.enum(GATES).default("head"),
     gateInit: z.number().min(-8).max(8).default(0),
     shift: z.enum(SHIFTS).default("token"),
-    /** Of `convolution`; `random` learns language faster, `own` is what the shipped model began with. */
-    shiftInit: z.enum(SHIFT_INITS).default("own"),
+    /** Of `convolution`. Default: `own`, as the shipped model began; `random` learns language faster. */
+    shiftInit: z.enum(SHIFT_INITS).optional(),
     /** Whether local attention also sees the segment before. */
     cache: z.boolean().default(false),
     /** For rules that choose what to write. */
@@ -33,7 +40,7 @@ const memorySchema = z
     path: ["featureMap"],
     error: "must be one without negative features, which the rule divides by the sum of",
   })
-  .refine(({ shift, shiftInit }) => shiftInit === "own" || shift === "convolution", {
+  .refine(({ shift, shiftInit }) => shiftInit !== "random" || shift === "convolution", {
     path: ["shiftInit"],
     error: "is of the taps of a convolution: the shift must be one",
   });

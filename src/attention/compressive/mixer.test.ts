@@ -80,7 +80,6 @@ describe("memories", () => {
         gate: "head",
         gateInit: 0,
         shift: "none",
-        shiftInit: "own",
         cache: true,
         writeStrength: "sigmoid",
       },

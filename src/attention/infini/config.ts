@@ -51,8 +51,8 @@ export interface MemoryConfig {
   /** Initial value of the gate beta of eq. 10; 0 gives both paths the same share. */
   readonly gateInit: number;
   readonly shift: Shift;
-  /** Of the taps of `convolution`. */
-  readonly shiftInit: ShiftInit;
+  /** Of the taps of `convolution`. Default: `own`. */
+  readonly shiftInit?: ShiftInit | undefined;
   /** Whether local attention also sees the segment before, as Transformer-XL does. */
   readonly cache: boolean;
   readonly writeStrength: WriteStrength;

@@ -105,7 +105,6 @@ function configOf(memory: Partial<MemoryConfig>): InfiniConfig {
       gate: "head",
       gateInit: 0,
       shift: "none",
-      shiftInit: "own",
       cache: false,
       writeStrength: "sigmoid",
       ...memory,

@@ -175,7 +175,6 @@ function configOf({ numHeads = 2, numKeyValueHeads = 2, ...memory }: Variant): I
       gate: "head",
       gateInit: 0,
       shift: "none",
-      shiftInit: "own",
       cache: false,
       writeStrength: "sigmoid",
       ...memory,

@@ -138,7 +138,6 @@ describe("the store", () => {
         gate: "head",
         gateInit: 0,
         shift: "none",
-        shiftInit: "own",
         cache: true,
         writeStrength: "sigmoid",
       },
