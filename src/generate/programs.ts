@@ -1,7 +1,7 @@
 import type { ChunkPlace } from "../attention/mixer.ts";
-import { constant, crossEntropy, gather, input, reshape, slice, transpose } from "../graph/builder.ts";
+import { add, constant, crossEntropy, gather, input, reshape, slice, transpose } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import type { FloatTensor } from "../graph/host-tensor.ts";
+import { intTensor, sizeOf, type FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, type Flat } from "../graph/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
@@ -11,7 +11,7 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
  * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
- * of an input have its name after `next.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
+ * of an input have its name after `next.`, and rows of one after `row.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
  * those of each, `losses` [B, T] the cross-entropy of each target in nats.
  */
 
@@ -49,7 +49,10 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
   return createGraph({ ...next("state", look.state), ...Object.assign({}, ...shown) });
 }
 
-/** Up to `size` tokens inside one segment. The weights are part of the program of a single token. */
+/**
+ * Up to `size` tokens inside one segment. That of a single token is made to cost little: the weights are part of it, what it
+ * leaves of the state as it was is no result, and of the open segment the token's own row alone is, as `row.segment.*`.
+ */
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
   const weights = size === 1 ? constantWeights(params) : parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
@@ -60,11 +63,11 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   };
   const result = model.extend(weights, tokens, open, place);
   const last = (): Tensor => rowAt(result.hidden, input("last", [1], "int32"));
-  return createGraph({
-    ...next("state", result.state),
-    ...next("segment", result.segment),
-    ...outputOf(model, weights, result.hidden, last, output),
-  });
+  const changes =
+    size === 1
+      ? { ...changed(next("state", result.state)), ...rowsOf(flatten(result.segment, "row.segment"), place.offset) }
+      : { ...next("state", result.state), ...next("segment", result.segment) };
+  return createGraph({ ...changes, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
 /** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
@@ -110,6 +113,27 @@ function outputOf(
 /** Row [B, 1, D] of x [B, C, D] at an index known at run time. */
 function rowAt(x: Tensor, index: Tensor): Tensor {
   return transpose(gather(transpose(x, [1, 0, 2]), index), [1, 0, 2]);
+}
+
+/** Results that are not an input as it came. */
+function changed(results: Flat<Tensor>): Flat<Tensor> {
+  return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
+}
+
+/** Row `place` [.., 1, n] of each tensor [.., N, n]. */
+function rowsOf(tensors: Flat<Tensor>, place: Tensor): Flat<Tensor> {
+  return mapTree(tensors, (leaf) => {
+    const [leading, [N = 1, n = 1]] = [leaf.shape.slice(0, -2), leaf.shape.slice(-2)];
+    const count = sizeOf(leading);
+    const starts = constant(
+      intTensor(
+        [count],
+        Int32Array.from({ length: count }, (_, i) => i * N),
+      ),
+    );
+    const rows = gather(reshape(leaf as Tensor, [count * N, n]), add(starts, place));
+    return reshape(rows, [...leading, 1, n]);
+  });
 }
 
 function next(kind: string, tree: LayerStates<Tensor>): Flat<Tensor> {

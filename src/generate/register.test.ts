@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { filled, type FloatTensor } from "../graph/host-tensor.ts";
-import { replaced, sharing } from "./register.ts";
+import { filled, floatTensor, type FloatTensor } from "../graph/host-tensor.ts";
+import { replaced, sharing, withRows } from "./register.ts";
 
 const tensor = (value: number): FloatTensor => filled([2], value);
 
@@ -9,11 +9,27 @@ describe("a register", () => {
 
   it("gives tensors back once nobody reads them, and those of someone else never", () => {
     const once = replaced(sharing(first), second);
-    expect(once).toEqual({ value: second, spare: {}, shared: false });
+    expect(once).toEqual({ value: second, spare: {}, shared: new Set() });
     const twice = replaced(once, third);
     expect(twice.value["a"]).toBe(third.a);
     expect(twice.spare["a"]).toBe(second.a);
     expect(replaced(sharing(twice.value), first).spare).toEqual({});
+  });
+
+  it("never gives back what a run has left and someone else holds", () => {
+    const part = replaced(sharing({ a: tensor(1), b: tensor(2) }), { b: tensor(3) });
+    expect(replaced(part, { a: tensor(4), b: tensor(5) }).spare).toEqual({ b: tensor(3) });
+  });
+
+  it("writes rows into tensors of its own, and into a copy of those of someone else", () => {
+    const theirs = { a: floatTensor([2, 2, 1], Float32Array.of(1, 2, 3, 4)), b: tensor(7) };
+    const once = withRows(sharing(theirs), { a: floatTensor([2, 1, 1], Float32Array.of(8, 9)) }, 1);
+    expect(theirs.a.data).toEqual(Float32Array.of(1, 2, 3, 4));
+    expect(once.value["a"]?.data).toEqual(Float32Array.of(1, 8, 3, 9));
+    const twice = withRows(once, { a: floatTensor([2, 1, 1], Float32Array.of(5, 6)) }, 0);
+    expect(twice.value["a"]).toBe(once.value["a"]);
+    expect(twice.value["a"]?.data).toEqual(Float32Array.of(5, 8, 6, 9));
+    expect([...twice.shared]).toEqual(["b"]);
   });
 
   it("keeps what a run does not replace", () => {

@@ -2,24 +2,63 @@ import type { HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
 
 /**
- * Tensors that every run replaces. Those of the run before last are written to again, so that a stream of any length
- * makes no garbage; unless someone else holds them.
+ * Tensors that runs replace, or write a row of. Those of the run before last are written to again, so that a stream of any
+ * length makes no garbage; unless someone else holds them.
  */
 export interface Register {
   readonly value: Flat<HostTensor>;
   /** Tensors that nobody reads any more, for the next run to write to. */
   readonly spare: Flat<HostTensor>;
-  /** Whether someone else holds the value, so that it must never be written to. */
-  readonly shared: boolean;
+  /** Names of values that someone else holds too, so that they must never be written to. */
+  readonly shared: ReadonlySet<string>;
 }
 
 /** A register with a value that someone else holds too. */
 export function sharing(value: Flat<HostTensor>): Register {
-  return { value, spare: {}, shared: true };
+  return { value, spare: {}, shared: new Set(Object.keys(value)) };
 }
 
 /** The register after a run that has given new tensors for some names, or all. */
 export function replaced({ value, shared }: Register, results: Flat<HostTensor>): Register {
-  const former = Object.entries(value).filter(([name]) => results[name] && results[name] !== value[name]);
-  return { value: { ...value, ...results }, spare: shared ? {} : Object.fromEntries(former), shared: false };
+  const isNew = (name: string): boolean => results[name] !== undefined && results[name] !== value[name];
+  const former = Object.entries(value).filter(([name]) => isNew(name) && !shared.has(name));
+  return {
+    value: { ...value, ...results },
+    spare: Object.fromEntries(former),
+    shared: new Set([...shared].filter((name) => !isNew(name))),
+  };
+}
+
+/** The register after a run that has given a row [.., 1, n] of some of its tensors [.., N, n], which stands at `place`. */
+export function withRows({ value, spare, shared }: Register, rows: Flat<HostTensor>, place: number): Register {
+  const written = Object.entries(rows).map(([name, row]) => {
+    const tensor = tensorOf(value, name);
+    const own = shared.has(name) ? copyOf(tensor) : tensor;
+    writeRow(own, row, place);
+    return [name, own] as const;
+  });
+  return {
+    value: { ...value, ...Object.fromEntries(written) },
+    spare,
+    shared: new Set([...shared].filter((name) => !rows[name])),
+  };
+}
+
+// --- internal ---
+
+function tensorOf(value: Flat<HostTensor>, name: string): HostTensor {
+  const tensor = value[name];
+  if (!tensor) throw new RangeError(`there is no "${name}"`);
+  return tensor;
+}
+
+function copyOf(tensor: HostTensor): HostTensor {
+  return { ...tensor, data: tensor.data.slice() } as HostTensor;
+}
+
+function writeRow({ shape, data }: HostTensor, row: HostTensor, place: number): void {
+  const [N = 1, n = 1] = shape.slice(-2);
+  for (let i = 0; i < data.length / (N * n); i++) {
+    data.set(row.data.subarray(i * n, (i + 1) * n), (i * N + place) * n);
+  }
 }

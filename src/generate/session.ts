@@ -5,7 +5,7 @@ import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
-import { replaced, sharing, type Register } from "./register.ts";
+import { replaced, sharing, withRows, type Register } from "./register.ts";
 import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
 
 /** A session file that does not fit the model, or tokens that a session cannot take. */
@@ -137,7 +137,11 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     );
     const feeds = { ...weights, ...state.value, ...segment.value, ...place, ...padded };
     const results = await run.run(feeds, prefixed("next", { ...state.spare, ...segment.spare }));
-    [state, segment] = [after(state, "state", results), after(segment, "segment", results)];
+    state = after(state, "state", results);
+    segment =
+      size === 1
+        ? withRows(segment, replacePrefix(results, "row.segment.", "segment."), position % N)
+        : after(segment, "segment", results);
     if (position % N === N - length) await commit();
     const result = resultOf(results, output);
     const width = result.length / batch;
