@@ -54,7 +54,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
   }, 120_000);
 
   it("shows how far it is in a book, and what a cache would need by now", async () => {
-    await page.setViewportSize({ width: 820, height: 1000 });
+    await page.setViewportSize({ width: 820, height: 1340 });
     await page.getByRole("button", { name: /Moby Dick/ }).click();
     await clickMap(0.04);
     await page.getByRole("button", { name: "Read", exact: true }).click();
@@ -64,6 +64,14 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     await page.screenshot({ path: join(PICTURES, "book.png"), fullPage: true, clip });
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText(/^Stopped at /).waitFor();
+  }, 120_000);
+
+  it("draws how well the text is foretold", async () => {
+    await chooseText("chapter.txt", chapter);
+    await readToTheEnd();
+    const label = `Bits per byte along the text: ${(await bitsPerByte(chapter)).toFixed(2)} on average`;
+    await page.getByRole("img", { name: label }).waitFor();
+    await page.getByText(`${label}, of pieces on the way.`).waitFor();
   }, 120_000);
 
   it("can be used by keyboard alone", async () => {
@@ -188,6 +196,22 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
 });
 
 // --- internal ---
+
+/** The mean over all full pieces, each without its last token, of a text that is read from the start. */
+async function bitsPerByte(text: Uint8Array): Promise<number> {
+  const session = createSession({ loaded: await loadModelFolder("models/passkey"), engine: await createNodeEngine() });
+  await session.prefill(encodeText(`${PASSKEY_TASK}\n`));
+  const first = PIECE - session.position;
+  const tokens = Int32Array.from(text);
+  const losses = await session.score(tokens.subarray(0, -1), tokens.subarray(1));
+  await session.dispose();
+  const starts = Array.from({ length: Math.floor((text.length - first) / PIECE) }, (_, i) => first + i * PIECE);
+  const scored = starts.flatMap((start) => [...losses.subarray(start, start + PIECE - 1)]);
+  return scored.reduce((sum, loss) => sum + loss, 0) / scored.length / Math.LN2;
+}
+
+/** Bytes that the page reads at a time. */
+const PIECE = 2048;
 
 function chooseText(name: string, bytes: Uint8Array): Promise<void> {
   return chooseFile("A text file …", name, bytes);

@@ -1,6 +1,6 @@
 import { decodeTokens, encodeText, PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/data";
 import type { Engine } from "infini-transformer/engine";
-import { createSession, generate } from "infini-transformer/generate";
+import { createSession, generate, type Session } from "infini-transformer/generate";
 import { keyValueCacheBytes, parameterCount, type LoadedModel } from "infini-transformer/model";
 import { breath } from "./breath.ts";
 
@@ -35,6 +35,8 @@ export interface ReadProgress {
   /** Tokens read since the call, and the seconds it took. */
   readonly tokens: number;
   readonly seconds: number;
+  /** How well the piece that was just read had been foretold; of some pieces only. */
+  readonly bitsPerByte?: number;
 }
 
 /** A text that cannot be read. */
@@ -87,9 +89,12 @@ export function createReader(loaded: LoadedModel, engine: Engine): Reader {
         // Pieces end where a segment does: those are read the fastest.
         const end = Math.min(at + PIECE - (session.position % PIECE), text.size);
         const until = hidden && at < hidden.position ? Math.min(end, hidden.position) : end;
-        await session.prefill(Int32Array.from(await textBytes(text, at, until)));
+        const piece = Int32Array.from(await textBytes(text, at, until));
+        const isScored = piece.length === PIECE && Math.floor(at / PIECE) % scoredEvery(text) === 0;
+        const bitsPerByte = isScored ? await score(session, piece) : undefined;
+        if (bitsPerByte === undefined) await session.prefill(piece);
         at = until;
-        onProgress(progress(at));
+        onProgress({ ...progress(at), ...(bitsPerByte !== undefined && { bitsPerByte }) });
       }
     },
     stop() {
@@ -118,6 +123,23 @@ export async function textBytes(text: Blob, start: number, end: number): Promise
 }
 
 // --- internal ---
+
+/** One piece in so many is scored, for about as many points as a chart can show; to score costs more than to read. */
+function scoredEvery(text: Blob): number {
+  return Math.max(1, Math.round(text.size / PIECE / POINTS));
+}
+
+/** Reads a piece; bits for each of its bytes but the first, which comes before what it could be foretold from. */
+async function score(session: Session, piece: Int32Array): Promise<number> {
+  const last = piece.length - 1;
+  const losses = await session.score(
+    piece,
+    Int32Array.from(piece, (_, i) => piece[Math.min(i + 1, last)] ?? 0),
+  );
+  return losses.subarray(0, last).reduce((sum, loss) => sum + loss, 0) / last / Math.LN2;
+}
+
+const POINTS = 150;
 
 /** Tokens between two looks at whether to stop: a whole number of blocks that the session reads at once. */
 const PIECE = 2048;

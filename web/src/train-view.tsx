@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import { formatCount } from "./format.ts";
-import { LossChart } from "./loss-chart.tsx";
+import { TraceChart } from "./trace-chart.tsx";
 import { useTrainer, type TrainerActions, type TrainerState } from "./use-trainer.ts";
 
 /** Training the smallest preset in this tab. */
@@ -34,7 +34,7 @@ export function TrainView(): JSX.Element {
         {STATUS[phase]}
       </p>
       <p class="note rate">{metricsLine(state)}</p>
-      {steps > 0 && <LossChart metrics={metrics} />}
+      {steps > 0 && <TraceChart points={lossesOf(metrics)} shortest={FEWEST_STEPS} label={lossLabel(metrics)} />}
       <p class="note">
         With the run folder, <code>infini generate nano</code> writes, and{" "}
         <code>infini train nano/recipe.json --out nano --resume</code> goes on; a run on a text needs it as{" "}
@@ -91,6 +91,18 @@ function Buttons({
       </button>
     </>
   );
+}
+
+/** The scale of steps is never shorter. */
+const FEWEST_STEPS = 50;
+
+function lossesOf(metrics: TrainerState["metrics"]): (readonly [number, number])[] {
+  return metrics.map(({ step, loss }) => [step, loss]);
+}
+
+function lossLabel(metrics: TrainerState["metrics"]): string {
+  const [first, last] = [metrics[0], metrics.at(-1)];
+  return first && last ? `Loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}` : "Loss, not yet known";
 }
 
 function metricsLine({ metrics, steps }: TrainerState): string {

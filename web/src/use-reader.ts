@@ -28,6 +28,8 @@ export interface ReaderState {
   /** Tokens that the session has read. */
   readonly position: number;
   readonly progress: ReadProgress | undefined;
+  /** Byte of the text and bits per byte there, of pieces on the way. */
+  readonly foretold: readonly (readonly [number, number])[];
   /** Whether the next text follows on what has been read. */
   readonly goOn: boolean;
   /** The last key that was read, and the position after it. */
@@ -87,6 +89,7 @@ const INITIAL: ReaderState = {
   at: 0,
   position: 0,
   progress: undefined,
+  foretold: [],
   goOn: false,
   known: undefined,
   answer: undefined,
@@ -94,7 +97,7 @@ const INITIAL: ReaderState = {
 };
 
 /** A text that has not been begun, or is to be read from its start. */
-const UNREAD = { at: 0, progress: undefined, answer: undefined, problem: undefined } as const;
+const UNREAD = { at: 0, progress: undefined, foretold: [], answer: undefined, problem: undefined } as const;
 const NOTHING_READ = { ...UNREAD, position: 0, goOn: false, known: undefined } as const;
 
 function patched(state: ReaderState, change: Partial<ReaderState>): ReaderState {
@@ -151,9 +154,14 @@ async function read(worker: Remote<ReaderWorker>, state: ReaderState, patch: Pat
   const from = state.at < text.blob.size ? state.at : 0;
   if (from === 0 && !goOn) await worker.reset();
   const known = from === 0 && !goOn ? undefined : state.known;
-  patch({ ...UNREAD, at: from, phase: "reading", known, ...(from === 0 && !goOn && { position: 0 }) });
+  let foretold = from === 0 ? [] : state.foretold;
+  patch({ ...UNREAD, foretold, at: from, phase: "reading", known, ...(from === 0 && !goOn && { position: 0 }) });
   const hidden = place === undefined ? undefined : { key, position: await nextGap(text.blob, place) };
-  const follow = (progress: ReadProgress): void => patch({ progress, at: progress.at, position: progress.position });
+  const follow = (progress: ReadProgress): void => {
+    const { at, position, bitsPerByte } = progress;
+    if (bitsPerByte !== undefined) foretold = [...foretold, [at, bitsPerByte]];
+    patch({ progress, at, position, foretold });
+  };
   const last = await worker.read({ text: text.blob, from, hidden }, proxy(follow)).catch((cause: unknown) => {
     throw new Error(`${text.name}: ${reason(cause)}`, { cause });
   });

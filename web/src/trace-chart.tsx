@@ -1,20 +1,24 @@
-import type { StepMetrics } from "infini-transformer/train";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
 
-export interface LossChartProps {
-  readonly metrics: readonly StepMetrics[];
+export interface TraceChartProps {
+  /** Where, and how much there. */
+  readonly points: readonly (readonly [number, number])[];
+  /** The scale is never shorter. */
+  readonly shortest: number;
+  /** What it shows, for those who do not see it. */
+  readonly label: string;
 }
 
-/** The loss over the steps, as it comes. */
-export function LossChart({ metrics }: LossChartProps): JSX.Element {
+/** A line that grows as something goes on. */
+export function TraceChart({ points, shortest, label }: TraceChartProps): JSX.Element {
   const home = useRef<HTMLDivElement>(null);
   const chart = useRef<UPlot | undefined>(undefined);
   useEffect(() => {
     const element = home.current;
     if (!element) return;
-    const plot = new UPlot(optionsFor(element), [[], []], element);
+    const plot = new UPlot(optionsFor(element, shortest), [[], []], element);
     const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
     chart.current = plot;
@@ -22,22 +26,17 @@ export function LossChart({ metrics }: LossChartProps): JSX.Element {
       observer.disconnect();
       plot.destroy();
     };
-  }, []);
+  }, [shortest]);
   useEffect(() => {
-    chart.current?.setData([metrics.map(({ step }) => step), metrics.map(({ loss }) => loss)]);
-  }, [metrics]);
-  const [first, last] = [metrics[0], metrics.at(-1)];
-  const label = first && last ? `Loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}` : "Loss, not yet known";
+    chart.current?.setData([points.map(([x]) => x), points.map(([, y]) => y)]);
+  }, [points, shortest]);
   return <div ref={home} class="chart" role="img" aria-label={label} />;
 }
 
 // --- internal ---
 
 const HEIGHT = 240;
-/** The scale is never shorter. */
-const FEWEST_STEPS = 50;
-
-function optionsFor(element: HTMLElement): UPlot.Options {
+function optionsFor(element: HTMLElement, shortest: number): UPlot.Options {
   const style = getComputedStyle(element);
   const axis = {
     stroke: () => style.color,
@@ -49,8 +48,8 @@ function optionsFor(element: HTMLElement): UPlot.Options {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false, range: (_, __, last) => [0, Math.max(FEWEST_STEPS, last)] } },
+    scales: { x: { time: false, range: (_, __, last) => [0, Math.max(shortest, last)] } },
     axes: [axis, axis],
-    series: [{}, { label: "loss", stroke: () => style.accentColor, width: 2 }],
+    series: [{}, { stroke: () => style.accentColor, width: 2 }],
   };
 }
