@@ -60,7 +60,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     await page.getByRole("button", { name: "Read", exact: true }).click();
     await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(150_000);
     expect(await meter("A key/value cache would need")).toBeGreaterThan(150_000 * 2048);
-    const clip = { x: 0, y: 0, width: 820, height: 1025 };
+    const clip = { x: 0, y: 0, width: 820, height: 1340 };
     await page.screenshot({ path: join(PICTURES, "book.png"), fullPage: true, clip });
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText(/^Stopped at /).waitFor();
