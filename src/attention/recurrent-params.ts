@@ -4,16 +4,8 @@ import type { Rng } from "../random.ts";
 
 /* Weights that recurrences have in common, and what they are published to begin with. */
 
-/** Taps of a short convolution: the token itself and those before it. */
-export const CONVOLUTION_TAPS = 4;
-
 /** A short causal convolution of each of C features: taps [4, C], and what is added to it [C]. */
 export type ConvolutionParams<T> = { readonly taps: T; readonly bias?: T };
-
-/** Taps uniform in -1/2..1/2, what a convolution of 4 taps begins with in PyTorch. */
-export function initialTaps(features: number, rng: Rng): FloatTensor {
-  return drawn([CONVOLUTION_TAPS, features], () => rng.uniform() - 0.5);
-}
 
 /** Logarithms of rates of forgetting that are uniform between two numbers. */
 export function initialLogRates(heads: number, from: number, to: number, rng: Rng): FloatTensor {

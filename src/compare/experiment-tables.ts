@@ -1,6 +1,6 @@
 import type { Experiment, Measured, RowOf } from "./experiments.ts";
 import type { Plot } from "./plots.ts";
-import type { TextTable } from "./tables.ts";
+import { inFull, sortedValues, type TextTable } from "./tables.ts";
 
 /** Pass keys in one haystack, a row for each memory and place of the key: table 3 of the paper. None where nothing was measured. */
 export function passkeyTable(experiments: readonly Experiment[], haystack: string): TextTable | undefined {
@@ -159,12 +159,4 @@ function recallCell(rows: readonly RowOf<"recall">[], task: string, length: numb
 /** 0.953 -> ".95", 1 -> "1.00". */
 function share(value: number): string {
   return value.toFixed(2).replace(/^0\./, ".");
-}
-
-function inFull(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-function sortedValues(values: readonly number[]): number[] {
-  return [...new Set(values)].toSorted((a, b) => a - b);
 }

@@ -1,5 +1,5 @@
 import type { Comparison } from "./results.ts";
-import { binLabel } from "./tables.ts";
+import { binLabel, inFull, sortedValues } from "./tables.ts";
 
 /** Lines over an axis, for whatever draws them. */
 export interface Plot {
@@ -46,11 +46,11 @@ export function positionPlot({ systems, title }: Comparison): Plot {
 
 /** Bits per byte of test documents over the length of training sequences. */
 export function lengthPlot({ lengths, title }: Comparison): Plot {
-  const places = [...new Set(lengths.map(({ length }) => length))].toSorted((a, b) => a - b);
+  const places = sortedValues(lengths.map(({ length }) => length));
   return {
     title: `${title}: bits per byte by the length of training sequences, as many tokens in all`,
     axis: "tokens of a training sequence",
-    places: places.map((place) => place.toLocaleString("en-US")),
+    places: places.map(inFull),
     lines: [...new Set(lengths.map(({ label }) => label))].map((label) => ({
       label,
       points: lengths

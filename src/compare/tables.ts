@@ -52,7 +52,7 @@ export function costTable({ systems }: Comparison): TextTable {
     ],
     rows: systems.map((system) => [
       system.label,
-      `${Math.round(system.parameters).toLocaleString("en-US")} (${signedPercent(system.deviation)})`,
+      `${inFull(Math.round(system.parameters))} (${signedPercent(system.deviation)})`,
       String(system.learningRate),
       String(system.bitsPerByte.count),
       `${(system.stateBytes / 1000).toFixed(0)} kB`,
@@ -66,9 +66,9 @@ export function costTable({ systems }: Comparison): TextTable {
 /** Bits per byte over the length of training sequences, at the same number of tokens. */
 export function lengthTable({ lengths }: Comparison): TextTable | undefined {
   if (lengths.length === 0) return undefined;
-  const columns = [...new Set(lengths.map(({ length }) => length))].toSorted((a, b) => a - b);
+  const columns = sortedValues(lengths.map(({ length }) => length));
   return {
-    head: ["model", ...columns.map((length) => `trained on ${length.toLocaleString("en-US")}`)],
+    head: ["model", ...columns.map((length) => `trained on ${inFull(length)}`)],
     rows: [...new Set(lengths.map(({ label }) => label))].map((label) => [
       label,
       ...columns.map((length) => {
@@ -88,6 +88,16 @@ export function toMarkdown({ head, rows }: TextTable): string {
 /** {from: 1024, to: 4096} -> "1K to 4K". */
 export function binLabel({ from, to }: { readonly from: number; readonly to?: number | undefined }): string {
   return to === undefined ? `${inK(from)} and more` : `${inK(from)} to ${inK(to)}`;
+}
+
+/** 12345 -> "12,345" */
+export function inFull(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** Each value once, the least first. */
+export function sortedValues(values: readonly number[]): number[] {
+  return [...new Set(values)].toSorted((a, b) => a - b);
 }
 
 // --- internal ---

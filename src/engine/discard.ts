@@ -17,7 +17,8 @@ type Port = InstanceType<typeof MessageChannel>["port1"];
 let port: Port | undefined;
 
 function closedPort(): Port {
-  port ??= new MessageChannel().port1;
+  if (port) return port;
+  port = new MessageChannel().port1;
   port.close();
   return port;
 }

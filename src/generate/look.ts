@@ -4,7 +4,7 @@ import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
-import { checkLanes, padTo, SessionError } from "./session.ts";
+import { checkLanes, dataOf, padTo, SessionError } from "./session.ts";
 
 /** What one head made of the n tokens of a segment. */
 export interface HeadLook {
@@ -100,12 +100,6 @@ function keepTrace(traces: Flat<FloatTensor>, trace: Flat<HostTensor>, lane: num
     const data = dataOf(trace, name);
     dataOf(traces, name).set(data, lane * data.length);
   }
-}
-
-function dataOf(values: Flat<HostTensor>, name: string): Float32Array {
-  const data = values[name]?.data;
-  if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${name}`);
-  return data;
 }
 
 function range(length: number): number[] {

@@ -1,5 +1,5 @@
 import type { ChunkPlace } from "../attention/mixer.ts";
-import { add, constant, crossEntropy, gather, input, reshape, slice, transpose } from "../graph/builder.ts";
+import { add, constant, crossEntropy, gather, input, reshape, slice } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { intTensor, sizeOf, type FloatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -62,10 +62,10 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
     segment: layerInputs(model.emptySegment(batch), "segment"),
   };
   const result = model.extend(weights, tokens, open, place);
-  const last = (): Tensor => rowAt(result.hidden, input("last", [1], "int32"));
+  const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [1], "int32")));
   const changes =
     size === 1
-      ? { ...changed(next("state", result.state)), ...rowsOf(flatten(result.segment, "row.segment"), place.offset) }
+      ? { ...changed(next("state", result.state)), ...rowsOf(result.segment, place.offset) }
       : { ...next("state", result.state), ...next("segment", result.segment) };
   return createGraph({ ...changes, ...outputOf(model, weights, result.hidden, last, output) });
 }
@@ -110,30 +110,23 @@ function outputOf(
   return { logits: reshape(model.logits(weights, last()), [batch, model.config.vocabularySize]) };
 }
 
-/** Row [B, 1, D] of x [B, C, D] at an index known at run time. */
-function rowAt(x: Tensor, index: Tensor): Tensor {
-  return transpose(gather(transpose(x, [1, 0, 2]), index), [1, 0, 2]);
-}
-
 /** Results that are not an input as it came. */
 function changed(results: Flat<Tensor>): Flat<Tensor> {
   return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
 }
 
-/** Row `place` [.., 1, n] of each tensor [.., N, n]. */
-function rowsOf(tensors: Flat<Tensor>, place: Tensor): Flat<Tensor> {
-  return mapTree(tensors, (leaf) => {
-    const [leading, [N = 1, n = 1]] = [leaf.shape.slice(0, -2), leaf.shape.slice(-2)];
-    const count = sizeOf(leading);
-    const starts = constant(
-      intTensor(
-        [count],
-        Int32Array.from({ length: count }, (_, i) => i * N),
-      ),
-    );
-    const rows = gather(reshape(leaf as Tensor, [count * N, n]), add(starts, place));
-    return reshape(rows, [...leading, 1, n]);
-  });
+/** The row of the open segment that stands at a place. */
+function rowsOf(segment: LayerStates<Tensor>, place: Tensor): Flat<Tensor> {
+  return mapTree(flatten<Tensor>(segment, "row.segment"), (leaf) => rowAt(leaf as Tensor, place));
+}
+
+/** Row [.., 1, n] of x [.., N, n] at a place that is known at run time. */
+function rowAt(x: Tensor, place: Tensor): Tensor {
+  const [leading, [N = 1, n = 1]] = [x.shape.slice(0, -2), x.shape.slice(-2)];
+  const count = sizeOf(leading);
+  const starts = Int32Array.from({ length: count }, (_, i) => i * N);
+  const rows = gather(reshape(x, [count * N, n]), add(constant(intTensor([count], starts)), place));
+  return reshape(rows, [...leading, 1, n]);
 }
 
 function next(kind: string, tree: LayerStates<Tensor>): Flat<Tensor> {

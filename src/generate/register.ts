@@ -1,4 +1,4 @@
-import type { HostTensor } from "../graph/host-tensor.ts";
+import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
 
 /**
@@ -50,10 +50,6 @@ function tensorOf(value: Flat<HostTensor>, name: string): HostTensor {
   const tensor = value[name];
   if (!tensor) throw new RangeError(`there is no "${name}"`);
   return tensor;
-}
-
-function copyOf(tensor: HostTensor): HostTensor {
-  return { ...tensor, data: tensor.data.slice() } as HostTensor;
 }
 
 function writeRow({ shape, data }: HostTensor, row: HostTensor, place: number): void {

@@ -135,7 +135,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       lanes.map((lane) => padTo(lane, size)),
       targets?.map((lane) => padTo(lane, size)),
     );
-    const feeds = { ...weights, ...state.value, ...segment.value, ...place, ...padded };
+    const feeds = { ...(size > 1 && weights), ...state.value, ...segment.value, ...place, ...padded };
     const results = await run.run(feeds, prefixed("next", { ...state.spare, ...segment.spare }));
     state = after(state, "state", results);
     segment =
@@ -263,6 +263,13 @@ export function padTo(lane: Int32Array, size: number): Int32Array {
   return padded;
 }
 
+/** The numbers of a result. Throws {@link SessionError} when there is none. */
+export function dataOf(results: Flat<HostTensor>, name: string): Float32Array {
+  const data = results[name]?.data;
+  if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${name}`);
+  return data;
+}
+
 // --- internal ---
 
 const BLOCK_TOKENS = 512;
@@ -289,10 +296,7 @@ function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] 
 }
 
 function resultOf(results: Flat<HostTensor>, output: Output): Float32Array {
-  if (output === "state") return new Float32Array();
-  const data = results[output]?.data;
-  if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${output}`);
-  return data;
+  return output === "state" ? new Float32Array() : dataOf(results, output);
 }
 
 /** The first `kept` of every `width` elements. */

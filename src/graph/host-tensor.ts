@@ -54,6 +54,11 @@ export function zeros(shape: Shape): FloatTensor {
   return floatTensor(shape, new Float32Array(sizeOf(shape)));
 }
 
+/** The same numbers in memory of their own. */
+export function copyOf(tensor: HostTensor): HostTensor {
+  return { ...tensor, data: tensor.data.slice() };
+}
+
 // --- internal ---
 
 function checkSize(shape: Shape, length: number): void {

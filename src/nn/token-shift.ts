@@ -1,6 +1,23 @@
 import { add, concat, mul, reshape, slice, sub } from "../graph/builder.ts";
+import { floatTensor, type FloatTensor } from "../graph/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { Rng } from "../random.ts";
+
+/** Taps of a short convolution: the token itself and those before it. */
+export const CONVOLUTION_TAPS = 4;
+
+/**
+ * Taps [4, C] uniform in -1/2..1/2, what a convolution of 4 taps begins with in PyTorch; `own` is added to those of the
+ * token itself.
+ */
+export function initialTaps(features: number, rng: Rng, own = 0): FloatTensor {
+  const taps = Float32Array.from(
+    { length: CONVOLUTION_TAPS * features },
+    (_, i) => (i < features ? own : 0) + rng.uniform() - 0.5,
+  );
+  return floatTensor([CONVOLUTION_TAPS, features], taps);
+}
 
 /**
  * A sequence with a few tokens of its past in front: x [B, T, D] after `previous` [B, P, D] is [B, P + T, D]. What is

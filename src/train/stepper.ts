@@ -1,6 +1,6 @@
 import type { Batch } from "../data/batch.ts";
 import type { Engine, Program } from "../engine/engine.ts";
-import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { copyOf, floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import { carriesMemory, type TrainingConfig } from "./config.ts";
@@ -309,9 +309,7 @@ function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
 }
 
 function copyTensors(values: Flat<HostTensor>): Flat<HostTensor> {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, { ...value, data: value.data.slice() }]),
-  );
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, copyOf(value)]));
 }
 
 function scalarTensor(value: number): FloatTensor {

@@ -21,7 +21,7 @@ import { decays, readDecayed, sumDecayed, type Decays } from "../decay.ts";
 import { joinHeads, splitHeads } from "../heads.ts";
 import { affineScan, identity, type Scanned } from "../infini/scan.ts";
 import type { ChunkPlace, MixerResult, SequenceMixer } from "../mixer.ts";
-import { CONVOLUTION_TAPS } from "../recurrent-params.ts";
+import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import { convolve, counted, perHead, recurrentMixer } from "../recurrent.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
 import { initGatedDeltaNetParams, type GatedDeltaNetParams } from "./params.ts";

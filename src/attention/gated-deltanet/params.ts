@@ -1,7 +1,8 @@
 import { filled, type FloatTensor } from "../../graph/host-tensor.ts";
 import { weight } from "../../nn/init.ts";
 import type { Rng } from "../../random.ts";
-import { initialLogRates, initialStepBias, initialTaps, type ConvolutionParams } from "../recurrent-params.ts";
+import { initialTaps } from "../../nn/token-shift.ts";
+import { initialLogRates, initialStepBias, type ConvolutionParams } from "../recurrent-params.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
 
 /** Weights of a Gated DeltaNet layer; in brackets the letters of the paper. */

@@ -2,7 +2,7 @@ import { projectionParameters } from "../projections.ts";
 import type { InfiniConfig } from "./config.ts";
 import { featureMaps } from "./features.ts";
 import { choosesWrites, memoryRules } from "./memory.ts";
-import { CONVOLUTION_TAPS } from "./params.ts";
+import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 
 /** Number of weights of a layer. */
 export function infiniParameters(config: InfiniConfig): number {

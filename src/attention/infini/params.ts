@@ -1,5 +1,6 @@
 import { filled, floatTensor, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { weight } from "../../nn/init.ts";
+import { CONVOLUTION_TAPS, initialTaps } from "../../nn/token-shift.ts";
 import type { Rng } from "../../random.ts";
 import { initProjections, type ProjectionParams } from "../projections.ts";
 import type { InfiniConfig, Shift } from "./config.ts";
@@ -28,9 +29,6 @@ export type ChoiceParams<T> = {
   readonly bias: T; // [K]
 };
 
-/** Taps of a short convolution: the token itself and those before it. */
-export const CONVOLUTION_TAPS = 4;
-
 /** Tokens before the first that a layer needs. */
 export function historyLength(shift: Shift): number {
   return { none: 0, token: 1, convolution: CONVOLUTION_TAPS - 1 }[shift];
@@ -56,7 +54,7 @@ export function initInfiniParams(config: InfiniConfig, rng: Rng, outputGain: num
 function initShift({ modelDim, memory }: InfiniConfig, rng: Rng): Pick<InfiniParams<FloatTensor>, "shift"> {
   if (memory.shift === "none") return {};
   if (memory.shiftInit === "random") {
-    const taps = (name: string): FloatTensor => randomTaps(modelDim, rng.fork(`${name} taps`));
+    const taps = (name: string): FloatTensor => initialTaps(modelDim, rng.fork(`${name} taps`), 0.5);
     return { shift: { query: taps("query"), key: taps("key"), value: taps("value") } };
   }
   const share = (before: number): FloatTensor => {
@@ -68,15 +66,6 @@ function initShift({ modelDim, memory }: InfiniConfig, rng: Rng): Pick<InfiniPar
   };
   const { query, key, value } = INITIAL_SHIFT;
   return { shift: { query: share(query), key: share(key), value: share(value) } };
-}
-
-/** Taps uniform in -1/2..1/2, and half the token itself added to them. */
-function randomTaps(modelDim: number, rng: Rng): FloatTensor {
-  const taps = Float32Array.from(
-    { length: CONVOLUTION_TAPS * modelDim },
-    (_, i) => (i < modelDim ? 0.5 : 0) + rng.uniform() - 0.5,
-  );
-  return floatTensor([CONVOLUTION_TAPS, modelDim], taps);
 }
 
 function initMemory(config: InfiniConfig, rng: Rng): Partial<InfiniParams<FloatTensor>> {

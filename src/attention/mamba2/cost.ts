@@ -1,4 +1,4 @@
-import { CONVOLUTION_TAPS } from "../recurrent-params.ts";
+import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 
 /** Number of weights of a layer. */

@@ -6,7 +6,7 @@ import { decays, readDecayed, sumDecayed } from "../decay.ts";
 import { joinHeads, splitHeads } from "../heads.ts";
 import { scaledScan } from "../infini/scan.ts";
 import type { ChunkPlace, MixerResult, SequenceMixer } from "../mixer.ts";
-import { CONVOLUTION_TAPS } from "../recurrent-params.ts";
+import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import { convolve, counted, perHead, recurrentMixer } from "../recurrent.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 import { initMamba2Params, type Mamba2Params } from "./params.ts";

@@ -1,7 +1,8 @@
 import { filled, zeros, type FloatTensor } from "../../graph/host-tensor.ts";
 import { weight } from "../../nn/init.ts";
 import type { Rng } from "../../random.ts";
-import { initialLogRates, initialStepBias, initialTaps, type ConvolutionParams } from "../recurrent-params.ts";
+import { initialTaps } from "../../nn/token-shift.ts";
+import { initialLogRates, initialStepBias, type ConvolutionParams } from "../recurrent-params.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 
 /** Weights of a Mamba-2 layer, named by what they do in attention; in brackets the letters of the paper. */
