@@ -1,6 +1,7 @@
 import type { FunctionComponent, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { reason } from "./download.ts";
+import { Problem } from "./problem.tsx";
 
 export interface CompareViewProps {
   /** Whether the view is seen. */
@@ -19,11 +20,5 @@ export function CompareView({ shown }: CompareViewProps): JSX.Element {
     );
   }, [shown]);
   if (Page) return <Page />;
-  return problem === undefined ? (
-    <p class="note">The results are being fetched …</p>
-  ) : (
-    <p class="problem" role="alert">
-      {problem}
-    </p>
-  );
+  return problem === undefined ? <p class="note">The results are being fetched …</p> : <Problem text={problem} />;
 }

@@ -1,32 +1,15 @@
 import type { Comparison } from "infini-transformer/compare";
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
 import { formatBytes, formatCount } from "./format.ts";
+import { useDrop } from "./use-drop.ts";
 import type { ResultsView } from "./use-results.ts";
 
 /** Which comparison is shown: one of the page's, or a file that is chosen or dropped. */
 export function ComparisonChooser({ view }: { readonly view: ResultsView }): JSX.Element {
   const { results, choices, chosen, choose } = view;
-  const [over, setOver] = useState(false);
-  const take = (files: FileList | null | undefined): void => {
-    const file = files?.[0];
-    if (file) void view.open(file);
-  };
+  const [target, take] = useDrop((file) => void view.open(file));
   return (
-    <section
-      aria-labelledby="chooser-title"
-      class={over ? "drop over" : "drop"}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        take(event.dataTransfer?.files);
-      }}
-    >
+    <section aria-labelledby="chooser-title" {...target}>
       <h2 id="chooser-title">Kinds of memory, side by side</h2>
       <div class="row">
         {choices.map((choice) => (

@@ -1,5 +1,6 @@
 import type { Plot } from "infini-transformer/compare";
 import type UPlot from "uplot";
+import { plainOptions } from "./use-plot.ts";
 
 /** The colour of a line on light or on dark: hues that are far apart, however many there are. */
 export function lineColour(line: number, dark: boolean): string {
@@ -23,17 +24,10 @@ export function dataOf({ lines }: Plot): UPlot.AlignedData {
 
 /** How a plot is drawn in an element, whose colours it takes. */
 export function optionsFor({ axis, places, logarithmic, lines }: Plot, element: HTMLElement): UPlot.Options {
-  const style = getComputedStyle(element);
-  const look = {
-    stroke: () => style.color,
-    grid: { stroke: () => style.borderTopColor, width: 1 },
-    ticks: { show: false },
-  };
+  const { axis: look, frame } = plainOptions(element);
   return {
-    width: element.clientWidth,
+    ...frame,
     height: HEIGHT,
-    legend: { show: false },
-    cursor: { show: false },
     scales: {
       x: { time: false, ...(places && { range: [-MARGIN, places.length - 1 + MARGIN] }) },
       y: { distr: logarithmic ? 3 : 1 },

@@ -1,8 +1,9 @@
 import type { Plot } from "infini-transformer/compare";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import UPlot from "uplot";
 import { dataOf, dashOf, lineColour, optionsFor } from "./line-chart-options.ts";
+import { usePlot } from "./use-plot.ts";
 
 export interface LineChartProps {
   readonly plot: Plot;
@@ -14,7 +15,10 @@ export interface LineChartProps {
 export function LineChart({ plot, children }: LineChartProps): JSX.Element {
   const id = useId();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
-  const home = useChart(plot, hidden);
+  const { home, chart } = usePlot((element) => new UPlot(optionsFor(plot, element), dataOf(plot), element), [plot]);
+  useEffect(() => {
+    plot.lines.forEach(({ label }, i) => chart.current?.setSeries(i + 1, { show: !hidden.has(label) }));
+  }, [plot, hidden]);
   return (
     <section aria-labelledby={id}>
       <h2 id={id}>{plot.title}</h2>
@@ -39,32 +43,6 @@ export function LineChart({ plot, children }: LineChartProps): JSX.Element {
 }
 
 // --- internal ---
-
-/** Draws a plot into the element that it returns, as wide as that is. */
-function useChart(plot: Plot, hidden: ReadonlySet<string>) {
-  const home = useRef<HTMLDivElement>(null);
-  const chart = useRef<UPlot | undefined>(undefined);
-  useEffect(() => {
-    const element = home.current;
-    if (!element) return;
-    const drawn = new UPlot(optionsFor(plot, element), dataOf(plot), element);
-    const observer = new ResizeObserver(() => drawn.setSize({ width: element.clientWidth, height: drawn.height }));
-    observer.observe(element);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = (): void => drawn.redraw();
-    dark.addEventListener("change", redraw);
-    chart.current = drawn;
-    return () => {
-      dark.removeEventListener("change", redraw);
-      observer.disconnect();
-      drawn.destroy();
-    };
-  }, [plot]);
-  useEffect(() => {
-    plot.lines.forEach(({ label }, i) => chart.current?.setSeries(i + 1, { show: !hidden.has(label) }));
-  }, [plot, hidden]);
-  return home;
-}
 
 function toggled(labels: ReadonlySet<string>, label: string): ReadonlySet<string> {
   const others = new Set(labels);

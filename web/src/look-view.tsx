@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { EarlierPanel } from "./earlier-panel.tsx";
 import { GatesPanel } from "./gates-panel.tsx";
 import { LookTextPanel } from "./look-text-panel.tsx";
+import { Problem } from "./problem.tsx";
 import { TokenPanel } from "./token-panel.tsx";
 import { useLook } from "./use-look.ts";
 
@@ -11,11 +12,7 @@ export function LookView(): JSX.Element {
   const segment = state.segments[state.segment];
   return (
     <>
-      {state.problem !== undefined && (
-        <p class="problem" role="alert">
-          {state.problem}
-        </p>
-      )}
+      <Problem text={state.problem} />
       <LookTextPanel state={state} actions={actions} />
       {segment && (
         <>

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { AskPanel } from "./ask-panel.tsx";
 import { formatBytes, formatCount } from "./format.ts";
 import { KeyPanel } from "./key-panel.tsx";
+import { Problem } from "./problem.tsx";
 import { ReadPanel } from "./read-panel.tsx";
 import { SessionPanel } from "./session-panel.tsx";
 import { TextPanel } from "./text-panel.tsx";
@@ -14,11 +15,7 @@ export function ReadView(): JSX.Element {
   return (
     <>
       <p class="note">{modelLine(state)}</p>
-      {state.problem !== undefined && (
-        <p class="problem" role="alert">
-          {state.problem}
-        </p>
-      )}
+      <Problem text={state.problem} />
       <TextPanel {...panel} />
       <KeyPanel {...panel} />
       <ReadPanel {...panel} />

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { ComparisonChooser } from "./comparison-chooser.tsx";
 import { ComparisonPanels } from "./comparison-panels.tsx";
 import { ExperimentPanels } from "./experiment-panels.tsx";
+import { Problem } from "./problem.tsx";
 import { useResults } from "./use-results.ts";
 
 /** The project's results, or a comparison of the user's. */
@@ -10,11 +11,7 @@ export function ResultsPage(): JSX.Element {
   const { results, chosen, problem } = view;
   return (
     <>
-      {problem !== undefined && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <ComparisonChooser view={view} />
       {chosen && <ComparisonPanels comparison={chosen.comparison} />}
       {results && <ExperimentPanels experiments={results.experiments} />}

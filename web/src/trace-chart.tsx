@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import UPlot from "uplot";
+import { plainOptions, usePlot } from "./use-plot.ts";
 
 export interface TraceChartProps {
   /** Where, and how much there. */
@@ -13,20 +14,7 @@ export interface TraceChartProps {
 
 /** A line that grows as something goes on. */
 export function TraceChart({ points, shortest, label }: TraceChartProps): JSX.Element {
-  const home = useRef<HTMLDivElement>(null);
-  const chart = useRef<UPlot | undefined>(undefined);
-  useEffect(() => {
-    const element = home.current;
-    if (!element) return;
-    const plot = new UPlot(optionsFor(element, shortest), [[], []], element);
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: HEIGHT }));
-    observer.observe(element);
-    chart.current = plot;
-    return () => {
-      observer.disconnect();
-      plot.destroy();
-    };
-  }, [shortest]);
+  const { home, chart } = usePlot((element) => new UPlot(optionsFor(element, shortest), [[], []], element), [shortest]);
   useEffect(() => {
     chart.current?.setData([points.map(([x]) => x), points.map(([, y]) => y)]);
   }, [points, shortest]);
@@ -36,20 +24,14 @@ export function TraceChart({ points, shortest, label }: TraceChartProps): JSX.El
 // --- internal ---
 
 const HEIGHT = 240;
+
 function optionsFor(element: HTMLElement, shortest: number): UPlot.Options {
-  const style = getComputedStyle(element);
-  const axis = {
-    stroke: () => style.color,
-    grid: { stroke: () => style.borderTopColor, width: 1 },
-    ticks: { show: false },
-  };
+  const { axis, frame } = plainOptions(element);
   return {
-    width: element.clientWidth,
+    ...frame,
     height: HEIGHT,
-    legend: { show: false },
-    cursor: { show: false },
     scales: { x: { time: false, range: (_, __, last) => [0, Math.max(shortest, last)] } },
     axes: [axis, axis],
-    series: [{}, { stroke: () => style.accentColor, width: 2 }],
+    series: [{}, { stroke: () => getComputedStyle(element).accentColor, width: 2 }],
   };
 }

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { formatCount } from "./format.ts";
+import { Problem } from "./problem.tsx";
 import { TraceChart } from "./trace-chart.tsx";
 import { useTrainer, type TrainerActions, type TrainerState } from "./use-trainer.ts";
 
@@ -10,11 +11,7 @@ export function TrainView(): JSX.Element {
   return (
     <section aria-labelledby="train-title">
       <h2 id="train-title">The preset nano, from scratch</h2>
-      {problem !== undefined && (
-        <p class="problem" role="alert">
-          {problem}
-        </p>
-      )}
+      <Problem text={problem} />
       <fieldset disabled={phase !== "idle"}>
         <legend>It trains on</legend>
         <label class="check">
