@@ -1,9 +1,9 @@
-import { build } from "esbuild";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
 import { launchBrowser, NO_BROWSER, residentBytes } from "../../test/browser/chromium.ts";
+import { bundleScript, PAGE } from "../../test/browser/page-script.ts";
 import { serveSite } from "../../test/browser/serve.ts";
 import type { Benchmark, Contest, Contestant, Setup } from "../lib/measure.ts";
 import { readTo, trainNano, warmSession } from "../lib/portable.ts";
@@ -23,8 +23,6 @@ export const browser: Benchmark = {
 /** Tokens read and steps trained in a turn. */
 const WORK = { tokens: 65_536, steps: 20 };
 const QUICK_WORK = { tokens: 128, steps: 1 };
-const PAGE =
-  '<!doctype html><link rel="icon" href="data:,"><title>bench</title><script type="module" src="page.js"></script>';
 
 function speeds({ quick }: Setup): Contest {
   const work = quick ? QUICK_WORK : WORK;
@@ -100,7 +98,7 @@ interface Opened {
 
 async function openPage(isolated: boolean): Promise<Opened> {
   const site = await serveSite({
-    files: { "/": PAGE, "/page.js": await pageScript() },
+    files: { "/": PAGE, "/page.js": await bundleScript(join(REPOSITORY, "bench/children/browser-page.ts")) },
     folders: {
       "/ort/": join(REPOSITORY, "node_modules/onnxruntime-web/dist"),
       "/model/": join(REPOSITORY, "models/passkey"),
@@ -119,17 +117,4 @@ async function openPage(isolated: boolean): Promise<Opened> {
       await site.close();
     },
   };
-}
-
-async function pageScript(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(REPOSITORY, "bench/children/browser-page.ts")],
-    conditions: ["onnxruntime-web-use-extern-wasm"],
-    bundle: true,
-    format: "esm",
-    platform: "browser",
-    write: false,
-    logLevel: "silent",
-  });
-  return outputFiles[0]?.text ?? "";
 }

@@ -1,7 +1,7 @@
 import { forwardFlops } from "../../src/model/cost.ts";
 import { createOptimizer, type RunConfig } from "../../src/train/config.ts";
 import { createStepper } from "../../src/train/stepper.ts";
-import { nextTokens } from "../lib/batches.ts";
+import { nextTokens, stepsOn } from "../lib/batches.ts";
 import { secondsOf, type Benchmark, type Contestant, type Setup } from "../lib/measure.ts";
 import { benchModel, benchTokens, benchTraining, SIZES, withFreshWeights, type Size } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
@@ -45,13 +45,7 @@ async function ours(
 ): Promise<Contestant> {
   const optimizer = createOptimizer(settings.optimizer);
   const stepper = await createStepper({ ...withFreshWeights(model), optimizer, training: settings, engine });
-  const batch = nextTokens(tokens, settings.batch, settings.length);
-  let done = 0;
-  const step = async (): Promise<number> => {
-    const { loss } = await stepper.step([batch], settings.learningRate, ++done);
-    stepper.keep();
-    return loss;
-  };
+  const step = stepsOn(stepper, nextTokens(tokens, settings.batch, settings.length), settings.learningRate);
   const computed: number[] = [];
   for (let i = 0; i < WARM_UP_STEPS; i++) computed.push(await step());
   return {

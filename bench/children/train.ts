@@ -2,7 +2,7 @@ import { createNodeEngine } from "../../src/engine/ort-node.ts";
 import { createOptimizer, parseRunConfig } from "../../src/train/config.ts";
 import { presets } from "../../src/train/presets.ts";
 import { createStepper } from "../../src/train/stepper.ts";
-import { nextTokens } from "../lib/batches.ts";
+import { nextTokens, stepsOn } from "../lib/batches.ts";
 import { answer, childSettings, peakBytes } from "../lib/child.ts";
 import { secondsOf } from "../lib/measure.ts";
 import { benchModel, benchTokens, withFreshWeights } from "../lib/models.ts";
@@ -24,12 +24,7 @@ const stepper = await createStepper({
   training: config.training,
   engine: await createNodeEngine(),
 });
-const batch = nextTokens(benchTokens(lanes * (length + 1)), lanes, length);
-let done = 0;
-const step = async (): Promise<void> => {
-  await stepper.step([batch], 1e-3, ++done);
-  stepper.keep();
-};
+const step = stepsOn(stepper, nextTokens(benchTokens(lanes * (length + 1)), lanes, length), 1e-3);
 await step();
 const seconds = await secondsOf(async () => {
   for (let i = 0; i < steps; i++) await step();

@@ -4,7 +4,7 @@ import type { LoadedModel } from "../../src/model/transformer.ts";
 import { createOptimizer, parseRunConfig } from "../../src/train/config.ts";
 import { presets } from "../../src/train/presets.ts";
 import { createStepper } from "../../src/train/stepper.ts";
-import { nextTokens } from "./batches.ts";
+import { nextTokens, stepsOn } from "./batches.ts";
 import { benchTokens, withFreshWeights } from "./models.ts";
 
 /* Work that Node and a page in a browser do alike. */
@@ -34,16 +34,10 @@ export async function trainNano(engine: Engine, steps: number): Promise<number> 
   const optimizer = createOptimizer(training.optimizer);
   const stepper = await createStepper({ ...withFreshWeights(model), optimizer, training, engine });
   const { batch: lanes, length, learningRate } = training;
-  const batch = nextTokens(benchTokens(lanes * (length + 1)), lanes, length);
-  const run = async (first: number, count: number): Promise<void> => {
-    for (let step = first; step < first + count; step++) {
-      await stepper.step([batch], learningRate, step);
-      stepper.keep();
-    }
-  };
-  await run(1, WARM_UP_STEPS);
+  const step = stepsOn(stepper, nextTokens(benchTokens(lanes * (length + 1)), lanes, length), learningRate);
+  for (let i = 0; i < WARM_UP_STEPS; i++) await step();
   const started = performance.now();
-  await run(1 + WARM_UP_STEPS, steps);
+  for (let i = 0; i < steps; i++) await step();
   const speed = (1000 * steps * lanes * length) / (performance.now() - started);
   await stepper.dispose();
   return speed;

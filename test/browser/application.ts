@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { launchBrowser, type Browser } from "./chromium.ts";
 import { serveSite } from "./serve.ts";
 
@@ -42,4 +43,13 @@ export async function openApplication({ offline = false, flags = [] }: Applicati
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A page of the application with a view of it, by the name of its link; the first one without. */
+export async function openView({ url, browser }: Application, view?: string, timeout = 60_000): Promise<Page> {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(timeout);
+  await page.goto(url);
+  if (view !== undefined) await page.getByRole("link", { name: view }).click();
+  return page;
 }

@@ -4,7 +4,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { at, comparisonOf } from "../../src/compare/fixtures.ts";
 import { parseComparison, type Comparison } from "../../src/compare/index.ts";
-import { openApplication, PICTURES, type Application } from "./application.ts";
+import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
 let application: Application;
@@ -19,10 +19,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
   }, 120_000);
 
   beforeEach(async () => {
-    page = await application.browser.newPage();
-    page.setDefaultTimeout(30_000);
-    await page.goto(application.url);
-    await page.getByRole("link", { name: "Compare" }).click();
+    page = await openView(application, "Compare", 30_000);
     await comparison().waitFor();
   });
 

@@ -1,11 +1,8 @@
-import { build } from "esbuild";
 import { beforeAll, describe, expect, it } from "vitest";
 import { launchBrowser, NO_BROWSER } from "./chromium.ts";
+import { bundleScript, PAGE } from "./page-script.ts";
 import { serveSite } from "./serve.ts";
 import type { TestResult } from "./tiny-vitest.ts";
-
-const PAGE =
-  '<!doctype html><link rel="icon" href="data:,"><title>engine</title><script type="module" src="page.js"></script>';
 
 /** WebGPU without a graphics card: SwiftShader, which comes with Chromium. */
 const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
@@ -13,17 +10,7 @@ const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshade
 describe.skipIf(NO_BROWSER !== undefined)(`the engine in a browser${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
   let script = "";
   beforeAll(async () => {
-    const { outputFiles } = await build({
-      entryPoints: ["test/browser/engine-page.ts"],
-      alias: { vitest: "./test/browser/tiny-vitest.ts" },
-      conditions: ["onnxruntime-web-use-extern-wasm"],
-      bundle: true,
-      format: "esm",
-      platform: "browser",
-      write: false,
-      logLevel: "silent",
-    });
-    script = outputFiles[0]?.text ?? "";
+    script = await bundleScript("test/browser/engine-page.ts", { vitest: "./test/browser/tiny-vitest.ts" });
   });
 
   it.each([

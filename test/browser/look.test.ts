@@ -7,7 +7,7 @@ import { createNodeEngine } from "../../src/engine/ort-node.ts";
 import { lookInside, type SegmentLook } from "../../src/generate/look.ts";
 import { gatesOf } from "../../src/model/gates.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
-import { openApplication, PICTURES, type Application } from "./application.ts";
+import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
 const TEXT = `${PASSKEY_TASK}\n${"The ship went on through the night. ".repeat(9)}\n${passkeySentence("41927")}\n${"Nobody spoke of the whale. ".repeat(20)}\n${PASSKEY_QUESTION} 41927`;
@@ -21,10 +21,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
   }, 120_000);
 
   beforeEach(async () => {
-    page = await application.browser.newPage();
-    page.setDefaultTimeout(60_000);
-    await page.goto(application.url);
-    await page.getByRole("link", { name: "Look inside" }).click();
+    page = await openView(application, "Look inside");
   });
 
   afterEach(async () => {

@@ -9,7 +9,7 @@ import { createNodeEngine } from "../../src/engine/ort-node.ts";
 import { generate } from "../../src/generate/generate.ts";
 import { createSession, type Session } from "../../src/generate/session.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
-import { openApplication, PICTURES, type Application } from "./application.ts";
+import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 import { serveSite } from "./serve.ts";
 
@@ -27,9 +27,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
   }, 120_000);
 
   beforeEach(async () => {
-    page = await application.browser.newPage();
-    page.setDefaultTimeout(60_000);
-    await page.goto(application.url);
+    page = await openView(application);
   });
 
   afterEach(async () => {
@@ -113,7 +111,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
   }, 120_000);
 
   it("saves a session that Node goes on from", async () => {
-    await chooseText("chapter.txt", chapter.subarray(0, 2500));
+    await chooseText("chapter.txt", chapter);
     await page.getByLabel("The key", { exact: true }).fill("23456");
     await clickMap(0.5);
     await readToTheEnd();
@@ -168,9 +166,10 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     async (colorScheme) => {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width: 360, height: 740 });
-      await chooseText("chapter.txt", chapter.subarray(0, 500));
+      await chooseText("chapter.txt", chapter);
       await clickMap(0.5);
       await readToTheEnd();
+      await page.getByRole("img", { name: /^Bits per byte/ }).waitFor();
       await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
       const violations = await page.evaluate<string[]>(
         "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",

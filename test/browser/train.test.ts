@@ -10,7 +10,7 @@ import { loadModelFolder } from "../../src/node/model-folder.ts";
 import { parseRunConfig } from "../../src/train/config.ts";
 import { decodeRunState } from "../../src/train/run-state.ts";
 import { runTraining, startOfRun } from "../../src/train/run.ts";
-import { openApplication, PICTURES, type Application } from "./application.ts";
+import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
 const PATIENTLY = { timeout: 60_000 };
@@ -24,10 +24,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
   }, 120_000);
 
   beforeEach(async () => {
-    page = await application.browser.newPage();
-    page.setDefaultTimeout(60_000);
-    await page.goto(application.url);
-    await page.getByRole("link", { name: "Train" }).click();
+    page = await openView(application, "Train");
     await discardRunOf(page);
   });
 

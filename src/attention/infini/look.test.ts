@@ -8,13 +8,14 @@ import { flatten, type Flat } from "../../graph/tree.ts";
 import { applyGraph, at, cut, noise, noisyParams, symbols, under, valueOf, type Values } from "../fixtures.ts";
 import { mergeHeads } from "../heads.ts";
 import { MEMORY_UPDATES, type InfiniConfig, type MemoryConfig } from "./config.ts";
+import { tinyInfini } from "./fixtures.ts";
 import { emptyTraces, lookIntoLayer } from "./look.ts";
-import { choosesWrites } from "./memory.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini, type NaiveHead } from "./naive.ts";
 import type { InfiniParams } from "./params.ts";
 
-const [N, D, SEGMENTS, HEADS] = [4, 6, 4, 4];
+const [SEGMENTS, HEADS] = [4, 4];
+const { modelDim: D, segmentLength: N } = tinyInfini({});
 
 const variants: readonly Partial<MemoryConfig>[] = [
   ...MEMORY_UPDATES.filter((update) => update !== "none").map((update) => ({ update })),
@@ -90,26 +91,7 @@ it("there is nothing to look into without a memory", () => {
 // --- internal ---
 
 function configOf(memory: Partial<MemoryConfig>): InfiniConfig {
-  const { update = "token-delta" } = memory;
-  return {
-    modelDim: D,
-    numHeads: HEADS,
-    numKeyValueHeads: 2,
-    headDim: 4,
-    segmentLength: N,
-    ropeBase: 100,
-    normEpsilon: 1e-5,
-    memory: {
-      update,
-      featureMap: choosesWrites(update) ? "silu-l2" : "elu-plus-one",
-      gate: "head",
-      gateInit: 0,
-      shift: "none",
-      cache: false,
-      writeStrength: "sigmoid",
-      ...memory,
-    },
-  };
+  return tinyInfini({ ...memory, numHeads: HEADS });
 }
 
 function weightsOf(config: InfiniConfig): Values {

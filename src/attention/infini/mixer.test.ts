@@ -6,16 +6,13 @@ import { flatten, type Tree } from "../../graph/tree.ts";
 import { createRng } from "../../random.ts";
 import { applyGraph, noise, noisyParams, onReference, ortRunner, valueOf, type Run, type Values } from "../fixtures.ts";
 import { mixerSuite } from "../mixer.suite.ts";
-import { MEMORY_UPDATES, type InfiniConfig, type MemoryConfig } from "./config.ts";
-import { choosesWrites } from "./memory.ts";
+import { MEMORY_UPDATES, type InfiniConfig } from "./config.ts";
+import { tinyInfini, type Variant } from "./fixtures.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini } from "./naive.ts";
 import type { InfiniParams } from "./params.ts";
 
-const N = 4;
-const D = 6;
-
-type Variant = Partial<MemoryConfig> & { readonly numHeads?: number; readonly numKeyValueHeads?: number };
+const { modelDim: D, segmentLength: N } = tinyInfini({});
 
 /** Every rule, feature map, gate, shift and cache, each in the company of several others. */
 const variants: readonly Variant[] = [
@@ -43,7 +40,7 @@ const variants: readonly Variant[] = [
 ];
 
 for (const variant of variants) {
-  const config = configOf(variant);
+  const config = tinyInfini(variant);
   mixerSuite(JSON.stringify(variant), {
     mixer: infiniAttention(config),
     modelDim: D,
@@ -57,7 +54,7 @@ for (const variant of variants) {
 describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) => ({ update })))(
   "the gate, $update",
   ({ update }) => {
-    const config = configOf({ update, shift: "token" });
+    const config = tinyInfini({ update, shift: "token" });
     const x = noise([2, 3 * N, D], 3);
     const withGate = (beta: number): NumericTensor => outputs(config, x, { gate: filled([2], beta) }).y;
 
@@ -88,7 +85,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
     });
 
     it("leaves a transformer that attends within its segment when it shuts", () => {
-      const unshifted = configOf({ update });
+      const unshifted = tinyInfini({ update });
       const { y } = outputs(unshifted, x, { gate: filled([2], -40) });
       expectClose(y, segmentAttention(unshifted, weights(unshifted, {}), x), 1e-6);
     });
@@ -97,12 +94,12 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
 
 describe("no memory", () => {
   it("is a transformer that attends within its segment", () => {
-    const [none, x] = [configOf({ update: "none" }), noise([2, 3 * N, D], 3)];
+    const [none, x] = [tinyInfini({ update: "none" }), noise([2, 3 * N, D], 3)];
     expectClose(outputs(none, x, {}).y, segmentAttention(none, weights(none, {}), x), 1e-6);
   });
 
   it("attends to everything before, in one segment as long as the sequence", () => {
-    const [whole, x] = [{ ...configOf({ update: "none" }), segmentLength: 3 * N }, noise([2, 3 * N, D], 3)];
+    const [whole, x] = [{ ...tinyInfini({ update: "none" }), segmentLength: 3 * N }, noise([2, 3 * N, D], 3)];
     expectClose(outputs(whole, x, {}).y, segmentAttention(whole, weights(whole, {}), x), 1e-6);
   });
 });
@@ -111,7 +108,7 @@ describe("token-delta writing", () => {
   const cpu = ortRunner();
   beforeAll(cpu.start);
   afterAll(cpu.stop);
-  const hard = configOf({ update: "token-delta", writeStrength: "hard-sigmoid" });
+  const hard = tinyInfini({ update: "token-delta", writeStrength: "hard-sigmoid" });
   const runs: readonly [string, Run][] = [
     ["in double precision", onReference],
     ["on the CPU", cpu.run],
@@ -158,29 +155,6 @@ describe("token-delta writing", () => {
 });
 
 // --- internal ---
-
-function configOf({ numHeads = 2, numKeyValueHeads = 2, ...memory }: Variant): InfiniConfig {
-  const { update = "token-delta" } = memory;
-  return {
-    modelDim: D,
-    numHeads,
-    numKeyValueHeads,
-    headDim: 4,
-    segmentLength: N,
-    ropeBase: 100,
-    normEpsilon: 1e-5,
-    memory: {
-      update,
-      featureMap: choosesWrites(update) ? "silu-l2" : "elu-plus-one",
-      gate: "head",
-      gateInit: 0,
-      shift: "none",
-      cache: false,
-      writeStrength: "sigmoid",
-      ...memory,
-    },
-  };
-}
 
 type Replaced = Readonly<Record<string, FloatTensor>>;
 
