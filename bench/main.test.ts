@@ -27,6 +27,7 @@ describe("npm run bench", () => {
       "training",
       "prefill",
       "decode",
+      "layer",
       "startup",
       "long",
       "rematerialized",

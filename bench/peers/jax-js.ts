@@ -1,0 +1,118 @@
+import { createRequire } from "node:module";
+import type { FloatTensor } from "../../src/graph/host-tensor.ts";
+import { mapTree } from "../../src/graph/tree.ts";
+import { layerTables, WEIGHTS, type Layer, type LayerWeights, type LayerWork } from "../lib/layer-work.ts";
+
+/** One layer in jax-js on WebAssembly. Throws where it is not installed. */
+export async function jaxLayer(work: LayerWork): Promise<Layer> {
+  const { jax, version } = await load();
+  const place = ({ data, shape }: FloatTensor): Array => jax.numpy.array(data, { shape });
+  const [x, slope] = [place(work.x), place(work.slope)];
+  const weights = mapTree<LayerWeights<Array>>(work.weights, (weight) => place(weight as FloatTensor));
+  const layer = attention(jax, work, place);
+  const forward = jax.jit(layer);
+  return {
+    name: `jax-js ${version}, WebAssembly, one thread`,
+    forward: async () => [await forward(borrowed(weights), x.ref).data()],
+    gradients() {
+      const [y, back] = jax.vjp((given) => layer(given, x.ref), [borrowed(weights)]);
+      const [slopes] = back(slope.ref);
+      back.dispose();
+      return Promise.all([y.data(), ...WEIGHTS.map((name) => slopes[name].data())]);
+    },
+  };
+}
+
+// --- internal ---
+
+/** Whatever takes an array frees it; `ref` keeps one for later. */
+interface Array {
+  readonly shape: readonly number[];
+  readonly ref: Array;
+  data(): Promise<Float32Array>;
+  add(other: Array | number): Array;
+  sub(other: Array): Array;
+  mul(other: Array | number): Array;
+  div(other: Array): Array;
+  sum(axis: number, options: { readonly keepdims: boolean }): Array;
+  reshape(shape: readonly number[]): Array;
+  transpose(axes: readonly number[]): Array;
+}
+
+/** What is used of the library, which the project does not depend on. */
+interface Jax {
+  init(device: string): Promise<readonly string[]>;
+  jit<Given extends unknown[]>(f: (...given: Given) => Array): (...given: Given) => Array;
+  vjp<Given>(
+    f: (given: Given) => Array,
+    at: readonly [Given],
+  ): [Array, ((slope: Array) => [Given]) & { dispose(): void }];
+  readonly numpy: {
+    array(data: Float32Array, options: { readonly shape: readonly number[] }): Array;
+    matmul(a: Array, b: Array): Array;
+    matrixTranspose(x: Array): Array;
+    split(x: Array, parts: number, axis: number): [Array, Array];
+    concatenate(parts: readonly Array[], axis: number): Array;
+    cumsum(x: Array, axis: number): Array;
+  };
+  readonly nn: { softmax(x: Array, axis: number): Array; sigmoid(x: Array): Array; elu(x: Array): Array };
+}
+
+async function load(): Promise<{ jax: Jax; version: string }> {
+  // Once onnxruntime-web has run in Node, that of Node's threads is global, which jax-js takes for that of a browser.
+  Reflect.deleteProperty(globalThis, "Worker");
+  const require = createRequire(import.meta.url);
+  const jax = require("@jax-js/jax") as Jax;
+  await jax.init("wasm");
+  const { version } = createRequire(require.resolve("@jax-js/jax"))("../package.json") as { version: string };
+  return { jax, version };
+}
+
+function borrowed(weights: LayerWeights<Array>): LayerWeights<Array> {
+  const { query, key, value, output, gate } = weights;
+  return { query: query.ref, key: key.ref, value: value.ref, output: output.ref, gate: gate.ref };
+}
+
+/**
+ * Eqs. 5 to 11 for x [B, S*N, D], in pieces that are compiled each: the gradients of a layer compiled as a whole take many
+ * times as long, as what leads to a product is fused into it and computed again for every row.
+ */
+function attention(
+  { jit, nn, numpy: np }: Jax,
+  work: LayerWork,
+  place: (table: FloatTensor) => Array,
+): (weights: LayerWeights<Array>, x: Array) => Array {
+  const { batch, segments, config } = work;
+  const { segmentLength: N, numHeads: H, headDim: d } = config;
+  const tables = layerTables(work);
+  const [cos, sin, mask, past] = [place(tables.cos), place(tables.sin), place(tables.mask), place(tables.past)];
+  const rotate = (t: Array): Array => {
+    const [first, second] = np.split(t.ref, 2, -1);
+    return t.mul(cos.ref).add(np.concatenate([second, first], -1).mul(sin.ref));
+  };
+  const before = (t: Array): Array => np.cumsum(t.ref, 1).sub(t);
+  const project = jit((x: Array, weight: Array) =>
+    np.matmul(x, weight).reshape([batch, segments, N, H, d]).transpose([0, 1, 3, 2, 4]),
+  ); // [B, S, H, N, d]
+  const attend = jit((q: Array, k: Array, v: Array) => {
+    const scores = np.matmul(rotate(q).mul(d ** -0.5), np.matrixTranspose(rotate(k)));
+    return np.matmul(nn.softmax(scores.add(mask.ref), -1), v);
+  });
+  const recall = jit((q: Array, k: Array, v: Array) => {
+    const [sigmaQ, sigmaK] = [nn.elu(q).add(1), nn.elu(k).add(1)];
+    const M = before(np.matmul(np.matrixTranspose(sigmaK.ref), v)); // [B, S, H, d, d]
+    const z = before(sigmaK.sum(-2, { keepdims: true })); // [B, S, H, 1, d]
+    return np.matmul(sigmaQ.ref, M).div(np.matmul(sigmaQ, np.matrixTranspose(z)).add(1e-6));
+  });
+  const mix = jit((local: Array, fromMemory: Array, beta: Array) => {
+    const gate = nn.sigmoid(beta).mul(past.ref).reshape([batch, segments, H, 1, 1]);
+    return local.ref.add(gate.mul(fromMemory.sub(local)));
+  });
+  const join = jit((A: Array, weight: Array) =>
+    np.matmul(A.transpose([0, 1, 3, 2, 4]).reshape([batch, segments * N, H * d]), weight),
+  );
+  return ({ query, key, value, output, gate }, x) => {
+    const [q, k, v] = [project(x.ref, query), project(x.ref, key), project(x, value)];
+    return join(mix(attend(q.ref, k.ref, v.ref), recall(q, k, v), gate), output);
+  };
+}
