@@ -11,34 +11,37 @@ import { benchTraining } from "./models.ts";
 export const WEIGHTS = ["query", "key", "value", "output", "gate"] as const;
 export type LayerWeights<T> = { readonly [name in (typeof WEIGHTS)[number]]: T };
 
+/** The output alone, or the output and the gradient of each weight. */
+export type LayerTask = "forward" | "gradients";
+
 export interface LayerWork {
+  readonly task: LayerTask;
   /** As many heads of keys and values as of queries. */
   readonly config: ModelConfig;
   readonly batch: number; // B
   readonly segments: number; // S
   readonly weights: LayerWeights<FloatTensor>; // [D, H*d] three times, [H*d, D] and [H]
   readonly x: FloatTensor; // [B, S*N, D]
-  /** The gradient of a loss with respect to the output, of a size that those of the weights are about one. */
+  /** The gradient of a loss with respect to the output, scaled so that those of the weights are as large as the output: about 0.1. */
   readonly slope: FloatTensor; // [B, S*N, D]
 }
 
-/** The layer in some library. What it gives is in the memory of the host, as flat values. */
+/** The layer in some library. */
 export interface Layer {
   readonly name: string;
-  /** The output. */
-  forward(): Promise<Float32Array[]>;
-  /** The output, and the gradient of each weight. */
-  gradients(): Promise<Float32Array[]>;
+  /** Does the task once. What it gives is in the memory of the host. */
+  run(): Promise<Float32Array[]>;
   stop?(): Promise<void>;
 }
 
 /** The attention of a layer of the benchmark's model, with fresh weights, on noise: the same ones every time. */
-export function layerWork(quick: boolean): LayerWork {
+export function layerWork(task: LayerTask, quick: boolean): LayerWork {
   const { model: config, training } = benchTraining(quick);
   const { batch, length } = training;
   const rng = createRng(1);
   const shape = [batch, length, config.modelDim];
   return {
+    task,
     config,
     batch,
     segments: length / config.segmentLength,

@@ -13,12 +13,12 @@ export async function jaxLayer(work: LayerWork): Promise<Layer> {
   const forward = jax.jit(layer);
   return {
     name: `jax-js ${version}, WebAssembly, one thread`,
-    forward: async () => [await forward(borrowed(weights), x.ref).data()],
-    gradients() {
+    async run() {
+      if (work.task === "forward") return [await forward(borrowed(weights), x.ref).data()];
       const [y, back] = jax.vjp((given) => layer(given, x.ref), [borrowed(weights)]);
       const [slopes] = back(slope.ref);
       back.dispose();
-      return Promise.all([y.data(), ...WEIGHTS.map((name) => slopes[name].data())]);
+      return Promise.all([y, ...WEIGHTS.map((name) => slopes[name])].map((result) => result.data()));
     },
   };
 }

@@ -20,8 +20,8 @@ export async function tfjsLayer(work: LayerWork): Promise<Layer> {
   };
   return {
     name: `TensorFlow.js ${tf.version_core}, WebAssembly, one thread`,
-    forward: () => read([tf.tidy(() => layer(...weights))]),
-    gradients() {
+    async run() {
+      if (work.task === "forward") return read([tf.tidy(() => layer(...weights))]);
       const { value, grads } = withGradients(weights, slope);
       return read([value, ...grads]);
     },
