@@ -27,6 +27,7 @@ export async function jaxLayer(work: LayerWork): Promise<Layer> {
 
 /** Whatever takes an array frees it; `ref` keeps one for later. */
 interface JaxArray {
+  readonly shape: readonly number[];
   readonly ref: JaxArray;
   data(): Promise<Float32Array>;
   add(other: JaxArray | number): JaxArray;
