@@ -83,7 +83,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
 
   it("goes on with a pasted text when the page is loaded again, before a checkpoint and after", async () => {
     await page.getByRole("radio", { name: "a text of your own" }).check();
-    await page.getByLabel("Or a text, pasted").fill(TEXT);
+    await page.getByLabel("or a text, pasted").fill(TEXT);
     await page.screenshot({ path: join(PICTURES, "train-own.png"), fullPage: true });
     await page.getByText("a pasted text, 2.74 kB. A token is a byte.").waitFor();
     await page.getByRole("button", { name: "Train" }).click();
@@ -105,9 +105,9 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await dropFile("short.bin", 256);
     await page.getByText(/^short\.bin has 256 bytes; a run needs 257 bytes: /).waitFor();
     expect(await page.getByRole("button", { name: "Train" }).isDisabled()).toBe(true);
-    await page.getByLabel("Or a text, pasted").fill("too short");
+    await page.getByLabel("or a text, pasted").fill("too short");
     await page.getByText(/^a pasted text has 9 bytes; a run needs 257 bytes: /).waitFor();
-    await page.getByLabel("Or a text, pasted").fill("");
+    await page.getByLabel("or a text, pasted").fill("");
     await page.getByText(/^Choose a file, drop one here, or paste a text: 257 bytes or more\.$/).waitFor();
     expect(await violations()).toEqual([]);
     await dropFile("long.bin", 257);
@@ -119,7 +119,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
 
   it("gives its model to the views that read, and they give it back", async () => {
     await page.getByRole("radio", { name: "a text of your own" }).check();
-    await page.getByLabel("Or a text, pasted").fill(TEXT);
+    await page.getByLabel("or a text, pasted").fill(TEXT);
     await page.getByRole("button", { name: "Train" }).click();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
     await page.getByRole("button", { name: "Pause" }).click();
@@ -141,7 +141,14 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await page.getByRole("button", { name: "Back to the shipped model" }).click();
     await page.getByText("Nothing was read yet.").waitFor();
     await lookInside("Read by the shipped model.");
-    await page.getByRole("link", { name: "Read" }).click();
+    await page.getByRole("link", { name: "Train" }).click();
+    await page.getByRole("button", { name: "Use it under Read" }).click();
+    await page.getByRole("button", { name: /Moby Dick/ }).click();
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    await expect.poll(() => page.getByRole("progressbar").getAttribute("value"), PATIENTLY).toMatch(/^[1-9]/);
+    await page.getByRole("button", { name: "Back to the shipped model" }).click();
+    await page.getByText("Ready to read.").waitFor();
+    await page.getByText("0 tokens in all", { exact: true }).waitFor();
     await page.getByText(/^Read by the shipped model: 365,320 parameters, /).waitFor();
     await page.getByLabel("Load …").setInputFiles(fileOf("session.safetensors", session));
     expect(await page.getByRole("alert").textContent()).toBe("session.safetensors: was saved by another model");
@@ -175,7 +182,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await page.emulateMedia({ colorScheme });
     expect(await violations()).toEqual([]);
     await page.getByRole("radio", { name: "a text of your own" }).check();
-    await page.getByLabel("Or a text, pasted").fill(TEXT);
+    await page.getByLabel("or a text, pasted").fill(TEXT);
     expect(await violations()).toEqual([]);
   });
 });

@@ -32,6 +32,6 @@ export function MaterialChooser({ state, actions, problem, take }: MaterialChoos
 
 const MATERIALS: readonly (readonly [TrainingTask, string])[] = [
   ["book", "Moby Dick, and learns to spell"],
-  ["own", "a text of your own"],
   ["passkey", "pass keys in the paper's garbage, and learns their form"],
+  ["own", "a text of your own"],
 ];

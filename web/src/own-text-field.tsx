@@ -18,10 +18,10 @@ export function OwnTextField({ own, problem, setOwn, take }: OwnTextFieldProps):
   return (
     <>
       <div class="row">
-        <FileButton take={take}>A file …</FileButton>
+        <FileButton take={take}>A file …</FileButton> or one that is dropped here
       </div>
       <TextField
-        label="Or a text, pasted"
+        label="or a text, pasted"
         text={typeof own === "string" ? own : ""}
         problem={problem}
         note={`${name}, ${formatBytes(blob.size)}. A token is a byte.`}

@@ -33,10 +33,10 @@ export function TrainView({ use }: { use(model: NamedModel): void }): JSX.Elemen
       {steps > 0 && <TraceChart points={lossesOf(metrics)} shortest={FEWEST_STEPS} label={lossLabel(metrics)} />}
       <p class="note">
         With the run folder, <code>infini generate nano</code> writes, and{" "}
-        <code>infini train nano/recipe.json --out nano --resume</code> goes on; a run on a text needs that again, as{" "}
-        <code>--data nano/text.txt</code>, and in UTF-8. A model of this size and so few steps learns the letters of a
-        text. To hold a key takes a quarter of an hour of <code>recipes/passkey.json</code>. This browser keeps the run,
-        so the page can be loaded again.
+        <code>infini train nano/recipe.json --out nano --resume</code> goes on. A run on a text needs that again: the
+        folder has it, for <code>--data nano/text.txt</code>, which takes UTF-8 alone. A model of this size and so few
+        steps learns the letters of a text. To hold a key takes a quarter of an hour of{" "}
+        <code>recipes/passkey.json</code>. This browser keeps the run, so the page can be loaded again.
       </p>
     </section>
   );
