@@ -5,20 +5,19 @@ import type { Text } from "./texts.ts";
 /** A text of the user's own: what was pasted, or a file. */
 export type OwnText = string | File;
 
-export function nameOf(own: OwnText): string {
-  return typeof own === "string" ? "a pasted text" : own.name;
-}
-
 export function asText(own: OwnText): Text {
-  return { name: nameOf(own), blob: new Blob([own]) };
+  return { name: typeof own === "string" ? "a pasted text" : own.name, blob: new Blob([own]) };
 }
 
 /** Why a run cannot train on a text, or nothing. */
 export function ownTextProblem(own: OwnText): string | undefined {
-  const { size } = asText(own).blob;
+  const {
+    name,
+    blob: { size },
+  } = asText(own);
   if (own === "") return `Choose a file, drop one here, or paste a text: ${LEAST} or more.`;
   if (size >= LEAST_BYTES) return undefined;
-  return `${nameOf(own)} has ${formatCount(size)} bytes; a run needs ${LEAST}: a training sequence, and the byte after it.`;
+  return `${name} has ${formatCount(size)} bytes; a run needs ${LEAST}: a training sequence, and the byte after it.`;
 }
 
 // --- internal ---

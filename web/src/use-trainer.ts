@@ -2,10 +2,10 @@ import { proxy, transfer, wrap, type Remote } from "comlink";
 import type { StepMetrics } from "infini-transformer/train";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { download, reason } from "./download.ts";
+import { loadMaterial } from "./material.ts";
 import { modelTrainedHere, type NamedModel } from "./models.ts";
-import { asText, type OwnText } from "./own-text.ts";
+import type { OwnText } from "./own-text.ts";
 import { forgetRun, savedRun, takePlace, type SavedRun } from "./run-store.ts";
-import { BUNDLED_TEXTS, fetchText, type Text } from "./texts.ts";
 import type { TrainerWorker } from "./trainer-worker.ts";
 import type { TrainingTask } from "./trainer.ts";
 
@@ -56,10 +56,9 @@ export function useTrainer(use: (model: NamedModel) => void): readonly [TrainerS
   };
   const begin: Begin = async (remote) => {
     const { task, own } = state;
-    const material = await materialOf(task, own);
-    const text = await bytesOf(material);
-    patch({ material: material.name });
-    return remote.begin(transfer({ task, material: material.name, text, place: place.current }, [text.buffer]));
+    const { name, text } = await loadMaterial(task, own);
+    patch({ material: name });
+    return remote.begin(transfer({ task, material: name, text, place: place.current }, [text.buffer]));
   };
   const goOn: Begin = (remote) => {
     if (place.current === undefined) throw new Error("no run is kept");
@@ -150,20 +149,6 @@ async function openRun(begin: Begin): Promise<TrainerThread> {
     thread.terminate();
     throw cause;
   }
-}
-
-/** What a run is to train on; pass keys need no text. */
-function materialOf(task: TrainingTask, own: OwnText): Text | Promise<Text> {
-  const [{ file, name }] = BUNDLED_TEXTS;
-  if (task === "own") return asText(own);
-  return task === "book" ? fetchText(file, name) : { name: "pass keys", blob: new Blob() };
-}
-
-async function bytesOf({ name, blob }: Text): Promise<Uint8Array> {
-  const bytes = await blob.arrayBuffer().catch((cause: unknown) => {
-    throw new Error(`${name}: cannot be read: ${reason(cause)}`, { cause });
-  });
-  return new Uint8Array(bytes);
 }
 
 function foundRun({ task, material, steps, metrics }: SavedRun): Partial<TrainerState> {
