@@ -2,12 +2,19 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
 import { LookView } from "./look-view.tsx";
+import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
 import { ReadView } from "./read-view.tsx";
 import { TrainView } from "./train-view.tsx";
 
 /** The page: one view is seen, all go on. */
 export function App(): JSX.Element {
   const view = useView();
+  const [model, use] = useState(SHIPPED_MODEL);
+  const readWith = (trained: NamedModel): void => {
+    use(trained);
+    location.hash = "#read";
+    scrollTo(0, 0);
+  };
   return (
     <>
       <header>
@@ -26,13 +33,13 @@ export function App(): JSX.Element {
       </header>
       <main>
         <div hidden={view !== "#read"}>
-          <ReadView />
+          <ReadView model={model} use={use} />
         </div>
         <div hidden={view !== "#train"}>
-          <TrainView />
+          <TrainView use={readWith} />
         </div>
         <div hidden={view !== "#look"}>
-          <LookView />
+          <LookView model={model} use={use} />
         </div>
         <div hidden={view !== "#compare"}>
           <CompareView shown={view === "#compare"} />

@@ -5,7 +5,7 @@ import { TraceChart } from "./trace-chart.tsx";
 import type { ReaderState } from "./use-reader.ts";
 
 /** Reading, how far it is, and what it takes. */
-export function ReadPanel({ state, actions }: PanelProps): JSX.Element {
+export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
   const { text, at, phase, position, goOn, facts, foretold } = state;
   const size = text?.blob.size ?? 0;
   const started = at > 0 && at < size;
@@ -49,8 +49,7 @@ export function ReadPanel({ state, actions }: PanelProps): JSX.Element {
         <>
           <TraceChart points={foretold} shortest={size} label={foretoldLine(state)} />
           <p class="note">
-            {foretoldLine(state)}, of pieces on the way. This model was trained on pass keys: it reads, it does not
-            foretell.
+            {foretoldLine(state)}, of pieces on the way. {model.foretells}
           </p>
         </>
       )}

@@ -1,8 +1,9 @@
 import { proxy, wrap, type Remote } from "comlink";
 import type { SegmentLook } from "infini-transformer/generate";
-import { useReducer, useRef } from "preact/hooks";
+import { useEffect, useReducer, useRef } from "preact/hooks";
 import { reason } from "./download.ts";
 import type { LookWorker } from "./look-worker.ts";
+import type { ModelSource } from "./open-model.ts";
 
 /** A head of the model, both counted from 0. */
 export interface HeadPlace {
@@ -42,10 +43,18 @@ export interface LookProps {
   readonly actions: LookActions;
 }
 
-/** The state of the view. Its worker begins with the first reading. */
-export function useLook(): readonly [LookState, LookActions] {
+/** The state of the view. The worker of a model begins with the first reading. */
+export function useLook(model: ModelSource): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
-  const worker = useRef<Remote<LookWorker> | undefined>(undefined);
+  const worker = useRef<LookThread | undefined>(undefined);
+  const close = (): void => {
+    worker.current?.thread.terminate();
+    worker.current = undefined;
+  };
+  useEffect(() => {
+    patch({ ...NOTHING_READ, phase: "idle" });
+    return close;
+  }, [model]);
   return [
     state,
     {
@@ -58,14 +67,19 @@ export function useLook(): readonly [LookState, LookActions] {
         }
       },
       read: async () => {
+        patch({ ...NOTHING_READ, phase: "opening" });
+        const current = (worker.current ??= startWorker(model));
         try {
-          patch({ ...NOTHING_READ, phase: "opening" });
-          worker.current ??= await openWorker();
+          await current.opened;
           patch({ phase: "reading" });
-          const follow = (segment: SegmentLook, total: number): void => patch({ segments: [segment], total });
-          await worker.current.look(state.text, proxy(follow));
+          const follow = (segment: SegmentLook, total: number): void => {
+            // What another model had still to tell comes too late.
+            if (worker.current === current) patch({ segments: [segment], total });
+          };
+          await current.remote.look(state.text, proxy(follow));
           patch("end");
         } catch (cause) {
+          close();
           patch({ phase: "idle", problem: reason(cause) });
         }
       },
@@ -109,8 +123,16 @@ function lastToken(segments: readonly SegmentLook[]): Partial<LookState> {
   return { segment: last.index, token, place: { layer: most.layer, head: most.head } };
 }
 
-async function openWorker(): Promise<Remote<LookWorker>> {
-  const remote = wrap<LookWorker>(new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" }));
-  await remote.open(new URL("models/passkey/", document.baseURI).href);
-  return remote;
+/** A model in its worker. */
+interface LookThread {
+  readonly thread: Worker;
+  readonly remote: Remote<LookWorker>;
+  /** Whether the model is there. */
+  readonly opened: Promise<void>;
+}
+
+function startWorker(model: ModelSource): LookThread {
+  const thread = new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" });
+  const remote = wrap<LookWorker>(thread);
+  return { thread, remote, opened: remote.open(model) };
 }
