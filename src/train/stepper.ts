@@ -214,17 +214,17 @@ async function rematerializedGradients({ model, params, engine, training }: Step
     backward: segmentBackward(model, params, shape),
   });
   const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
+  // Written again by every step, for they are much of what there is: the state before each segment, and its gradients.
+  const states = Array.from({ length: length / segmentLength }, (_, s) => (s === 0 ? start : zerosLike(start)));
+  const stateSlopes = replacePrefix(start, "state.", "nextStateGradients.");
+  const slopes = [zerosLike(stateSlopes), zerosLike(stateSlopes)] as const;
   return {
     async add(batch, feeds, sums) {
-      const segments = Array.from({ length: length / segmentLength }, (_, s) =>
-        cutBatch(batch, s * segmentLength, segmentLength),
-      );
-      const states = [start];
-      for (const segment of segments.slice(0, -1)) {
-        const outputs = await forward.run({ ...feeds, ...segment, ...states.at(-1) });
-        states.push(replacePrefix(outputs, "next.state.", "state."));
+      const segments = states.map((_, s) => cutBatch(batch, s * segmentLength, segmentLength));
+      for (const [s, after] of states.slice(1).entries()) {
+        await forward.run({ ...feeds, ...segments[s], ...states[s] }, prefixed("next", after));
       }
-      return backThrough(backward, segments, states, feeds, sums);
+      return backThrough(backward, segments, states, slopes, feeds, sums);
     },
     async dispose() {
       await forward.dispose();
@@ -237,21 +237,24 @@ async function backThrough(
   backward: Program,
   segments: readonly Batch[],
   states: readonly Flat<HostTensor>[],
+  slopes: readonly [Flat<HostTensor>, Flat<HostTensor>],
   feeds: Flat<HostTensor>,
   before: Sums,
 ): Promise<Added> {
   let sums = before;
   let loss = 0;
   let written: Written = {};
+  let [incoming, outgoing] = slopes;
   // Nothing comes after the last segment, so its state has no gradient.
-  let incoming: Flat<HostTensor> = zerosLike(replacePrefix(states[0] ?? {}, "state.", "nextStateGradients."));
+  for (const { data } of Object.values(incoming)) data.fill(0);
   for (let s = segments.length - 1; s >= 0; s--) {
     const inputs = { ...feeds, ...segments[s], ...states[s], ...incoming, ...sums.gradients };
-    const outputs = await backward.run(inputs, prefixed("next", sums.spare));
+    const into = replacePrefix(outgoing, "nextStateGradients.", "stateGradients.");
+    const outputs = await backward.run(inputs, { ...prefixed("next", sums.spare), ...into });
     loss += scalarOf(outputs.loss);
     written = addWritten(written, writtenOf(outputs));
     sums = turned(sums);
-    incoming = replacePrefix(outputs, "stateGradients.", "nextStateGradients.");
+    [incoming, outgoing] = [outgoing, incoming];
   }
   return { loss, sums, ...written };
 }
