@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
-import { optimize } from "../graph/graph.ts";
+import { optimize } from "../graph/optimize.ts";
 import { DeviceError, type Engine } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
 import { createProgram } from "./ort-program.ts";

@@ -1,5 +1,5 @@
 import type { Env, InferenceSession } from "onnxruntime-common";
-import { optimize } from "../graph/graph.ts";
+import { optimize } from "../graph/optimize.ts";
 import { DeviceError, type Engine, type Program } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
 import { createProgram } from "./ort-program.ts";

@@ -20,7 +20,8 @@ import {
   slice,
   unitLowerInverse,
 } from "./builder.ts";
-import { createGraph, lowerComposites } from "./graph.ts";
+import { createGraph } from "./graph.ts";
+import { lowerComposites } from "./optimize.ts";
 import { floatTensor, sizeOf, type FloatTensor, type Shape } from "./host-tensor.ts";
 import { lowerings, oneHot, strictlyLower } from "./lower.ts";
 import type { CompositeOp } from "./ops.ts";

@@ -6,7 +6,7 @@ import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
 import { copyTokenizer } from "../../node/tokenizer-file.ts";
 import { OPSET_VERSION, writeOnnx } from "../../engine/onnx-writer.ts";
 import { standaloneSegment } from "../../generate/programs.ts";
-import { optimize } from "../../graph/graph.ts";
+import { optimize } from "../../graph/optimize.ts";
 import type { FloatTensor } from "../../graph/host-tensor.ts";
 import { flatten } from "../../graph/tree.ts";
 import { encodeWeights } from "../../model/checkpoint.ts";
