@@ -26,6 +26,7 @@ describe("npm run bench", () => {
     expect(Object.keys(results)).toEqual([
       "training",
       "prefill",
+      "scoring",
       "decode",
       "startup",
       "long",

@@ -15,6 +15,7 @@ import { decode } from "./benchmarks/decode.ts";
 import { long } from "./benchmarks/long.ts";
 import { prefill } from "./benchmarks/prefill.ts";
 import { rematerialized } from "./benchmarks/rematerialized.ts";
+import { scoring } from "./benchmarks/scoring.ts";
 import { startup } from "./benchmarks/startup.ts";
 import { training } from "./benchmarks/training.ts";
 import { updateBudget } from "./lib/budget.ts";
@@ -24,7 +25,7 @@ import { readResults, type BenchmarkResult, type BenchResults, type ContestResul
 import { REPOSITORY } from "./lib/shipped-model.ts";
 import { checkAgreement } from "./lib/statistics.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [training, prefill, decode, startup, long, rematerialized, browser];
+const BENCHMARKS: readonly Benchmark[] = [training, prefill, scoring, decode, startup, long, rematerialized, browser];
 const NAMES = BENCHMARKS.map(({ name }) => name);
 const RESULTS = join(REPOSITORY, "bench", "results.json");
 const PERFORMANCE = join(REPOSITORY, "docs", "performance.md");
