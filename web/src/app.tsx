@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
+import type { Held } from "./held.ts";
 import { LookView } from "./look-view.tsx";
 import { ReadView } from "./read-view.tsx";
 import { TrainView } from "./train-view.tsx";
@@ -8,6 +9,7 @@ import { TrainView } from "./train-view.tsx";
 /** The page: one view is seen, all go on. */
 export function App(): JSX.Element {
   const view = useView();
+  const [held, setHeld] = useState<Held>();
   return (
     <>
       <header>
@@ -26,13 +28,13 @@ export function App(): JSX.Element {
       </header>
       <main>
         <div hidden={view !== "#read"}>
-          <ReadView />
+          <ReadView onHeld={setHeld} />
         </div>
         <div hidden={view !== "#train"}>
           <TrainView />
         </div>
         <div hidden={view !== "#look"}>
-          <LookView />
+          <LookView held={held} />
         </div>
         <div hidden={view !== "#compare"}>
           <CompareView shown={view === "#compare"} />

@@ -3,13 +3,13 @@ import type { Engine } from "infini-transformer/engine";
 import type { SegmentLook } from "infini-transformer/generate";
 import type { LoadedModel } from "infini-transformer/model";
 import { createWebEngine, fetchModelFolder } from "infini-transformer/web";
-import { lookAtText } from "./looker.ts";
+import { lookAtText, type LookRequest } from "./looker.ts";
 import { RUNTIME_FILES } from "./runtime-files.ts";
 
 /** What the page can ask of the worker that looks inside. */
 export interface LookWorker {
   open(model: string): Promise<void>;
-  look(text: string, onSegment: (segment: SegmentLook, total: number) => void): Promise<void>;
+  look(request: LookRequest, onSegment: (segment: SegmentLook, total: number) => void): Promise<void>;
 }
 
 let opened: { readonly loaded: LoadedModel; readonly engine: Engine } | undefined;
@@ -19,9 +19,9 @@ const api: LookWorker = {
     const [loaded, engine] = await Promise.all([fetchModelFolder(model), createWebEngine({ assets: RUNTIME_FILES })]);
     opened = { loaded, engine };
   },
-  look(text, onSegment) {
+  look(request, onSegment) {
     if (!opened) throw new Error("there is no model yet");
-    return lookAtText(opened.loaded, opened.engine, text, onSegment);
+    return lookAtText(opened.loaded, opened.engine, request, onSegment);
   },
 };
 

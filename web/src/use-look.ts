@@ -1,8 +1,10 @@
-import { proxy, wrap, type Remote } from "comlink";
+import { proxy, transfer, wrap, type Remote } from "comlink";
 import type { SegmentLook } from "infini-transformer/generate";
 import { useReducer, useRef } from "preact/hooks";
 import { reason } from "./download.ts";
+import type { Held } from "./held.ts";
 import type { LookWorker } from "./look-worker.ts";
+import type { LookRequest } from "./looker.ts";
 
 /** A head of the model, both counted from 0. */
 export interface HeadPlace {
@@ -13,6 +15,10 @@ export interface HeadPlace {
 export interface LookState {
   readonly phase: "idle" | "opening" | "reading";
   readonly text: string;
+  /** Whether the next text is read after what Read holds, and not from an empty memory. */
+  readonly goOn: boolean;
+  /** Tokens that were read before what is shown. */
+  readonly before: number;
   /** What was read so far, and how many segments the text has. */
   readonly segments: readonly SegmentLook[];
   readonly total: number;
@@ -27,6 +33,7 @@ export interface LookState {
 
 export interface LookActions {
   setText(text: string): void;
+  setGoOn(goOn: boolean): void;
   /** Puts in a text that is still to come. */
   fill(text: Promise<string>): Promise<void>;
   read(): Promise<void>;
@@ -43,13 +50,14 @@ export interface LookProps {
 }
 
 /** The state of the view. Its worker begins with the first reading. */
-export function useLook(): readonly [LookState, LookActions] {
+export function useLook(held: Held | undefined): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<Remote<LookWorker> | undefined>(undefined);
   return [
     state,
     {
       setText: (text) => patch({ text }),
+      setGoOn: (goOn) => patch({ goOn }),
       fill: async (text) => {
         try {
           patch({ text: await text, problem: undefined });
@@ -59,11 +67,13 @@ export function useLook(): readonly [LookState, LookActions] {
       },
       read: async () => {
         try {
-          patch({ ...NOTHING_READ, phase: "opening" });
+          const from = state.goOn ? held : undefined;
+          patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
+          const session = await from?.save();
           worker.current ??= await openWorker();
           patch({ phase: "reading" });
           const follow = (segment: SegmentLook, total: number): void => patch({ segments: [segment], total });
-          await worker.current.look(state.text, proxy(follow));
+          await worker.current.look(sent({ text: state.text, session }), proxy(follow));
           patch("end");
         } catch (cause) {
           patch({ phase: "idle", problem: reason(cause) });
@@ -80,6 +90,7 @@ export function useLook(): readonly [LookState, LookActions] {
 // --- internal ---
 
 const NOTHING_READ = {
+  before: 0,
   segments: [],
   total: 0,
   segment: 0,
@@ -88,7 +99,7 @@ const NOTHING_READ = {
   earlier: undefined,
   problem: undefined,
 } as const;
-const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "" };
+const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "", goOn: false };
 
 /** Segments are added to those that are there, or begin anew; at the end the last token is looked at. */
 function patched(state: LookState, change: Partial<LookState> | "end"): LookState {
@@ -107,6 +118,11 @@ function lastToken(segments: readonly SegmentLook[]): Partial<LookState> {
   );
   const most = heads.reduce((best, each) => (each.share > best.share ? each : best));
   return { segment: last.index, token, place: { layer: most.layer, head: most.head } };
+}
+
+/** A request whose session is handed over, not copied. */
+function sent(request: LookRequest): LookRequest {
+  return transfer(request, request.session ? [request.session.buffer] : []);
 }
 
 async function openWorker(): Promise<Remote<LookWorker>> {

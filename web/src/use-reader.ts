@@ -50,6 +50,8 @@ export interface ReaderActions {
   stop(): void;
   ask(): Promise<void>;
   save(): Promise<void>;
+  /** The bytes that `save` gives the user. */
+  session(): Promise<Uint8Array>;
   load(file: File): Promise<void>;
   forget(): Promise<void>;
 }
@@ -135,6 +137,7 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
         download(await worker.save(), `session-${state.position}-tokens.safetensors`);
         return {};
       }),
+    session: () => worker.save(),
     load: (file) =>
       attempt(async () => {
         const bytes = new Uint8Array(await file.arrayBuffer());
