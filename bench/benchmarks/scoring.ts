@@ -28,7 +28,7 @@ const PIECE = 2048;
 
 async function reader(name: string, share: number, { engine, quick }: Setup): Promise<Contestant> {
   const session = createSession({ loaded: await loadShippedModel(), engine });
-  const [piece, pieces] = [benchTokens(quick ? 64 : PIECE), quick ? 4 : 48];
+  const [piece, pieces] = [benchTokens(quick ? 64 : PIECE), quick ? 4 : 16];
   const read = async (): Promise<void> => {
     for (let i = 0; i < pieces; i++)
       await (Math.floor((i + 1) * share) > Math.floor(i * share)
