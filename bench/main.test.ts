@@ -22,12 +22,14 @@ describe("npm run bench", () => {
     const none = join(folder, "no-python");
     const { stderr } = await bench("--quick", "--rounds", "1", "--python", none, "--json", json);
     expect(stderr).toContain("no PyTorch (eager)");
+    expect(stderr).not.toContain("it is not the same work");
     const results = await readResults(json);
     expect(Object.keys(results)).toEqual([
       "training",
       "prefill",
       "scoring",
       "decode",
+      "layer",
       "startup",
       "long",
       "rematerialized",

@@ -12,6 +12,7 @@ import { suggestion } from "../src/model/parse-config.ts";
 import { FileError, toJson, writeAtomically } from "../src/node/files.ts";
 import { browser } from "./benchmarks/browser.ts";
 import { decode } from "./benchmarks/decode.ts";
+import { layer } from "./benchmarks/layer.ts";
 import { long } from "./benchmarks/long.ts";
 import { prefill } from "./benchmarks/prefill.ts";
 import { rematerialized } from "./benchmarks/rematerialized.ts";
@@ -25,7 +26,17 @@ import { readResults, type BenchmarkResult, type BenchResults, type ContestResul
 import { REPOSITORY } from "./lib/shipped-model.ts";
 import { checkAgreement } from "./lib/statistics.ts";
 
-const BENCHMARKS: readonly Benchmark[] = [training, prefill, scoring, decode, startup, long, rematerialized, browser];
+const BENCHMARKS: readonly Benchmark[] = [
+  training,
+  prefill,
+  scoring,
+  decode,
+  layer,
+  startup,
+  long,
+  rematerialized,
+  browser,
+];
 const NAMES = BENCHMARKS.map(({ name }) => name);
 const RESULTS = join(REPOSITORY, "bench", "results.json");
 const PERFORMANCE = join(REPOSITORY, "docs", "performance.md");

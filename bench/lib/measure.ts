@@ -8,7 +8,7 @@ export type Readings = Readonly<Record<string, number>>;
 /** Something that can be measured again and again, in turns with others. */
 export interface Contestant {
   readonly name: string;
-  /** Numbers that all who do the same work agree on: losses, logits. */
+  /** Numbers that all who do the same work agree on: losses, logits, or how far large results are from ours. */
   readonly computed?: readonly number[];
   /** One turn. */
   measure(): Promise<Readings>;

@@ -10,7 +10,7 @@ export function renderPerformance(results: BenchResults): string {
   return (
     [
       "# Performance",
-      `Made by \`${COMMAND} -- --report\` from \`bench/results.json\`, which \`${COMMAND}\` measures. Contestants take turns in rounds, A B A B; a figure is the median of its rounds with the lowest and the highest in brackets. "Ratio" is how many times better the first row is: the median of the ratios in each round. "GEMM" is the share of the speed of a 1,024-cubed matrix product on this engine, measured before each round, that the matrix products of the work reach. "Differs by" is the largest difference of what was computed (losses or logits) from the first row.`,
+      `Made by \`${COMMAND} -- --report\` from \`bench/results.json\`, which \`${COMMAND}\` measures. Contestants take turns in rounds, A B A B; a figure is the median of its rounds with the lowest and the highest in brackets. "Ratio" is how many times better the first row is: the median of the ratios in each round. "GEMM" is the share of the speed of a 1,024-cubed matrix product on this engine, measured before each round, that the matrix products of the work reach. "Differs by" is the largest difference of what was computed (losses, logits, or the results of a layer) from the first row.`,
       ...sections,
     ].join("\n\n") + "\n"
   );

@@ -10,6 +10,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { prefixed, flatten, mapTree, type Flat, type Tree } from "../graph/tree.ts";
 import { createRng } from "../random.ts";
 import type { SequenceMixer } from "./mixer.ts";
+import { writerAt } from "./segments.ts";
 
 /* A mixer in the ways that the contract offers to go through a sequence, for tests. */
 
@@ -153,7 +154,7 @@ export function subjectOf(options: MixerSuiteOptions): Subject {
     params,
     weights: flatten<FloatTensor>(params, "params"),
     segments: remembered((batch, tokens) => applyGraph(mixer, params, [batch, tokens, D])),
-    chunk: remembered((batch, tokens) => chunkGraph(mixer, params, [batch, tokens, D])),
+    chunk: remembered((batch, tokens) => chunkGraph(mixer, params, [batch, tokens, D], N)),
     commit: remembered((batch) => commitGraph(mixer, params, batch)),
     input: (batch, tokens, seed = 2) => noise([batch, tokens, D], seed, 1.5),
   };
@@ -185,14 +186,17 @@ export function applied(
   return mixer.apply(symbols(params, "params"), input("x", shape), state);
 }
 
-export function chunkGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
-  const [batch = 0] = shape;
+export function chunkGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape, N: number): Graph {
+  const [batch = 0, tokens = 0] = shape;
   const open = {
     state: symbols(mixer.initialState(batch), "state"),
     segment: symbols(mixer.emptySegment(batch), "segment"),
   };
   const place = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
-  const { y, state, segment } = mixer.extend(symbols(params, "params"), input("x", shape), open, place);
+  const { y, state, rows } = mixer.extend(symbols(params, "params"), input("x", shape), open, place);
+  const put = writerAt(place, tokens, N);
+  const added = flatten<Tensor>(rows);
+  const segment = mapTree<Tree<Tensor>>(open.segment, (leaf, name) => put(leaf as Tensor, valueOf(added, name)));
   return createGraph({ y, ...flatten<Tensor>(state, "next.state"), ...flatten<Tensor>(segment, "next.segment") });
 }
 

@@ -17,7 +17,7 @@ export interface ChunkPlace {
  * State is a value: passed in, returned, never hidden. The first axis of every leaf is the batch, and an
  * empty past is all zeros, so a lane is reset by zeroing it. There are two ways through a sequence, and they
  * give the same numbers: {@link apply} takes whole segments; {@link extend} takes part of one segment and
- * collects in the open segment what the memory will need, and {@link commit} writes that segment to memory.
+ * gives what is to be put into the open segment for the memory, and {@link commit} writes that segment to memory.
  */
 export interface SequenceMixer {
   /** `outputGain` scales the last projection, which feeds the residual stream. */
@@ -32,8 +32,11 @@ export interface SequenceMixer {
   /** x [B, S*N, D] -> y of the same shape. Throws GraphError when the length is no whole number of segments. */
   apply(params: Tree<Tensor>, x: Tensor, state: Tree<Tensor>): MixerResult;
 
-  /** x [B, C, D], C <= N, inside one segment -> y of the same shape; rows of padding are not to be read. */
-  extend(params: Tree<Tensor>, x: Tensor, state: OpenState, place: ChunkPlace): MixerResult & OpenState;
+  /**
+   * x [B, C, D], C <= N, inside one segment -> y of the same shape, and the rows [B, .., C, n] that belong into each leaf
+   * [B, .., N, n] of the open segment, from the place of the chunk on. Rows of padding are not to be read.
+   */
+  extend(params: Tree<Tensor>, x: Tensor, state: OpenState, place: ChunkPlace): ExtendResult;
 
   /** The state after the open segment, which must be full. */
   commit(params: Tree<Tensor>, state: OpenState): Tree<Tensor>;
@@ -52,6 +55,10 @@ export interface MixerResult {
    * loss; by `apply` only.
    */
   readonly auxiliary?: Tensor;
+}
+
+export interface ExtendResult extends MixerResult {
+  readonly rows: Tree<Tensor>;
 }
 
 /** A state in the middle of a segment. */

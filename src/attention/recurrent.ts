@@ -33,10 +33,7 @@ export function recurrentMixer<Params extends object, State extends object>(
     initialState,
     emptySegment: () => ({}),
     apply: (params, x, state) => mix(params as Params, x, state as State, countSegments(x, segmentLength)),
-    extend: (params, x, { state, segment }, place) => ({
-      ...mix(params as Params, x, state as State, 1, place),
-      segment,
-    }),
+    extend: (params, x, { state }, place) => ({ ...mix(params as Params, x, state as State, 1, place), rows: {} }),
     commit: (_, { state }) => state,
   };
 }

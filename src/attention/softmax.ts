@@ -1,12 +1,15 @@
 import {
   add,
   cast,
+  concat,
   iota,
   less,
   matmul,
   matrixTranspose,
   mul,
   reshape,
+  slice,
+  softmax,
   softmaxMatmul,
   where,
 } from "../graph/builder.ts";
@@ -34,6 +37,29 @@ export function scoresOf(q: Tensor, k: Tensor): Tensor {
 export function weightedValues(scores: Tensor, v: Tensor): Tensor {
   const grouped = [...scores.shape.slice(0, -1), ...v.shape.slice(-1)];
   return reshape(softmaxMatmul(mergeGroups(scores), v), grouped);
+}
+
+/** What some queries see of some keys: scores [.., G, C, keys] and values [.., keys, d]. */
+export interface SeenPart {
+  readonly scores: Tensor;
+  readonly values: Tensor;
+}
+
+/** As {@link weightedValues} of all parts side by side -> [.., G, C, d]; values stay where they are. */
+export function weightedParts(parts: readonly SeenPart[]): Tensor {
+  const weights = softmax(
+    concat(
+      parts.map(({ scores }) => scores),
+      -1,
+    ),
+  );
+  let start = 0;
+  const terms = parts.map(({ scores, values }) => {
+    const keys = axisSize(scores.shape, scores.shape.length - 1);
+    const own = mergeGroups(slice(weights, -1, start, (start += keys)));
+    return reshape(matmul(own, values), [...scores.shape.slice(0, -1), ...values.shape.slice(-1)]);
+  });
+  return terms.reduce((total, term) => add(total, term));
 }
 
 /**

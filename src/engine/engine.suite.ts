@@ -39,6 +39,7 @@ import {
   softmax,
   softmaxMatmul,
   sqrt,
+  square,
   stopGradient,
   sub,
   sum,
@@ -234,7 +235,7 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
 
   add: binary(add),
   sub: binary(sub),
-  mul: binary(mul),
+  mul: [...binary(mul), on(square, floats(2, 3)), on(square, integers(5, 4))],
   div: binary(div, positives),
   min: [
     ...binary(min),

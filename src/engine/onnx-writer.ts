@@ -52,6 +52,8 @@ interface Writer {
   add(spec: NodeSpec, name?: string): string;
   /** The name of a one-dimensional int64 constant. */
   int64s(values: readonly number[]): string;
+  /** The name of a float32 scalar. */
+  float(value: number): string;
   finish(graph: Graph): Uint8Array;
 }
 
@@ -113,7 +115,9 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
 
   add: direct("Add"),
   sub: direct("Sub"),
-  mul: direct("Mul"),
+  // ONNX Runtime knows RMSNorm, which it has one kernel for, by the power of two.
+  mul: ({ inputs: [a, b] }, inputs, writer) =>
+    a === b ? { type: "Pow", inputs: [...inputs.slice(1), writer.float(2)] } : { type: "Mul", inputs },
   div: direct("Div"),
   min: extreme("Min", (x, bound) => [x, "", bound]),
   max: extreme("Max", (x, bound) => [x, bound]),
@@ -203,6 +207,11 @@ function createWriter(): Writer {
       const name = `#int64:${values.join()}`;
       const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
       initializers.set(name, { name, dataType: DataType.INT64, dims: [values.length], rawData });
+      return name;
+    },
+    float(value) {
+      const name = `#float:${value}`;
+      initializers.set(name, { name, dataType: DataType.FLOAT, dims: [], floatData: [value] });
       return name;
     },
     finish({ inputs, outputs }) {

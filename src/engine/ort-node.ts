@@ -34,7 +34,8 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
-    extra: { session: { set_denormal_as_zero: "1" } },
+    // Threads that go on spinning for work after a run take a core from the program that runs next.
+    extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
   };
   return {
     device,

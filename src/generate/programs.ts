@@ -11,16 +11,20 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
  * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
- * of an input have its name after `next.`, and rows of one after `row.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
+ * of an input have its name after `next.`, and rows of one after `rows.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
  * those of each, `losses` [B, T] the cross-entropy of each target in nats.
  */
 
 /** What is computed beside the state. Without it, all that only the last layer's output needs is left out. */
 export type Output = "logits" | "allLogits" | "losses" | "state";
 
-/** Whole segments: `length` tokens of each lane. */
+/**
+ * Whole segments: `length` tokens of each lane. Where logits are wanted a text has come to its end; what goes before is the
+ * bulk of it, and has the weights in its program.
+ */
 export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
-  const weights = parameterInputs(params);
+  const isBulk = output === "state" || output === "losses";
+  const weights = isBulk ? constantWeights(params) : parameterInputs(params);
   const tokens = input("tokens", [batch, length], "int32");
   const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
   const result = model.apply(weights, tokens, state);
@@ -50,8 +54,8 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
 }
 
 /**
- * Up to `size` tokens inside one segment. That of a single token is made to cost little: the weights are part of it, what it
- * leaves of the state as it was is no result, and of the open segment the token's own row alone is, as `row.segment.*`.
+ * Up to `size` tokens inside one segment: what they leave of the state as it was is no result, and `rows.segment.*` are to be
+ * put into the open segment. A single token has the weights in its program, so that it costs little.
  */
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
   const weights = size === 1 ? constantWeights(params) : parameterInputs(params);
@@ -63,11 +67,9 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   };
   const result = model.extend(weights, tokens, open, place);
   const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [1], "int32")));
-  const changes =
-    size === 1
-      ? { ...changed(next("state", result.state)), ...rowsOf(result.segment, place.offset) }
-      : { ...next("state", result.state), ...next("segment", result.segment) };
-  return createGraph({ ...changes, ...outputOf(model, weights, result.hidden, last, output) });
+  const changes = changed(next("state", result.state));
+  const rows = flatten<Tensor>(result.rows, "rows.segment");
+  return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
 /** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
@@ -113,11 +115,6 @@ function outputOf(
 /** Results that are not an input as it came. */
 function changed(results: Flat<Tensor>): Flat<Tensor> {
   return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
-}
-
-/** The row of the open segment that stands at a place. */
-function rowsOf(segment: LayerStates<Tensor>, place: Tensor): Flat<Tensor> {
-  return mapTree(flatten<Tensor>(segment, "row.segment"), (leaf) => rowAt(leaf as Tensor, place));
 }
 
 /** Row [.., 1, n] of x [.., N, n] at a place that is known at run time. */

@@ -23,10 +23,10 @@ describe("a register", () => {
 
   it("writes rows into tensors of its own, and into a copy of those of someone else", () => {
     const theirs = { a: floatTensor([2, 2, 1], Float32Array.of(1, 2, 3, 4)), b: tensor(7) };
-    const once = withRows(sharing(theirs), { a: floatTensor([2, 1, 1], Float32Array.of(8, 9)) }, 1);
+    const once = withRows(sharing(theirs), { a: floatTensor([2, 1, 1], Float32Array.of(8, 9)) }, 1, 1);
     expect(theirs.a.data).toEqual(Float32Array.of(1, 2, 3, 4));
     expect(once.value["a"]?.data).toEqual(Float32Array.of(1, 8, 3, 9));
-    const twice = withRows(once, { a: floatTensor([2, 1, 1], Float32Array.of(5, 6)) }, 0);
+    const twice = withRows(once, { a: floatTensor([2, 2, 1], Float32Array.of(5, 0, 6, 0)) }, 0, 1);
     expect(twice.value["a"]).toBe(once.value["a"]);
     expect(twice.value["a"]?.data).toEqual(Float32Array.of(5, 8, 6, 9));
     expect([...twice.shared]).toEqual(["b"]);

@@ -29,12 +29,20 @@ export function replaced({ value, shared }: Register, results: Flat<HostTensor>)
   };
 }
 
-/** The register after a run that has given a row [.., 1, n] of some of its tensors [.., N, n], which stands at `place`. */
-export function withRows({ value, spare, shared }: Register, rows: Flat<HostTensor>, place: number): Register {
+/**
+ * The register after a run that has given rows [.., C, n] for some of its tensors [.., N, n]. The first `count` of them come
+ * to stand from `place` on.
+ */
+export function withRows(
+  { value, spare, shared }: Register,
+  rows: Flat<HostTensor>,
+  place: number,
+  count: number,
+): Register {
   const written = Object.entries(rows).map(([name, row]) => {
     const tensor = tensorOf(value, name);
     const own = shared.has(name) ? copyOf(tensor) : tensor;
-    writeRow(own, row, place);
+    writeRows(own, row, place, count);
     return [name, own] as const;
   });
   return {
@@ -52,9 +60,10 @@ function tensorOf(value: Flat<HostTensor>, name: string): HostTensor {
   return tensor;
 }
 
-function writeRow({ shape, data }: HostTensor, row: HostTensor, place: number): void {
+function writeRows({ shape, data }: HostTensor, rows: HostTensor, place: number, count: number): void {
   const [N = 1, n = 1] = shape.slice(-2);
+  const [C = 1] = rows.shape.slice(-2);
   for (let i = 0; i < data.length / (N * n); i++) {
-    data.set(row.data.subarray(i * n, (i + 1) * n), (i * N + place) * n);
+    data.set(rows.data.subarray(i * C * n, (i * C + count) * n), (i * N + place) * n);
   }
 }

@@ -257,6 +257,7 @@ describe("a saved state that a session refuses", () => {
   it.each<[string, () => Uint8Array | Promise<Uint8Array>, RegExp]>([
     ["of another model", () => savedBy(tinyModel({ memory: { update: "linear" } })), /f: was saved by another model/],
     ["with another number of lanes", () => savedBy(loaded, 2), /f: "state\..*" must have shape/],
+    ["of another format", () => encodeSafetensors({}, { kind: "session" }), /f: was saved by another version/],
     ["that is a file of another kind", () => encodeSafetensors({}, { kind: "weights" }), /f: is not a saved session/],
     ["of other weights", () => savedBy(withOtherWeights(loaded)), /f: was saved by a model with other weights/],
     [

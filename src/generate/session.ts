@@ -73,16 +73,16 @@ export interface SessionOptions {
   readonly batch?: number;
   /**
    * Tokens of each lane that one run takes where there are that many; rounded to segments, of which it is one at least.
-   * Default: 512 over all lanes, so that what a run computes on stays in the caches of a CPU.
+   * Default: over all lanes 512, in narrow models more, so that what a run computes on stays in the caches of a CPU.
    */
   readonly blockLength?: number;
 }
 
 /** A session that has read nothing. */
 export function createSession({ loaded, engine, batch = 1, ...options }: SessionOptions): Session {
-  const { blockLength = BLOCK_TOKENS / batch } = options;
   const { model, params } = loaded;
-  const { segmentLength: N, vocabularySize } = model.config;
+  const { segmentLength: N, vocabularySize, modelDim } = model.config;
+  const { blockLength = Math.max(BLOCK_TOKENS, BLOCK_NUMBERS / modelDim) / batch } = options;
   const blockSize = Math.max(1, Math.floor(blockLength / N)) * N;
   const weights = flatten<FloatTensor>(params, "params");
   const emptyState = flatten<HostTensor>(model.initialState(batch), "state");
@@ -95,8 +95,9 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   };
 
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
-  const fingerprint = (): { kind: string; config: string; weights: string } => ({
+  const fingerprint = (): { kind: string; format: string; config: string; weights: string } => ({
     kind: "session",
+    format: FORMAT,
     config: configHash(model.config),
     weights: weightsHash(params),
   });
@@ -114,7 +115,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     const startOfSequence = intTensor([batch], new Int32Array(batch));
     const feeds = { ...weights, ...state.value, startOfSequence, ...laneFeeds(lanes, targets) };
     const results = await run.run(feeds, prefixed("next", state.spare));
-    state = after(state, "state", results);
+    state = after(state, results);
     return resultOf(results, output);
   }
 
@@ -136,12 +137,9 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       targets?.map((lane) => padTo(lane, size)),
     );
     const feeds = { ...(size > 1 && weights), ...state.value, ...segment.value, ...place, ...padded };
-    const results = await run.run(feeds, prefixed("next", { ...state.spare, ...segment.spare }));
-    state = after(state, "state", results);
-    segment =
-      size === 1
-        ? withRows(segment, replacePrefix(results, "row.segment.", "segment."), position % N)
-        : after(segment, "segment", results);
+    const results = await run.run(feeds, prefixed("next", state.spare));
+    state = after(state, results);
+    segment = withRows(segment, replacePrefix(results, "rows.", ""), position % N, length);
     if (position % N === N - length) await commit();
     const result = resultOf(results, output);
     const width = result.length / batch;
@@ -151,7 +149,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   async function commit(): Promise<void> {
     const run = await program("commit", () => commitProgram(loaded, batch));
     const results = await run.run({ ...weights, ...state.value, ...segment.value }, prefixed("next", state.spare));
-    state = after(state, "state", results);
+    state = after(state, results);
     segment = sharing(emptySegment);
   }
 
@@ -211,6 +209,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       const file = decodeSafetensors(bytes, source);
       const { tensors, metadata } = file;
       if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
+      if (metadata.format !== FORMAT) throw new SessionError(`${source}: was saved by another version`);
       const { config, weights: saved } = fingerprint();
       if (metadata.config !== config) throw new SessionError(`${source}: was saved by another model`);
       if (metadata.weights !== saved) throw new SessionError(`${source}: was saved by a model with other weights`);
@@ -273,6 +272,11 @@ export function dataOf(results: Flat<HostTensor>, name: string): Float32Array {
 // --- internal ---
 
 const BLOCK_TOKENS = 512;
+/** Tokens times features. */
+const BLOCK_NUMBERS = 1 << 17;
+
+/** Changes when the same names come to mean something else. */
+const FORMAT = "2";
 
 /** Tokens of the next run of whole segments: a full block, or single segments where fewer are left. */
 function wholeBlocks(left: number, N: number, blockSize: number): number {
@@ -281,8 +285,8 @@ function wholeBlocks(left: number, N: number, blockSize: number): number {
 }
 
 /** A register after a run whose results have the names of what they replace after `next.`. */
-function after(register: Register, kind: string, results: Flat<HostTensor>): Register {
-  return replaced(register, replacePrefix(results, `next.${kind}.`, `${kind}.`));
+function after(register: Register, results: Flat<HostTensor>): Register {
+  return replaced(register, replacePrefix(results, "next.", ""));
 }
 
 function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {

@@ -57,7 +57,7 @@ export function layerStack(config: ModelConfig): SequenceMixer {
       return {
         y,
         state: eachOf(layers, (layer) => at(results, layer).state),
-        segment: eachOf(layers, (layer) => at(results, layer).segment),
+        rows: eachOf(layers, (layer) => at(results, layer).rows),
       };
     },
 

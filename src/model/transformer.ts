@@ -43,7 +43,7 @@ export interface Model {
     tokens: Tensor,
     open: OpenLayers,
     place: ChunkPlace,
-  ): { hidden: Tensor } & OpenLayers;
+  ): { hidden: Tensor; state: LayerStates<Tensor>; rows: LayerStates<Tensor> };
   /** Closes the open segment; see {@link SequenceMixer.commit}. */
   commit(params: ModelParams<Tensor>, open: OpenLayers): LayerStates<Tensor>;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
@@ -87,8 +87,8 @@ export function createModel(config: ModelConfig): Model {
       return { hidden: y, state: state as LayerStates<Tensor>, ...costs };
     },
     extend(params, tokens, open, place) {
-      const { y, ...after } = stack.extend(params, embed(params, tokens), open, place);
-      return { hidden: y, ...(after as OpenLayers) };
+      const { y, state, rows } = stack.extend(params, embed(params, tokens), open, place);
+      return { hidden: y, state: state as LayerStates<Tensor>, rows: rows as LayerStates<Tensor> };
     },
     commit: (params, open) => stack.commit(params, open) as LayerStates<Tensor>,
     logits: ({ head, embedding }, hidden) => matmul(hidden, head ?? matrixTranspose(embedding)),

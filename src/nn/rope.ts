@@ -1,4 +1,4 @@
-import { constant, gather, rotate, slice } from "../graph/builder.ts";
+import { add, concat, constant, div, gather, neg, rotate, slice, square } from "../graph/builder.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
@@ -33,4 +33,10 @@ export function ropeSlice({ cos, sin }: RopeTables, start: number, end: number):
 /** Rotates the pairs (i, i + d/2) of x [..., T, d] by the angles of each position. */
 export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   return rotate(x, cos, sin);
+}
+
+/** What {@link applyRope} has turned by these tables, as it was. They are rounded, so that they lengthen pairs a little. */
+export function undoRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
+  const stretch = add(square(cos), square(sin));
+  return div(rotate(x, cos, neg(sin)), concat([stretch, stretch], -1));
 }

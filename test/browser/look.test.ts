@@ -220,8 +220,8 @@ async function looksInNode(text: string, before: Int32Array = new Int32Array()):
   const session = createSession({ loaded, engine });
   if (before.length > 0) await session.prefill(before);
   const filling = "\n".repeat((SEGMENT - (before.length % SEGMENT)) % SEGMENT);
-  const options = { loaded, engine, from: session.snapshot() };
-  for await (const look of lookInside(options, encodeText(filling + text))) looks.push(look);
+  const from = session.snapshot();
+  for await (const look of lookInside({ loaded, engine, from }, encodeText(filling + text))) looks.push(look);
   await session.dispose();
   return looks;
 }

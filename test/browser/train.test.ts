@@ -5,13 +5,18 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
+import { createSession } from "../../src/generate/session.ts";
+import { readCorpus } from "../../src/node/corpus.ts";
 import { readBytes, readJson } from "../../src/node/files.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
 import { parseRunConfig } from "../../src/train/config.ts";
 import { decodeRunState } from "../../src/train/run-state.ts";
-import { runTraining, startOfRun } from "../../src/train/run.ts";
+import { readsText, runTraining, startOfRun } from "../../src/train/run.ts";
 import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
+
+/** Something to learn that a book does not have. */
+const TEXT = Array.from({ length: 60 }, (_, i) => `${i} bottles of mead — on the wall, ${i + 1} to go.`).join("\n");
 
 const PATIENTLY = { timeout: 60_000 };
 
@@ -44,11 +49,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     const steps = await stepsDone();
     expect(await losses()).toSatisfy(([first, last]: [number, number]) => last < first && first < 6);
     await page.screenshot({ path: join(PICTURES, "train.png"), fullPage: true });
-    const [download] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name: "Download the run folder" }).click(),
-    ]);
-    expect(await stepsInNode(await readFile(await download.path()), steps + 1)).toBe(steps + 1);
+    expect(await stepsInNode(await downloaded("Download the run folder"), steps + 1)).toBe(steps + 1);
     await page.getByRole("button", { name: "Go on" }).click();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(steps);
   }, 120_000);
@@ -77,11 +78,82 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await page.reload();
     await page.getByText("Paused.").waitFor();
     expect(await stepsDone()).toBe(steps);
-    const [download] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name: "Download the run folder" }).click(),
-    ]);
-    expect(await stepsInNode(await readFile(await download.path()), steps + 1)).toBe(steps + 1);
+    expect(await stepsInNode(await downloaded("Download the run folder"), steps + 1)).toBe(steps + 1);
+  }, 120_000);
+
+  it("goes on with a pasted text when the page is loaded again, before a checkpoint and after", async () => {
+    await page.getByRole("radio", { name: "a text of your own" }).check();
+    await page.getByLabel("or a text, pasted").fill(TEXT);
+    await page.screenshot({ path: join(PICTURES, "train-own.png"), fullPage: true });
+    await page.getByText("a pasted text, 2.74 kB. A token is a byte.").waitFor();
+    await page.getByRole("button", { name: "Train" }).click();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(1);
+    await page.reload();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
+    await page.reload();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(22);
+    expect(await page.getByRole("radio", { name: "a text of your own: a pasted text" }).isChecked()).toBe(true);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Paused.").waitFor();
+    const steps = await stepsDone();
+    const archive = await downloaded("Download the run folder");
+    expect(Buffer.from(unzipSync(archive)["nano/text.txt"] ?? []).toString()).toBe(TEXT);
+    expect(await stepsInNode(archive, steps + 1)).toBe(steps + 1);
+  }, 120_000);
+
+  it("trains on any file that is dropped, if it is long enough", async () => {
+    await dropFile("short.bin", 256);
+    await page.getByText(/^short\.bin has 256 bytes; a run needs 257 bytes: /).waitFor();
+    expect(await page.getByRole("button", { name: "Train" }).isDisabled()).toBe(true);
+    await page.getByLabel("or a text, pasted").fill("too short");
+    await page.getByText(/^a pasted text has 9 bytes; a run needs 257 bytes: /).waitFor();
+    await page.getByLabel("or a text, pasted").fill("");
+    await page.getByText(/^Choose a file, drop one here, or paste a text: 257 bytes or more\.$/).waitFor();
+    expect(await violations()).toEqual([]);
+    await dropFile("long.bin", 257);
+    await page.getByText("long.bin, 257 B.", { exact: false }).waitFor();
+    await page.getByRole("button", { name: "Train" }).click();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(1);
+    expect(await page.getByRole("radio", { name: "a text of your own: long.bin" }).isChecked()).toBe(true);
+  }, 120_000);
+
+  it("gives its model to the views that read, and they give it back", async () => {
+    await page.getByRole("radio", { name: "a text of your own" }).check();
+    await page.getByLabel("or a text, pasted").fill(TEXT);
+    await page.getByRole("button", { name: "Train" }).click();
+    await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Paused.").waitFor();
+    const steps = await stepsDone();
+    const archive = await downloaded("Download the run folder");
+    await page.getByRole("button", { name: "Use it under Read" }).click();
+    const name = `Read by nano after ${steps} steps, trained here on a pasted text`;
+    await page.getByText(new RegExp(`^${name}: [\\d,]+ parameters, `)).waitFor();
+    await readText();
+    await page.getByRole("img", { name: /^Bits per byte/ }).waitFor();
+    await page.getByText("trained on a text, to foretell its bytes", { exact: false }).waitFor();
+    expect(Number(await page.getByRole("meter").first().getAttribute("aria-valuenow"))).toBeGreaterThan(0);
+    expect(await violations()).toEqual([]);
+    await page.screenshot({ path: join(PICTURES, "read-trained.png"), fullPage: true });
+    const session = await downloaded("Save");
+    expect(await tokensInNode(archive, session)).toBeGreaterThan(Buffer.byteLength(TEXT));
+    await lookInside(`${name}.`);
+    await page.getByRole("button", { name: "Back to the shipped model" }).click();
+    await page.getByText("Nothing was read yet.").waitFor();
+    await lookInside("Read by the shipped model.");
+    await page.getByRole("link", { name: "Train" }).click();
+    await page.getByRole("button", { name: "Use it under Read" }).click();
+    await page.getByRole("button", { name: /Moby Dick/ }).click();
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    await expect.poll(() => page.getByRole("progressbar").getAttribute("value"), PATIENTLY).toMatch(/^[1-9]/);
+    await page.getByRole("button", { name: "Back to the shipped model" }).click();
+    await page.getByText("Ready to read.").waitFor();
+    await page.getByText("0 tokens in all", { exact: true }).waitFor();
+    await page.getByText(/^Read by the shipped model: 365,320 parameters, /).waitFor();
+    await page.getByLabel("Load …").setInputFiles(fileOf("session.safetensors", session));
+    expect(await page.getByRole("alert").textContent()).toBe("session.safetensors: was saved by another model");
+    await readText();
+    await page.getByText("This model was trained on pass keys", { exact: false }).waitFor();
   }, 120_000);
 
   it("keeps the runs of two tabs apart", async () => {
@@ -108,11 +180,10 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
 
   it.each(["light", "dark"] as const)("is accessible in %s colours", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
-    await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
-    const violations = await page.evaluate<string[]>(
-      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
-    );
-    expect(violations).toEqual([]);
+    expect(await violations()).toEqual([]);
+    await page.getByRole("radio", { name: "a text of your own" }).check();
+    await page.getByLabel("or a text, pasted").fill(TEXT);
+    expect(await violations()).toEqual([]);
   });
 });
 
@@ -126,6 +197,52 @@ async function discardRunOf(tab: Page): Promise<void> {
   await tab.getByText("No run yet.").waitFor();
 }
 
+/** What is not accessible. */
+async function violations(): Promise<string[]> {
+  await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
+  return page.evaluate<string[]>(
+    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+  );
+}
+
+function fileOf(name: string, bytes: Uint8Array): { name: string; mimeType: string; buffer: Buffer } {
+  return { name, mimeType: "application/octet-stream", buffer: Buffer.from(bytes) };
+}
+
+/** Drops a file of binary data, as from a file manager. */
+async function dropFile(name: string, bytes: number): Promise<void> {
+  const dataTransfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([Uint8Array.from({ length: ${bytes} }, (_, i) => i)], "${name}"));
+    return transfer;
+  })()`);
+  await page.getByRole("region", { name: /from scratch/ }).dispatchEvent("drop", { dataTransfer });
+}
+
+/** The file that a button gives. */
+async function downloaded(button: string): Promise<Uint8Array> {
+  const clicked = page.getByRole("button", { name: button }).click();
+  const [download] = await Promise.all([page.waitForEvent("download"), clicked]);
+  return readFile(await download.path());
+}
+
+/** Has the view Read read the text twice over. */
+async function readText(): Promise<void> {
+  await page.getByLabel("A text file …").setInputFiles(fileOf("bottles.txt", Buffer.from(TEXT + TEXT)));
+  await page.getByRole("button", { name: "Read", exact: true }).click();
+  await page.getByText("Read to the end.").waitFor();
+  await page.getByText(/ tokens in all, [\d,]+ tokens\/s$/).waitFor();
+}
+
+/** Has the view Look inside read a line, with a model. */
+async function lookInside(model: string): Promise<void> {
+  await page.getByRole("link", { name: "Look inside" }).click();
+  await page.getByText(model, { exact: true }).waitFor();
+  await page.getByRole("textbox", { name: /a text of your own/ }).fill(TEXT.slice(0, 200));
+  await page.getByRole("button", { name: "Read and look" }).click();
+  await page.getByText(/^Read, in \d+ segments\.$/).waitFor();
+}
+
 async function stepsDone(tab = page): Promise<number> {
   return Number(await tab.getByRole("progressbar", { name: "Steps of the run" }).getAttribute("value"));
 }
@@ -136,25 +253,41 @@ async function losses(): Promise<number[]> {
   return (label?.match(/\d+\.\d+/g) ?? []).map(Number);
 }
 
-/** Steps after going on with a downloaded run up to a step. */
-async function stepsInNode(archive: Uint8Array, until: number): Promise<number> {
+/** Calls with a downloaded run folder, unpacked. */
+async function inFolder<T>(archive: Uint8Array, work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "infini-run-"));
   try {
     await mkdir(join(folder, "nano"));
     const files = Object.entries(unzipSync(archive, { filter: ({ name }) => !name.endsWith("/") }));
     for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
-    const file = (name: string): string => join(folder, "nano", name);
-    const config = parseRunConfig(await readJson(file("recipe.json")));
-    expect((await loadModelFolder(join(folder, "nano"))).model.config).toEqual(config.model);
-    const checkpoint = file("checkpoint.safetensors");
+    return await work(join(folder, "nano"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Steps after going on with a downloaded run up to a step. */
+function stepsInNode(archive: Uint8Array, until: number): Promise<number> {
+  return inFolder(archive, async (folder) => {
+    const config = parseRunConfig(await readJson(join(folder, "recipe.json")));
+    expect((await loadModelFolder(folder)).model.config).toEqual(config.model);
+    const documents = readsText(config) ? await readCorpus([join(folder, "text.txt")]) : [];
+    const checkpoint = join(folder, "checkpoint.safetensors");
     const from = decodeRunState(await readBytes(checkpoint), startOfRun(config).state, config, checkpoint);
     const stop = new AbortController();
     const onStep = ({ step }: { step: number }): void => {
       if (step === until) stop.abort();
     };
     const engine = await createNodeEngine({ threads: 1 });
-    return (await runTraining({ config, documents: [], engine, from, signal: stop.signal, onStep })).step;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+    return (await runTraining({ config, documents, engine, from, signal: stop.signal, onStep })).step;
+  });
+}
+
+/** Tokens of a saved session, with the model of a downloaded run, which must be the one that saved it. */
+function tokensInNode(archive: Uint8Array, saved: Uint8Array): Promise<number> {
+  return inFolder(archive, async (folder) => {
+    const session = createSession({ loaded: await loadModelFolder(folder), engine: await createNodeEngine() });
+    session.load(saved, "the session of the page");
+    return session.position;
+  });
 }

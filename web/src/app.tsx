@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
 import type { Held } from "./held.ts";
 import { LookView } from "./look-view.tsx";
+import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
 import { ReadView } from "./read-view.tsx";
 import { TrainView } from "./train-view.tsx";
 
@@ -10,6 +11,12 @@ import { TrainView } from "./train-view.tsx";
 export function App(): JSX.Element {
   const view = useView();
   const [held, setHeld] = useState<Held>();
+  const [model, use] = useState(SHIPPED_MODEL);
+  const readWith = (trained: NamedModel): void => {
+    use(trained);
+    location.hash = "#read";
+    scrollTo(0, 0);
+  };
   return (
     <>
       <header>
@@ -28,13 +35,13 @@ export function App(): JSX.Element {
       </header>
       <main>
         <div hidden={view !== "#read"}>
-          <ReadView onHeld={setHeld} />
+          <ReadView model={model} use={use} onHeld={setHeld} />
         </div>
         <div hidden={view !== "#train"}>
-          <TrainView />
+          <TrainView use={readWith} />
         </div>
         <div hidden={view !== "#look"}>
-          <LookView held={held} />
+          <LookView model={model} use={use} held={held} />
         </div>
         <div hidden={view !== "#compare"}>
           <CompareView shown={view === "#compare"} />

@@ -1,5 +1,6 @@
 import type { Comparison } from "infini-transformer/compare";
 import type { JSX } from "preact";
+import { FileButton } from "./file-button.tsx";
 import { formatBytes, formatCount } from "./format.ts";
 import { useDrop } from "./use-drop.ts";
 import type { ResultsView } from "./use-results.ts";
@@ -17,18 +18,9 @@ export function ComparisonChooser({ view }: { readonly view: ResultsView }): JSX
             {choice.name}
           </button>
         ))}
-        <label class="button">
+        <FileButton accept=".json" take={take}>
           A comparison of yours …
-          <input
-            type="file"
-            class="hidden-input"
-            accept=".json"
-            onChange={(event) => {
-              take(event.currentTarget.files);
-              event.currentTarget.value = "";
-            }}
-          />
-        </label>
+        </FileButton>
       </div>
       <p class="note" role="status">
         {chosen ? settingsOf(chosen.comparison) : results ? "There is no comparison yet." : "The results are fetched."}

@@ -1,11 +1,12 @@
 import type { JSX } from "preact";
 import { formatCount } from "./format.ts";
+import type { PanelProps } from "./panel.ts";
 import { PIECE } from "./pieces.ts";
 import { TraceChart } from "./trace-chart.tsx";
 import type { ReaderState } from "./use-reader.ts";
 
 /** How well the text is foretold along the way, as a chart and in words; or why there is none. */
-export function ForetoldChart({ state }: { readonly state: ReaderState }): JSX.Element | null {
+export function ForetoldChart({ model, state }: Omit<PanelProps, "actions">): JSX.Element | null {
   const { text, phase, pieces, foretold } = state;
   if (foretold.length === 0) return phase === "idle" && pieces > 0 ? <p class="note">{NONE}</p> : null;
   return (
@@ -13,7 +14,7 @@ export function ForetoldChart({ state }: { readonly state: ReaderState }): JSX.E
       <TraceChart points={foretold} shortest={text?.blob.size ?? 0} axes={AXES} label={foretoldLine(state)} />
       <p class="note">
         {foretoldLine(state)}. Scored: {formatCount(foretold.length)} of {formatCount(pieces)} pieces that were read.
-        This model was trained on pass keys: it reads, it does not foretell.
+        {model.foretells}
       </p>
     </>
   );

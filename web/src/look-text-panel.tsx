@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { formatCount, formatShare } from "./format.ts";
 import { MOST_BYTES, withPasskey } from "./looker.ts";
+import { TextField } from "./text-field.tsx";
 import { BUNDLED_TEXTS, excerptAt, fetchText } from "./texts.ts";
 import type { LookProps, LookState } from "./use-look.ts";
 
@@ -48,21 +49,14 @@ export function LookTextPanel({ state, actions, children }: LookTextPanelProps):
           {formatShare(share)}
         </label>
       </div>
-      <label class="text-field">
-        A passage with a pass key hidden and asked for, or a text of your own
-        <textarea
-          rows={7}
-          value={state.text}
-          disabled={busy}
-          aria-invalid={state.text !== "" && problem !== undefined}
-          aria-describedby="look-text-problem"
-          onInput={(event) => actions.setText(event.currentTarget.value)}
-        />
-      </label>
-      <p id="look-text-problem" class="note">
-        {problem ??
-          `${formatCount(bytesOf(state.text))} bytes, of at most ${formatCount(MOST_BYTES)}. A token is a byte.`}
-      </p>
+      <TextField
+        label="A passage with a pass key hidden and asked for, or a text of your own"
+        text={state.text}
+        disabled={busy}
+        problem={problem}
+        note={`${formatCount(bytesOf(state.text))} bytes, of at most ${formatCount(MOST_BYTES)}. A token is a byte.`}
+        setText={actions.setText}
+      />
       <button type="button" class="main" disabled={busy || problem !== undefined} onClick={actions.read}>
         Read and look
       </button>

@@ -6,7 +6,7 @@
 /** Bytes of a whole piece: a whole number of the blocks that a session reads at once. */
 export const PIECE = 2048;
 
-/** As many pieces are scored, at most: a chart shows no more, and to score takes longer than to read. */
+/** As many pieces are scored, at most: a chart shows no more. */
 export const MOST_SCORED = 150;
 
 /** Whether the whole piece that begins at a byte of a text is one to score: all are, or evenly spread ones. */

@@ -5,7 +5,7 @@ import type { PanelProps } from "./panel.ts";
 import type { ReaderState } from "./use-reader.ts";
 
 /** Reading, how far it is, and what it takes. */
-export function ReadPanel({ state, actions }: PanelProps): JSX.Element {
+export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
   const { text, at, phase, position, goOn, facts } = state;
   const size = text?.blob.size ?? 0;
   const started = at > 0 && at < size;
@@ -45,7 +45,7 @@ export function ReadPanel({ state, actions }: PanelProps): JSX.Element {
           />
         </div>
       )}
-      <ForetoldChart state={state} />
+      <ForetoldChart model={model} state={state} />
     </section>
   );
 }

@@ -4,47 +4,45 @@ import { AskPanel } from "./ask-panel.tsx";
 import { formatBytes, formatCount } from "./format.ts";
 import type { Held } from "./held.ts";
 import { KeyPanel } from "./key-panel.tsx";
+import { ModelLine, type ModelProps } from "./model-line.tsx";
 import { Problem } from "./problem.tsx";
 import { ReadPanel } from "./read-panel.tsx";
 import { SessionPanel } from "./session-panel.tsx";
 import { TextPanel } from "./text-panel.tsx";
 import { useReader, type ReaderState } from "./use-reader.ts";
 
-export interface ReadViewProps {
+export interface ReadViewProps extends ModelProps {
   /** Told what is held, each time reading begins or rests. */
   readonly onHeld: (held: Held | undefined) => void;
 }
 
 /** From a text to an answer, from top to bottom. */
-export function ReadView({ onHeld }: ReadViewProps): JSX.Element {
-  const [state, actions] = useReader();
+export function ReadView({ model, use, onHeld }: ReadViewProps): JSX.Element {
+  const [state, actions] = useReader(model.source);
   const { phase, position } = state;
-  const panel = { state, actions };
+  const panel = { model, state, actions };
   useEffect(() => {
     onHeld(phase === "idle" && position > 0 ? { tokens: position, save: actions.session } : undefined);
   }, [phase, position]);
   return (
     <>
-      <p class="note">{modelLine(state)}</p>
+      <ModelLine model={model} use={use} facts={factsLine(state)} />
       <Problem text={state.problem} />
       <TextPanel {...panel} />
       <KeyPanel {...panel} />
       <ReadPanel {...panel} />
       <AskPanel {...panel} />
       <SessionPanel {...panel} />
-      <p class="note">
-        The model was trained on pass keys alone and answers nothing else. It knows presidential addresses from its
-        training; Moby Dick it has never seen.
-      </p>
+      <p class="note">{model.answers}</p>
     </>
   );
 }
 
 // --- internal ---
 
-function modelLine({ phase, facts }: ReaderState): string {
-  if (phase === "failed") return "There is no model.";
-  if (!facts) return "The model is being loaded …";
+function factsLine({ phase, facts }: ReaderState): string {
+  if (phase === "failed") return "it cannot be loaded.";
+  if (!facts) return "it is being loaded …";
   const threads = crossOriginIsolated
     ? "computed by WebAssembly on several threads"
     : "computed by WebAssembly on one thread, since this host does not isolate the page (see the documentation)";

@@ -1,11 +1,10 @@
 import { expose } from "comlink";
-import { createWebEngine, fetchModelFolder } from "infini-transformer/web";
+import { openModel, type ModelSource } from "./open-model.ts";
 import { createReader, type ModelFacts, type Reader, type ReadOptions, type ReadProgress } from "./reader.ts";
-import { RUNTIME_FILES } from "./runtime-files.ts";
 
 /** What the page can ask of the worker. */
 export interface ReaderWorker {
-  open(model: string): Promise<ModelFacts>;
+  open(model: ModelSource): Promise<ModelFacts>;
   read(options: ReadOptions, onProgress: (progress: ReadProgress) => void): Promise<ReadProgress>;
   stop(): void;
   ask(): Promise<string>;
@@ -24,7 +23,7 @@ function opened(): Reader {
 
 const api: ReaderWorker = {
   async open(model) {
-    const [loaded, engine] = await Promise.all([fetchModelFolder(model), createWebEngine({ assets: RUNTIME_FILES })]);
+    const { loaded, engine } = await openModel(model);
     reader = createReader(loaded, engine);
     return reader.facts;
   },

@@ -1,18 +1,20 @@
-import { createStore, del, get, keys, set } from "idb-keyval";
+import { createStore, delMany, get, keys, set, setMany } from "idb-keyval";
 import type { StepMetrics } from "infini-transformer/train";
 import type { TrainingTask } from "./trainer.ts";
 
 /** A run as this browser keeps it, so that it outlives its page. */
 export interface SavedRun {
   readonly task: TrainingTask;
+  /** What it trains on, by name. */
+  readonly material: string;
   /** Of the whole run. */
   readonly steps: number;
   /** Whether it was under way, and not paused. */
   readonly training: boolean;
   /** A step each, of those that the checkpoint has. */
   readonly metrics: readonly StepMetrics[];
-  /** As `encodeRunState` makes it. */
-  readonly checkpoint: Uint8Array;
+  /** As `encodeRunState` makes it; nothing before the first. */
+  readonly checkpoint: Uint8Array | undefined;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface SavedRun {
  */
 export async function takePlace(): Promise<string | undefined> {
   try {
-    const place = (await formerPlace()) ?? (await firstHeld([...(await keys<string>(RUNS)), crypto.randomUUID()]));
+    const place = (await formerPlace()) ?? (await firstHeld([...(await keptPlaces()), crypto.randomUUID()]));
     if (place !== undefined) sessionStorage.setItem(PLACE, place);
     return place;
   } catch {
@@ -34,12 +36,29 @@ export function savedRun(place: string): Promise<SavedRun | undefined> {
   return get<SavedRun>(place, RUNS);
 }
 
+/** The text that the run at a place trains on. */
+export function savedText(place: string): Promise<Uint8Array | undefined> {
+  return get<Uint8Array>(textOf(place), RUNS);
+}
+
+/** Keeps a run that begins, and its text, which does not change: both or neither. Returns true. */
+export async function saveNewRun(place: string, run: SavedRun, text: Uint8Array): Promise<boolean> {
+  await setMany(
+    [
+      [place, run],
+      [textOf(place), text],
+    ],
+    RUNS,
+  );
+  return true;
+}
+
 export function saveRun(place: string, run: SavedRun): Promise<void> {
   return set(place, run, RUNS);
 }
 
 export function forgetRun(place: string): Promise<void> {
-  return del(place, RUNS);
+  return delMany([place, textOf(place)], RUNS);
 }
 
 // --- internal ---
@@ -49,6 +68,17 @@ const PLACE = "infini-transformer-run";
 const PATIENCE = 1000;
 
 const RUNS = createStore("infini-transformer", "runs");
+
+const TEXT = " text";
+
+function textOf(place: string): string {
+  return `${place}${TEXT}`;
+}
+
+/** Every place that has a run. */
+async function keptPlaces(): Promise<string[]> {
+  return (await keys<string>(RUNS)).filter((key) => !key.endsWith(TEXT));
+}
 
 /** The place that the tab had; nothing where there was none, or a copy of the tab has it. */
 async function formerPlace(): Promise<string | undefined> {

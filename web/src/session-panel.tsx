@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { FileButton } from "./file-button.tsx";
 import { formatBytes, formatCount } from "./format.ts";
 import type { PanelProps } from "./panel.ts";
 
@@ -13,26 +14,15 @@ export function SessionPanel({ state: { phase, position, facts }, actions }: Pan
           ? "Nothing yet."
           : `${formatCount(position)} tokens, in ${formatBytes(facts?.stateBytes ?? 0)} at any length.`}{" "}
         The command <code>infini stream --load</code> goes on from it, and this page from what <code>--save</code>{" "}
-        wrote.
+        wrote, both with the same model.
       </p>
       <div class="row">
         <button type="button" disabled={!idle || position === 0} onClick={actions.save}>
           Save
         </button>
-        <label class={idle ? "button" : "button disabled"}>
+        <FileButton disabled={!idle} accept=".safetensors" take={(files) => files?.[0] && actions.load(files[0])}>
           Load …
-          <input
-            type="file"
-            class="hidden-input"
-            accept=".safetensors"
-            disabled={!idle}
-            onChange={(event) => {
-              const file = event.currentTarget.files?.[0];
-              event.currentTarget.value = "";
-              if (file) void actions.load(file);
-            }}
-          />
-        </label>
+        </FileButton>
         <button type="button" disabled={!idle || position === 0} onClick={actions.forget}>
           Forget all
         </button>

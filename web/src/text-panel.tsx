@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { FileButton } from "./file-button.tsx";
 import { formatBytes } from "./format.ts";
 import type { PanelProps } from "./panel.ts";
 import { BUNDLED_TEXTS, fetchText, openText } from "./texts.ts";
@@ -19,18 +20,9 @@ export function TextPanel({ state: { phase, text }, actions }: PanelProps): JSX.
             {name} <small>{size}</small>
           </button>
         ))}
-        <label class={busy ? "button disabled" : "button"}>
+        <FileButton disabled={busy} take={take}>
           A text file …
-          <input
-            type="file"
-            class="hidden-input"
-            disabled={busy}
-            onChange={(event) => {
-              take(event.currentTarget.files);
-              event.currentTarget.value = "";
-            }}
-          />
-        </label>
+        </FileButton>
       </div>
       <p class="note">
         {text ? (

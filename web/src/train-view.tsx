@@ -1,30 +1,29 @@
 import type { JSX } from "preact";
 import { formatCount } from "./format.ts";
+import { MaterialChooser } from "./material-chooser.tsx";
+import type { NamedModel } from "./models.ts";
+import { ownTextProblem } from "./own-text.ts";
 import { Problem } from "./problem.tsx";
 import { TraceChart } from "./trace-chart.tsx";
-import { useTrainer, type TrainerActions, type TrainerState } from "./use-trainer.ts";
+import { TrainButtons } from "./train-buttons.tsx";
+import { useDrop } from "./use-drop.ts";
+import { useTrainer, type TrainerState } from "./use-trainer.ts";
 
-/** Training the smallest preset in this tab. */
-export function TrainView(): JSX.Element {
-  const [state, actions] = useTrainer();
-  const { phase, task, steps, metrics, problem } = state;
+/** Training the smallest preset in this tab; `use` gets the model that comes of it. */
+export function TrainView({ use }: { use(model: NamedModel): void }): JSX.Element {
+  const [state, actions] = useTrainer(use);
+  const { phase, task, own, steps, metrics, problem } = state;
+  const wrong = task === "own" ? ownTextProblem(own) : undefined;
+  const [target, take] = useDrop((file) => {
+    if (phase === "idle") actions.setOwn(file);
+  });
   return (
-    <section aria-labelledby="train-title">
+    <section aria-labelledby="train-title" {...target}>
       <h2 id="train-title">The preset nano, from scratch</h2>
       <Problem text={problem} />
-      <fieldset disabled={phase !== "idle"}>
-        <legend>It trains on</legend>
-        <label class="check">
-          <input type="radio" name="task" checked={task === "text"} onChange={() => actions.setTask("text")} />
-          Moby Dick, and learns to spell
-        </label>
-        <label class="check">
-          <input type="radio" name="task" checked={task === "passkey"} onChange={() => actions.setTask("passkey")} />
-          pass keys in the paper's garbage, and learns their form
-        </label>
-      </fieldset>
+      <MaterialChooser state={state} actions={actions} problem={wrong} take={take} />
       <div class="row">
-        <Buttons state={state} actions={actions} />
+        <TrainButtons state={state} actions={actions} problem={wrong} />
       </div>
       <progress max={steps || 1} value={metrics.length} aria-label="Steps of the run" />
       <p class="note" role="status">
@@ -36,10 +35,10 @@ export function TrainView(): JSX.Element {
       )}
       <p class="note">
         With the run folder, <code>infini generate nano</code> writes, and{" "}
-        <code>infini train nano/recipe.json --out nano --resume</code> goes on; a run on a text needs it as{" "}
-        <code>--data</code> again. A model of this size and so few steps learns the letters of a text. To hold a key
-        takes a quarter of an hour of <code>recipes/passkey.json</code>. This browser keeps the run, so the page can be
-        loaded again.
+        <code>infini train nano/recipe.json --out nano --resume</code> goes on. A run on a text needs that again: the
+        folder has it, for <code>--data nano/text.txt</code>, which takes UTF-8 alone. A model of this size and so few
+        steps learns the letters of a text. To hold a key takes a quarter of an hour of{" "}
+        <code>recipes/passkey.json</code>. This browser keeps the run, so the page can be loaded again.
       </p>
     </section>
   );
@@ -56,41 +55,6 @@ const STATUS: Readonly<Record<TrainerState["phase"], string>> = {
   paused: "Paused.",
   done: "Done.",
 };
-
-function Buttons({
-  state: { phase, metrics },
-  actions,
-}: {
-  state: TrainerState;
-  actions: TrainerActions;
-}): JSX.Element {
-  if (phase === "opening" || phase === "idle" || (phase === "preparing" && metrics.length === 0))
-    return (
-      <button type="button" class="main" disabled={phase !== "idle"} onClick={actions.start}>
-        Train
-      </button>
-    );
-  const resting = phase === "paused" || phase === "done";
-  return (
-    <>
-      {phase === "paused" ? (
-        <button type="button" class="main" onClick={actions.resume}>
-          Go on
-        </button>
-      ) : (
-        <button type="button" class="main" disabled={phase !== "training"} onClick={actions.pause}>
-          Pause
-        </button>
-      )}
-      <button type="button" disabled={!resting || metrics.length === 0} onClick={actions.save}>
-        Download the run folder
-      </button>
-      <button type="button" disabled={!resting} onClick={actions.discard}>
-        Discard
-      </button>
-    </>
-  );
-}
 
 /** The scale of steps is never shorter. */
 const FEWEST_STEPS = 50;

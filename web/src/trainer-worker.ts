@@ -2,23 +2,30 @@ import { expose } from "comlink";
 import { zipSync } from "fflate";
 import type { StepMetrics } from "infini-transformer/train";
 import { createWebEngine } from "infini-transformer/web";
-import { savedRun, saveRun } from "./run-store.ts";
+import type { ModelFiles } from "./open-model.ts";
+import { savedRun, savedText, saveNewRun, saveRun, type SavedRun } from "./run-store.ts";
 import { RUNTIME_FILES } from "./runtime-files.ts";
 import { createTrainer, nanoConfig, type Trainer, type TrainingTask } from "./trainer.ts";
 
 export interface BeginOptions {
   readonly task: TrainingTask;
+  /** What it trains on, by name. */
+  readonly material: string;
   readonly text: Uint8Array;
-  /** Where the run is kept. It goes on with one that is there already. */
+  /** Where the run is kept. */
   readonly place: string | undefined;
 }
 
 /** What the page can ask of the worker that trains. */
 export interface TrainerWorker {
-  /** Begins a run, or goes on with one, and returns its number of steps. */
+  /** Begins a run, and returns its number of steps. */
   begin(options: BeginOptions): Promise<number>;
+  /** Goes on with the run that is kept at a place, and returns its number of steps. */
+  goOn(place: string): Promise<number>;
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;
   pause(): void;
+  /** The model as it is now. */
+  model(): ModelFiles;
   /** The run folder `nano` as a ZIP file. */
   folder(): Uint8Array;
 }
@@ -36,22 +43,35 @@ function begun(): Run {
   return current;
 }
 
+/** A run that goes on from where it was saved, and is kept at a place. */
+async function openRun(saved: SavedRun, text: Uint8Array, place: string | undefined): Promise<Run> {
+  const metrics = [...saved.metrics];
+  const keep = async (checkpoint: Uint8Array): Promise<void> => {
+    if (place === undefined) return;
+    const training = !trainer.pausing && metrics.length < saved.steps;
+    // Where there is no room for it, the run goes on without being kept.
+    await saveRun(place, { ...saved, training, metrics, checkpoint }).catch(() => {});
+  };
+  const engine = await createWebEngine({ assets: RUNTIME_FILES });
+  const config = nanoConfig(saved.task);
+  const trainer = createTrainer({ config, text, engine, checkpoint: saved.checkpoint, keep });
+  return { trainer, metrics };
+}
+
 const api: TrainerWorker = {
-  async begin({ task, text, place }) {
-    const config = nanoConfig(task);
-    const { steps } = config.training;
-    const saved = place === undefined ? undefined : await savedRun(place);
-    const metrics = [...(saved?.metrics ?? [])];
-    const keep = async (checkpoint: Uint8Array): Promise<void> => {
-      if (place === undefined) return;
-      const training = !trainer.pausing && metrics.length < steps;
-      // Where there is no room for it, the run goes on without being kept.
-      await saveRun(place, { task, steps, training, metrics, checkpoint }).catch(() => {});
-    };
-    const engine = await createWebEngine({ assets: RUNTIME_FILES });
-    const trainer = createTrainer({ config, text, engine, checkpoint: saved?.checkpoint, keep });
-    current = { trainer, metrics };
+  async begin({ task, material, text, place }) {
+    const { steps } = nanoConfig(task).training;
+    const run: SavedRun = { task, material, steps, training: true, metrics: [], checkpoint: undefined };
+    // Where there is no room for the text, nothing could go on from a checkpoint.
+    const isKept = place !== undefined && (await saveNewRun(place, run, text).catch(() => false));
+    current = await openRun(run, text, isKept ? place : undefined);
     return steps;
+  },
+  async goOn(place) {
+    const [run, text] = await Promise.all([savedRun(place), savedText(place)]);
+    if (!run || !text) throw new Error("the run is not kept any more");
+    current = await openRun(run, text, place);
+    return run.steps;
   },
   run(onStep) {
     const { trainer, metrics } = begun();
@@ -61,6 +81,7 @@ const api: TrainerWorker = {
     });
   },
   pause: () => begun().trainer.pause(),
+  model: () => begun().trainer.model(),
   folder: () => zipSync({ nano: begun().trainer.files() }, { level: 0 }),
 };
 

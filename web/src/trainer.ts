@@ -13,10 +13,10 @@ import {
   type StepMetrics,
 } from "infini-transformer/train";
 import { breath } from "./breath.ts";
+import type { ModelFiles } from "./open-model.ts";
 
-/** What can be trained on. */
-export const TASKS = ["text", "passkey"] as const;
-export type TrainingTask = (typeof TASKS)[number];
+/** What can be trained on: the book that comes with the page, a text of the user's own, or pass keys. */
+export type TrainingTask = "book" | "own" | "passkey";
 
 /** A run that can be paused and gone on with, bit for bit as if it had not been. */
 export interface Trainer {
@@ -25,14 +25,19 @@ export interface Trainer {
   pause(): void;
   /** Whether it was told to pause. */
   readonly pausing: boolean;
-  /** The files of a run folder, by name: a model folder, and what `infini train recipe.json --resume` goes on from. */
+  /** The model as it is now. */
+  model(): ModelFiles;
+  /**
+   * The files of a run folder, by name: a model folder, and what `infini train recipe.json --resume` goes on from, with
+   * `text.txt` as `--data` where the task reads a text.
+   */
   files(): Readonly<Record<string, Uint8Array>>;
 }
 
 /** The preset `nano`, on a text or on pass keys in the paper's garbage. */
 export function nanoConfig(task: TrainingTask): RunConfig {
   const { model, training } = presets.nano;
-  if (task === "text") return parseRunConfig({ model, training });
+  if (task !== "passkey") return parseRunConfig({ model, training });
   const mixture = [{ task, share: 1, haystack: "garbage" }];
   return parseRunConfig({ model, training: { ...training, length: SHORTEST_WITH_KEY, mixture } });
 }
@@ -54,6 +59,13 @@ export function createTrainer({ config, text, engine, checkpoint, keep }: Traine
   const start = startOfRun(config);
   let position = checkpoint ? decodeRunState(checkpoint, start.state, config, "the run that was kept") : start;
   let stopping = new AbortController();
+  const model = (): ModelFiles => {
+    const { params } = trainedModel(config, position);
+    return {
+      [MODEL_FILES.config]: jsonFile(config.model),
+      [MODEL_FILES.weights]: encodeWeights(flatten<FloatTensor>(params), config.model),
+    };
+  };
   return {
     async run(onStep) {
       stopping = new AbortController();
@@ -75,17 +87,14 @@ export function createTrainer({ config, text, engine, checkpoint, keep }: Traine
     get pausing() {
       return stopping.signal.aborted;
     },
-    files() {
-      const { model, training } = config;
-      const { params } = trainedModel(config, position);
-      return {
-        "recipe.json": jsonFile(config),
-        [MODEL_FILES.config]: jsonFile(model),
-        [MODEL_FILES.training]: jsonFile(training),
-        [MODEL_FILES.weights]: encodeWeights(flatten<FloatTensor>(params), model),
-        "checkpoint.safetensors": encodeRunState(position.state, position.step, config),
-      };
-    },
+    model,
+    files: () => ({
+      ...model(),
+      "recipe.json": jsonFile(config),
+      [MODEL_FILES.training]: jsonFile(config.training),
+      "checkpoint.safetensors": encodeRunState(position.state, position.step, config),
+      ...(text.length > 0 && { "text.txt": text }),
+    }),
   };
 }
 

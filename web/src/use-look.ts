@@ -1,10 +1,11 @@
 import { proxy, transfer, wrap, type Remote } from "comlink";
 import type { SegmentLook } from "infini-transformer/generate";
-import { useReducer, useRef } from "preact/hooks";
+import { useEffect, useReducer, useRef } from "preact/hooks";
 import { reason } from "./download.ts";
 import type { Held } from "./held.ts";
 import type { LookWorker } from "./look-worker.ts";
 import type { LookRequest } from "./looker.ts";
+import type { ModelSource } from "./open-model.ts";
 
 /** A head of the model, both counted from 0. */
 export interface HeadPlace {
@@ -49,10 +50,18 @@ export interface LookProps {
   readonly actions: LookActions;
 }
 
-/** The state of the view. Its worker begins with the first reading. */
-export function useLook(held: Held | undefined): readonly [LookState, LookActions] {
+/** The state of the view. The worker of a model begins with the first reading. */
+export function useLook(model: ModelSource, held: Held | undefined): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
-  const worker = useRef<Remote<LookWorker> | undefined>(undefined);
+  const worker = useRef<LookThread | undefined>(undefined);
+  const close = (): void => {
+    worker.current?.thread.terminate();
+    worker.current = undefined;
+  };
+  useEffect(() => {
+    patch({ ...NOTHING_READ, phase: "idle" });
+    return close;
+  }, [model]);
   return [
     state,
     {
@@ -66,16 +75,20 @@ export function useLook(held: Held | undefined): readonly [LookState, LookAction
         }
       },
       read: async () => {
+        const from = state.goOn ? held : undefined;
+        patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
+        const current = (worker.current ??= startWorker(model));
         try {
-          const from = state.goOn ? held : undefined;
-          patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
-          const session = await from?.save();
-          worker.current ??= await openWorker();
+          const [session] = await Promise.all([from?.save(), current.opened]);
           patch({ phase: "reading" });
-          const follow = (segment: SegmentLook, total: number): void => patch({ segments: [segment], total });
-          await worker.current.look(sent({ text: state.text, session }), proxy(follow));
+          const follow = (segment: SegmentLook, total: number): void => {
+            // What another model had still to tell comes too late.
+            if (worker.current === current) patch({ segments: [segment], total });
+          };
+          await current.remote.look(sent({ text: state.text, session }), proxy(follow));
           patch("end");
         } catch (cause) {
+          close();
           patch({ phase: "idle", problem: reason(cause) });
         }
       },
@@ -125,8 +138,16 @@ function sent(request: LookRequest): LookRequest {
   return transfer(request, request.session ? [request.session.buffer] : []);
 }
 
-async function openWorker(): Promise<Remote<LookWorker>> {
-  const remote = wrap<LookWorker>(new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" }));
-  await remote.open(new URL("models/passkey/", document.baseURI).href);
-  return remote;
+/** A model in its worker. */
+interface LookThread {
+  readonly thread: Worker;
+  readonly remote: Remote<LookWorker>;
+  /** Whether the model is there. */
+  readonly opened: Promise<void>;
+}
+
+function startWorker(model: ModelSource): LookThread {
+  const thread = new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" });
+  const remote = wrap<LookWorker>(thread);
+  return { thread, remote, opened: remote.open(model) };
 }

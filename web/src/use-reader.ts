@@ -1,7 +1,8 @@
 import { proxy, transfer, wrap, type Remote } from "comlink";
-import { useEffect, useMemo, useReducer } from "preact/hooks";
+import { useEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import { download, reason } from "./download.ts";
 import { keepOffline } from "./offline.ts";
+import type { ModelSource } from "./open-model.ts";
 import type { ModelFacts, ReadProgress } from "./reader.ts";
 import { nextGap, type Text } from "./texts.ts";
 import type { ReaderWorker } from "./reader-worker.ts";
@@ -61,19 +62,24 @@ export function keyProblem(key: string): string | undefined {
   return /^[1-9]\d{2,4}$/.test(key) && Number(key) < 50_000 ? undefined : "A pass key is a number from 100 to 49999.";
 }
 
-/** The state of the page and what it can do; the model is in a worker. */
-export function useReader(): readonly [ReaderState, ReaderActions] {
-  const [state, patch] = useReducer(patched, INITIAL);
-  const worker = useMemo(
-    () => wrap<ReaderWorker>(new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" })),
-    [],
-  );
+/** The state of the view and what it can do. The model is in a worker; another one has read nothing of the text. */
+export function useReader(model: ModelSource): readonly [ReaderState, ReaderActions] {
+  const [state, change] = useReducer(patched, INITIAL);
+  const { thread, worker } = useMemo(startWorker, [model]);
+  const current = useRef(worker);
+  current.current = worker;
+  const patch: Patch = (news) => {
+    // What another model had still to tell comes too late.
+    if (current.current === worker) change(news);
+  };
   useEffect(() => {
-    worker.open(new URL("models/passkey/", document.baseURI).href).then(
+    patch({ ...NOTHING_READ, phase: "opening", facts: undefined });
+    worker.open(model).then(
       (facts) => patch({ facts, phase: "idle" }),
       (cause: unknown) => patch({ phase: "failed", problem: `The model cannot be loaded: ${reason(cause)}` }),
     );
-  }, []);
+    return () => thread.terminate();
+  }, [worker]);
   useEffect(() => {
     if (state.facts) keepOffline();
   }, [state.facts]);
@@ -81,6 +87,11 @@ export function useReader(): readonly [ReaderState, ReaderActions] {
 }
 
 // --- internal ---
+
+function startWorker(): { readonly thread: Worker; readonly worker: Remote<ReaderWorker> } {
+  const thread = new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" });
+  return { thread, worker: wrap<ReaderWorker>(thread) };
+}
 
 type Patch = (change: Partial<ReaderState>) => void;
 

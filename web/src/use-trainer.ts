@@ -2,14 +2,19 @@ import { proxy, transfer, wrap, type Remote } from "comlink";
 import type { StepMetrics } from "infini-transformer/train";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { download, reason } from "./download.ts";
+import { loadMaterial } from "./material.ts";
+import { modelTrainedHere, type NamedModel } from "./models.ts";
+import type { OwnText } from "./own-text.ts";
 import { forgetRun, savedRun, takePlace, type SavedRun } from "./run-store.ts";
-import { BUNDLED_TEXTS, fetchText } from "./texts.ts";
 import type { TrainerWorker } from "./trainer-worker.ts";
 import type { TrainingTask } from "./trainer.ts";
 
 export interface TrainerState {
   readonly phase: "opening" | "idle" | "preparing" | "training" | "pausing" | "paused" | "done";
   readonly task: TrainingTask;
+  readonly own: OwnText;
+  /** What the run trains on, by name. */
+  readonly material: string;
   /** Steps of the run; 0 before it has begun. */
   readonly steps: number;
   /** What was logged so far, a step each. */
@@ -19,16 +24,25 @@ export interface TrainerState {
 
 export interface TrainerActions {
   setTask(task: TrainingTask): void;
+  setOwn(own: OwnText): void;
   start(): Promise<void>;
   pause(): void;
   resume(): Promise<void>;
   save(): Promise<void>;
+  /** Gives the model as it is now to those who read. */
+  use(): Promise<void>;
   /** Gives the run up. */
   discard(): Promise<void>;
 }
 
+/** What every panel of the view gets. */
+export interface TrainerProps {
+  readonly state: TrainerState;
+  readonly actions: TrainerActions;
+}
+
 /** The state of the training view. A run has a worker of its own, and goes on when the page is loaded again. */
-export function useTrainer(): readonly [TrainerState, TrainerActions] {
+export function useTrainer(use: (model: NamedModel) => void): readonly [TrainerState, TrainerActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<TrainerThread | undefined>(undefined);
   const place = useRef<string | undefined>(undefined);
@@ -40,15 +54,25 @@ export function useTrainer(): readonly [TrainerState, TrainerActions] {
       patch({ failed: reason(cause) });
     }
   };
-  const begun = async (task: TrainingTask): Promise<TrainerThread> => {
-    worker.current ??= await beginRun(task, place.current);
+  const begin: Begin = async (remote) => {
+    const { task, own } = state;
+    const { name, text } = await loadMaterial(task, own);
+    patch({ material: name });
+    return remote.begin(transfer({ task, material: name, text, place: place.current }, [text.buffer]));
+  };
+  const goOn: Begin = (remote) => {
+    if (place.current === undefined) throw new Error("no run is kept");
+    return remote.goOn(place.current);
+  };
+  const run = async (how: Begin): Promise<TrainerThread> => {
+    worker.current ??= await openRun(how);
     patch({ steps: worker.current.steps });
     return worker.current;
   };
-  const train = (task: TrainingTask): Promise<void> =>
+  const train = (how: Begin): Promise<void> =>
     attempt(async () => {
       patch({ phase: "preparing", problem: undefined });
-      const { remote, steps } = await begun(task);
+      const { remote, steps } = await run(how);
       patch({ phase: "training" });
       const done = await remote.run(proxy((metrics: StepMetrics) => patch({ metrics: [metrics] })));
       patch({ phase: done === steps ? "done" : "paused" });
@@ -58,7 +82,7 @@ export function useTrainer(): readonly [TrainerState, TrainerActions] {
       place.current = await takePlace();
       const saved = place.current === undefined ? undefined : await savedRun(place.current);
       patch(saved ? foundRun(saved) : { phase: "idle" });
-      if (saved?.training && isReload()) await train(saved.task);
+      if (saved?.training && isReload()) await train(goOn);
     });
   }, []);
 
@@ -66,16 +90,22 @@ export function useTrainer(): readonly [TrainerState, TrainerActions] {
     state,
     {
       setTask: (task) => patch({ task }),
-      start: () => train(state.task),
+      setOwn: (own) => patch({ own, task: "own" }),
+      start: () => train(begin),
       pause() {
         patch({ phase: "pausing" });
         void worker.current?.remote.pause();
       },
-      resume: () => train(state.task),
+      resume: () => train(goOn),
       save: () =>
         attempt(async () => {
-          const { remote } = await begun(state.task);
+          const { remote } = await run(goOn);
           download(await remote.folder(), `nano-${state.metrics.length}-steps.zip`);
+        }),
+      use: () =>
+        attempt(async () => {
+          const { remote } = await run(goOn);
+          use(modelTrainedHere({ ...state, steps: state.metrics.length, source: await remote.model() }));
         }),
       discard: () =>
         attempt(async () => {
@@ -90,6 +120,9 @@ export function useTrainer(): readonly [TrainerState, TrainerActions] {
 
 // --- internal ---
 
+/** Has a worker begin a run, or go on with one; its number of steps. */
+type Begin = (remote: Remote<TrainerWorker>) => Promise<number>;
+
 /** A run in its worker. */
 interface TrainerThread {
   readonly thread: Worker;
@@ -97,23 +130,29 @@ interface TrainerThread {
   readonly steps: number;
 }
 
-const INITIAL: TrainerState = { phase: "opening", task: "text", steps: 0, metrics: [], problem: undefined };
+const INITIAL: TrainerState = {
+  phase: "opening",
+  task: "book",
+  own: "",
+  material: "",
+  steps: 0,
+  metrics: [],
+  problem: undefined,
+};
 
-/** Begins a run, or goes on with the one that is kept at the place. */
-async function beginRun(task: TrainingTask, place: string | undefined): Promise<TrainerThread> {
+async function openRun(begin: Begin): Promise<TrainerThread> {
   const thread = new Worker(new URL("./trainer-worker.ts", import.meta.url), { type: "module" });
   const remote = wrap<TrainerWorker>(thread);
   try {
-    const text = task === "text" ? await trainingText() : new Uint8Array();
-    return { thread, remote, steps: await remote.begin(transfer({ task, text, place }, [text.buffer])) };
+    return { thread, remote, steps: await begin(remote) };
   } catch (cause) {
     thread.terminate();
     throw cause;
   }
 }
 
-function foundRun({ task, steps, metrics }: SavedRun): Partial<TrainerState> {
-  return { phase: metrics.length === steps ? "done" : "paused", task, steps, metrics };
+function foundRun({ task, material, steps, metrics }: SavedRun): Partial<TrainerState> {
+  return { phase: metrics.length === steps ? "done" : "paused", task, material, steps, metrics };
 }
 
 /** Whether the page was there before, and not opened anew. */
@@ -125,13 +164,7 @@ type Change = Partial<TrainerState> | { readonly failed: string } | "forget";
 
 /** Metrics are added to those that are there. A run that has begun rests when something goes wrong. */
 function patched(state: TrainerState, change: Change): TrainerState {
-  if (change === "forget") return { ...INITIAL, phase: "idle", task: state.task };
+  if (change === "forget") return { ...INITIAL, phase: "idle", task: state.task, own: state.own };
   if ("failed" in change) return { ...state, phase: state.steps > 0 ? "paused" : "idle", problem: change.failed };
   return { ...state, ...change, metrics: [...state.metrics, ...(change.metrics ?? [])] };
-}
-
-async function trainingText(): Promise<Uint8Array> {
-  const [{ file, name }] = BUNDLED_TEXTS;
-  const { blob } = await fetchText(file, name);
-  return new Uint8Array(await blob.arrayBuffer());
 }

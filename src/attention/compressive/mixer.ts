@@ -94,7 +94,7 @@ export function compressiveAttention(config: CompressiveConfig): SequenceMixer {
       const q = applyRope(queries, ropeRows(tables, add(iota(C, behind), place.offset)));
       const k = applyRope(seen(params.key), ropeSlice(tables, 0, behind + N));
       const A = localAttention(q, k, seen(params.value), mask);
-      return { y: matmul(mergeHeads(A), params.output), state, segment: { inputs } };
+      return { y: matmul(mergeHeads(A), params.output), state, rows: { inputs: x } };
     },
 
     commit(tree, open) {

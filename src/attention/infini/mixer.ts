@@ -7,14 +7,14 @@ import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.
 import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../heads.ts";
 import { emptyKeys, type KeysAndValues } from "../keys.ts";
 import type { MixerResult, OpenState, SequenceMixer } from "../mixer.ts";
-import { countSegments, lastRows, withSegment, writerAt } from "../segments.ts";
+import { countSegments, lastRows, withSegment } from "../segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
 import { createMemory, type Memory } from "./memory.ts";
 import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths, Writes } from "./rule.ts";
 import { segmentAt } from "./scan.ts";
-import { attendInOpen, attendInSegments } from "./window.ts";
+import { attendInOpen, attendInSegments, cacheOf, withoutPositions } from "./window.ts";
 
 /** What is carried from segment to segment. */
 export type InfiniState<T> = {
@@ -24,11 +24,11 @@ export type InfiniState<T> = {
   readonly written: T; // [B]
   /** Inputs of the last tokens, as many as `shift` looks back. */
   readonly previous?: T; // [B, P, D]
-  /** Keys and values of the segment before, without positions; with `cache` only. */
+  /** Keys, turned by their positions, and values of the segment before; with `cache` only. */
   readonly cache?: KeysAndValues<T>; // [B, K, N, d] each
 };
 
-/** What the open segment will write, without positions; rows not yet read are zero. */
+/** What the open segment will write, keys turned by their positions; rows not yet read are zero. */
 export type InfiniSegment<T> = KeysAndValues<T> & {
   readonly strengths?: Strengths<T>;
 }; // [B, K, N, d], strengths [B, K, N, 1]
@@ -88,7 +88,10 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
           written: add(state.written, segments),
           ...(state.previous && { previous: slice(history, 1, length, length + historyLength(config.memory.shift)) }),
           ...(state.cache && {
-            cache: mapTree<KeysAndValues<Tensor>>(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
+            cache: cacheOf(
+              config,
+              mapTree<KeysAndValues<Tensor>>(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
+            ),
           }),
         },
         ...(chosen && { writeWish: chosen.wish }),
@@ -99,34 +102,33 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
     extend(tree, x, open, place) {
       const params = tree as InfiniParams<Tensor>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
-      const [C, N] = [axisSize(x.shape, 1), config.segmentLength];
       const past = pastOf(state.written, 1);
       const history = state.previous ? withHistory(x, state.previous) : x;
-      const { queries, keys, values } = project(config, params, history, C, 1);
-      const put = writerAt(place, C, N);
-      const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
-      const local = attendInOpen(config, queries, filled, place, past, state.cache); // eq. 6
+      const { queries, ...own } = project(config, params, history, axisSize(x.shape, 1), 1);
+      const { local, rows } = attendInOpen(config, queries, own, segment, place, past, state.cache); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
-      const strengths = mapPresent(chosen?.strengths, segment.strengths, (rows, kept) => put(kept, rows));
       const A = memory
         ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x, 1), past) // eqs. 7, 10
         : local;
       return {
         y: matmul(mergeHeads(A), params.output),
         state: { ...state, ...(state.previous && { previous: lastRows(history, place, state.previous) }) },
-        segment: { ...filled, ...(strengths && { strengths }) },
+        rows: {
+          ...rows,
+          ...(chosen && { strengths: mapTree(chosen.strengths, (leaf) => segmentAt(leaf as Tensor, 0)) }),
+        },
       };
     },
 
     commit(tree, open) {
       const params = tree as InfiniParams<Tensor>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
-      const { keys, values } = segment;
+      const own = withoutPositions(config, segment, state.cache);
       return {
         ...state,
-        ...(memory && { memory: memory.write(params, held(state), withSegment(segment)).after }), // eq. 8 or 9
+        ...(memory && { memory: memory.write(params, held(state), withSegment({ ...segment, ...own })).after }), // eq. 8 or 9
         written: add(state.written, 1),
-        ...(state.cache && { cache: { keys, values } }),
+        ...(state.cache && { cache: cacheOf(config, own) }),
       };
     },
   };
@@ -226,16 +228,4 @@ function gateOf(
 function held({ memory }: InfiniState<Tensor>): MemoryState<Tensor> {
   if (!memory) throw new GraphError("the state has no memory");
   return memory;
-}
-
-/** What both have under a name, joined. */
-function mapPresent(
-  rows: Strengths<Tensor> | undefined,
-  kept: Strengths<Tensor> | undefined,
-  join: (rows: Tensor, kept: Tensor) => Tensor,
-): Strengths<Tensor> | undefined {
-  if (!rows || !kept) return undefined;
-  return mapTree<Strengths<Tensor>>(rows, (leaf, name) =>
-    join(leaf as Tensor, kept[name as keyof Strengths<Tensor>] as Tensor),
-  );
 }

@@ -65,9 +65,9 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
   const f = featureSize(config);
   const M = join([B, K, f, d], ({ memories }) => memories.flatMap(({ M: rows }) => rows.flat()));
   const z = join([B, K, f], ({ memories }) => memories.flatMap((held) => held.z));
-  const before = (part: "k" | "v"): NumericTensor =>
+  const before = (part: (token: Token, head: number, t: number) => Vector): NumericTensor =>
     join([B, K, N, d], ({ cache }) =>
-      range(K).flatMap((head) => range(N).flatMap((t) => (cache[t] ? at(cache[t][part], head) : zeros(d)))),
+      range(K).flatMap((head) => range(N).flatMap((t) => (cache[t] ? part(cache[t], head, t) : zeros(d)))),
     );
   const choices = choicesOf(config).length;
   return {
@@ -76,7 +76,12 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
       ...(memory.update !== "none" && { memory: choices > 0 ? { M } : { M, z } }),
       written: join([B], ({ written }) => [written]),
       ...(memory.shift !== "none" && { previous: join([B, lookBack(config), D], ({ previous }) => previous.flat()) }),
-      ...(memory.cache && { cache: { keys: before("k"), values: before("v") } }),
+      ...(memory.cache && {
+        cache: {
+          keys: before(({ k }, head, t) => rotate(config, at(k, head), t)),
+          values: before(({ v }, head) => at(v, head)),
+        },
+      }),
     },
     ...(choices > 0 && { writeWish: join([B, T, choices * K], ({ wishes }) => wishes.flat()) }),
     inside: lanes.map(({ inside }) => inside),

@@ -1,16 +1,19 @@
-import { add, concat, iota, slice } from "../../graph/builder.ts";
+import { add, concat, iota, less, slice, where } from "../../graph/builder.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
+import { applyRope, ropeRows, ropeSlice, ropeTables, undoRope, type RopeTables } from "../../nn/rope.ts";
 import { joinKeys, type KeysAndValues } from "../keys.ts";
 import type { ChunkPlace } from "../mixer.ts";
+import { HIDDEN, scoresOf, weightedParts, type SeenPart } from "../softmax.ts";
 import type { InfiniConfig } from "./config.ts";
-import { cacheMask, causalMask, causalMaskFrom, localAttention, type Mask } from "./local.ts";
-import { withSegmentAxis } from "./scan.ts";
+import { cacheMask, causalMask, localAttention, type Mask } from "./local.ts";
+import { segmentAt, withSegmentAxis } from "./scan.ts";
 
 /*
  * Eq. 6 with rotary positions: what a token sees of its own segment and, where there is a cache [B, K, N, d], of the
  * segment before it. `past` [B, S] says where there was one, see gate.ts; the cache is hidden where there was none.
+ *
+ * Keys in the cache and in the open segment have been turned by their positions, so that a token turns its own alone.
  */
 
 type Positions = Pick<InfiniConfig, "segmentLength" | "headDim" | "ropeBase">;
@@ -27,39 +30,68 @@ export function attendInSegments(
   const tables = ropeTables(cached + N, headDim, ropeBase);
   const inSegment = ropeSlice(tables, cached, cached + N);
   const [q, k] = [applyRope(queries, inSegment), applyRope(own.keys, inSegment)];
-  const before = cache && segmentsBefore(cache, own);
-  const seen = before
-    ? joinKeys({ ...before, keys: applyRope(before.keys, ropeSlice(tables, 0, N)) }, { ...own, keys: k })
-    : { ...own, keys: k };
+  const earlier = ropeSlice(tables, 0, N);
+  const seen = cache ? joinKeys(segmentsBefore(cache, own, earlier), { ...own, keys: k }) : { ...own, keys: k };
   return localAttention(q, seen.keys, seen.values, withCache(causalMask(N, cached), past, cached));
 }
 
-/** The same for queries [B, 1, K, G, C, d] of a chunk, once its keys and values stand in those of the open segment [B, K, N, d]. */
+/**
+ * As {@link attendInSegments} for the queries [B, 1, K, G, C, d] of a chunk and its own keys and values [B, 1, K, C, d], after
+ * those of the open segment [B, K, N, d]; and the rows [B, K, C, d] that it puts there.
+ */
 export function attendInOpen(
   { segmentLength: N, headDim, ropeBase }: Positions,
   queries: Tensor,
+  own: KeysAndValues<Tensor>,
   open: KeysAndValues<Tensor>,
   { offset }: Pick<ChunkPlace, "offset">,
   past: Tensor,
   cache?: KeysAndValues<Tensor>,
-): Tensor {
-  const [cached, C] = [cache ? N : 0, axisSize(queries.shape, 4)];
-  const tables = ropeTables(cached + N + C, headDim, ropeBase);
-  const q = applyRope(queries, ropeRows(tables, add(iota(C, cached), offset)));
-  const all = cache ? joinKeys(cache, open) : open;
-  const k = applyRope(withSegmentAxis(all.keys), ropeSlice(tables, 0, cached + N));
-  return localAttention(q, k, withSegmentAxis(all.values), withCache(causalMaskFrom(offset, cached), past, cached));
+): { local: Tensor; rows: KeysAndValues<Tensor> } {
+  const [cached, C] = [cache ? N : 0, axisSize(own.keys.shape, 3)];
+  const tables = ropeRows(ropeTables(cached + N + C, headDim, ropeBase), add(iota(C, cached), offset));
+  const [q, k] = [applyRope(queries, tables), applyRope(own.keys, tables)];
+  const meet = (keys: Tensor, values: Tensor, mask: Mask): SeenPart => ({ scores: mask(scoresOf(q, keys)), values });
+  const isBefore = less(iota(N), offset);
+  const local = weightedParts([
+    ...(cache ? [meet(withSegmentAxis(cache.keys), withSegmentAxis(cache.values), cacheMask(past, N))] : []),
+    meet(withSegmentAxis(open.keys), withSegmentAxis(open.values), (scores) => where(isBefore, scores, HIDDEN)),
+    meet(k, own.values, causalMask(C, 0)),
+  ]);
+  return { local, rows: { keys: segmentAt(k, 0), values: segmentAt(own.values, 0) } };
+}
+
+/** The open segment [B, K, N, d], once it is full, without positions. */
+export function withoutPositions(
+  { segmentLength: N, headDim, ropeBase }: Positions,
+  { keys, values }: KeysAndValues<Tensor>,
+  cache?: KeysAndValues<Tensor>,
+): KeysAndValues<Tensor> {
+  const cached = cache ? N : 0;
+  return { keys: undoRope(keys, ropeSlice(ropeTables(cached + N, headDim, ropeBase), cached, cached + N)), values };
+}
+
+/** What the segment after this one [B, K, N, d], which is without positions, has in its cache. */
+export function cacheOf(
+  { segmentLength, headDim, ropeBase }: Positions,
+  { keys, values }: KeysAndValues<Tensor>,
+): KeysAndValues<Tensor> {
+  return { keys: applyRope(keys, ropeTables(segmentLength, headDim, ropeBase)), values };
 }
 
 // --- internal ---
 
-/** Keys and values of the segment before each [B, S, K, N, d]: those in the cache, then all but the last. */
-function segmentsBefore(cache: KeysAndValues<Tensor>, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
-  const earlier = (first: Tensor, rest: Tensor): Tensor => {
-    const S = axisSize(rest.shape, 1);
-    return S === 1 ? withSegmentAxis(first) : concat([withSegmentAxis(first), slice(rest, 1, 0, S - 1)], 1);
-  };
-  return { keys: earlier(cache.keys, own.keys), values: earlier(cache.values, own.values) };
+/** Keys, turned by these tables, and values of the segment before each [B, S, K, N, d]: the cache, then all but the last. */
+function segmentsBefore(
+  cache: KeysAndValues<Tensor>,
+  own: KeysAndValues<Tensor>,
+  tables: RopeTables,
+): KeysAndValues<Tensor> {
+  const S = axisSize(own.keys.shape, 1);
+  const first = { keys: withSegmentAxis(cache.keys), values: withSegmentAxis(cache.values) };
+  if (S === 1) return first;
+  const rest = { keys: applyRope(slice(own.keys, 1, 0, S - 1), tables), values: slice(own.values, 1, 0, S - 1) };
+  return { keys: concat([first.keys, rest.keys], 1), values: concat([first.values, rest.values], 1) };
 }
 
 function withCache(mask: Mask, past: Tensor, cached: number): Mask {

@@ -18,10 +18,10 @@ import { hideEmpty, newest, windows } from "../fifo.ts";
 import { mergeHeads, splitGroups, splitHeads } from "../heads.ts";
 import { mixByGate, pastOf } from "../infini/gate.ts";
 import { segmentAt, withSegmentAxis } from "../infini/scan.ts";
-import { attendInOpen, attendInSegments } from "../infini/window.ts";
+import { attendInOpen, attendInSegments, cacheOf, withoutPositions } from "../infini/window.ts";
 import { emptyKeys, type KeysAndValues } from "../keys.ts";
 import type { SequenceMixer } from "../mixer.ts";
-import { countSegments, tokensBefore, writerAt } from "../segments.ts";
+import { countSegments, tokensBefore } from "../segments.ts";
 import { checkMemorizing, type MemorizingConfig } from "./config.ts";
 import { initMemorizingParams, type MemorizingParams } from "./params.ts";
 import { retrieve } from "./retrieval.ts";
@@ -30,13 +30,13 @@ import { retrieve } from "./retrieval.ts";
 export type MemorizingState<T> = {
   /** The last M keys, of unit length, and values; the newest is last, and rows not yet written are zero. */
   readonly store: KeysAndValues<T>; // [B, K, M, d] each
-  /** Keys and values of the segment before, without positions. */
+  /** Keys, turned by their positions, and values of the segment before. */
   readonly cache: KeysAndValues<T>; // [B, K, N, d] each
   /** Segments read so far. */
   readonly written: T; // [B]
 };
 
-/** Keys and values of the open segment, without positions; rows not yet read are zero. */
+/** Keys, turned by their positions, and values of the open segment; rows not yet read are zero. */
 export type MemorizingSegment<T> = KeysAndValues<T>; // [B, K, N, d] each
 
 /**
@@ -81,7 +81,10 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
         y: mixed(config, params, { queries, local, store, written: state.written }),
         state: {
           store: mapTree(rows, (leaf) => newest(leaf as Tensor, storeSize)),
-          cache: mapTree(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
+          cache: cacheOf(
+            config,
+            mapTree<KeysAndValues<Tensor>>(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
+          ),
           written: add(state.written, segments),
         },
       };
@@ -89,20 +92,20 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
 
     extend(tree, x, open, place) {
       const params = tree as MemorizingParams<Tensor>;
-      const [state, before] = [open.state as MemorizingState<Tensor>, open.segment as MemorizingSegment<Tensor>];
-      const { queries, keys, values } = project(config, params, x, 1);
-      const put = writerAt(place, axisSize(x.shape, 1), N);
-      const segment = { keys: put(before.keys, keys), values: put(before.values, values) };
-      const local = attendInOpen(config, queries, segment, place, pastOf(state.written, 1), state.cache);
+      const [state, segment] = [open.state as MemorizingState<Tensor>, open.segment as MemorizingSegment<Tensor>];
+      const { queries, ...own } = project(config, params, x, 1);
+      const past = pastOf(state.written, 1);
+      const { local, rows } = attendInOpen(config, queries, own, segment, place, past, state.cache);
       const store = mapTree<KeysAndValues<Tensor>>(state.store, (leaf) => withSegmentAxis(leaf as Tensor));
-      return { y: mixed(config, params, { queries, local, store, written: state.written }), state, segment };
+      return { y: mixed(config, params, { queries, local, store, written: state.written }), state, rows };
     },
 
     commit(_, open) {
       const [state, segment] = [open.state as MemorizingState<Tensor>, open.segment as MemorizingSegment<Tensor>];
+      const own = withoutPositions(config, segment, state.cache);
       return {
-        store: mapTree(storedRows(state.store, segment), (leaf) => newest(leaf as Tensor, storeSize)),
-        cache: segment,
+        store: mapTree(storedRows(state.store, own), (leaf) => newest(leaf as Tensor, storeSize)),
+        cache: cacheOf(config, own),
         written: add(state.written, 1),
       };
     },

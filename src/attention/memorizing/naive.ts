@@ -52,7 +52,7 @@ export function naiveMemorizing(
         values: rows(M, ({ store }, head) => at(store, head).map(({ value }) => value)),
       },
       cache: {
-        keys: rows(N, ({ cache }, head) => cache.map(({ k }) => at(k, head))),
+        keys: rows(N, ({ cache }, head) => cache.map(({ k }, t) => rotate(config, at(k, head), t))),
         values: rows(N, ({ cache }, head) => cache.map(({ v }) => at(v, head))),
       },
       written: join([lanes.length], ({ written }) => [written]),

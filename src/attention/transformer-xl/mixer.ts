@@ -93,7 +93,7 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
         place: add(iota(C), place.offset),
         seen: state.seen,
       });
-      return { y: matmul(A, params.output), state, segment: { inputs } };
+      return { y: matmul(A, params.output), state, rows: { inputs: x } };
     },
 
     commit(_, open) {

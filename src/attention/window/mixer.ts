@@ -95,7 +95,7 @@ export function windowAttention(config: WindowConfig): SequenceMixer {
         sinks: state.sinks, // of the open segment no token is a sink for another: the window has it still
         seen: state.seen,
       });
-      return { y: matmul(A, params.output), state, segment: filled };
+      return { y: matmul(A, params.output), state, rows: { keys, values } };
     },
 
     commit(_, open) {

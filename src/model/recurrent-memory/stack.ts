@@ -58,16 +58,17 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
       const params = tree as RecurrentMemoryParams<Tensor>;
       const C = axisSize(x.shape, 1);
       const put = writerAt(place, C, N);
-      const { y, seen } = runRows(config, params, concat([memoryOf(params, state), x], 1), {
+      const { y, own: ofRows } = runRows(config, params, concat([memoryOf(params, state), x], 1), {
         positions: concat([iota(p), add(iota(C, p), place.offset)], 0),
         place: (own, open) => concat([slice(own, 2, 0, p), put(open, slice(own, 2, p, p + C))], 2),
         open: segment as OpenKeys,
       });
-      const written = eachOf(layers, (layer) => ({
-        keys: slice(at(seen, layer).keys, 2, p, p + N),
-        values: slice(at(seen, layer).values, 2, p, p + N),
+      const ofTokens = (rows: Tensor): Tensor => slice(rows, 2, p, p + C);
+      const added = eachOf(layers, (layer) => ({
+        keys: ofTokens(at(ofRows, layer).keys),
+        values: ofTokens(at(ofRows, layer).values),
       }));
-      return { y: slice(y, 1, p, p + C), state, segment: written };
+      return { y: slice(y, 1, p, p + C), state, rows: added };
     },
 
     commit(tree, { state, segment }: OpenState) {
@@ -98,17 +99,17 @@ interface Rows {
   readonly open?: OpenKeys;
 }
 
-/** Hidden states [B, R, D] after the final norm, and the keys (without positions) and values that each layer saw. */
+/** Hidden states [B, R, D] after the final norm, and the keys (without positions) and values of the rows in each layer. */
 function runRows(
   config: ModelConfig,
   params: RecurrentMemoryParams<Tensor>,
   x: Tensor,
   rows: Rows,
-): { y: Tensor; seen: OpenKeys } {
+): { y: Tensor; own: OpenKeys } {
   const { y, results } = runLayers(config, params, x, (attention, h, layer) =>
     attend(config, attention as ProjectionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
   );
-  return { y, seen: eachOf(layersOf(config), (layer) => at(results, layer).seen) };
+  return { y, own: eachOf(layersOf(config), (layer) => at(results, layer).own) };
 }
 
 function attend(
@@ -117,11 +118,12 @@ function attend(
   h: Tensor,
   { positions, place }: Rows,
   open: KeysAndValues<Tensor> | undefined,
-): { y: Tensor; seen: KeysAndValues<Tensor> } {
+): { y: Tensor; own: KeysAndValues<Tensor> } {
   const [B, R] = [axisSize(h.shape, 0), axisSize(h.shape, 1)];
-  const own = (weights: Tensor): Tensor => reshape(splitHeads(matmul(h, weights), 1, K), [B, K, R, headDim]);
-  const [ownKeys, ownValues] = [own(key), own(value)];
-  const seen = { keys: place(ownKeys, open?.keys ?? ownKeys), values: place(ownValues, open?.values ?? ownValues) };
+  const project = (weights: Tensor): Tensor => reshape(splitHeads(matmul(h, weights), 1, K), [B, K, R, headDim]);
+  const own = { keys: project(key), values: project(value) };
+  const { keys: openKeys, values: openValues } = open ?? own;
+  const seen = { keys: place(own.keys, openKeys), values: place(own.values, openValues) };
   const places = axisSize(seen.keys.shape, 2);
   const tables = ropeTables(places + R, headDim, ropeBase);
   const q = applyRope(splitGroups(matmul(h, query), 1, numHeads, K), ropeRows(tables, positions));
@@ -129,7 +131,7 @@ function attend(
   const visible = less(iota(places), add(reshape(positions, [R, 1]), iota(1, 1))); // [R, places]
   const withSegments = (x: Tensor): Tensor => reshape(x, [B, 1, K, places, headDim]);
   const A = localAttention(q, withSegments(k), withSegments(seen.values), (scores) => where(visible, scores, HIDDEN));
-  return { y: matmul(mergeHeads(A), output), seen };
+  return { y: matmul(mergeHeads(A), output), own };
 }
 
 /** The memory that a segment reads [B, p, D]: in lanes that have read none yet, the learned one. */

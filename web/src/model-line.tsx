@@ -1,0 +1,25 @@
+import type { JSX } from "preact";
+import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
+
+export interface ModelProps {
+  /** The model that a view reads with. */
+  readonly model: NamedModel;
+  use(model: NamedModel): void;
+}
+
+/** Which model reads, what else is said of it, and the way back to the one that comes with the page. */
+export function ModelLine({ model, use, facts }: ModelProps & { readonly facts?: string }): JSX.Element {
+  return (
+    <div class="row note">
+      <span role="status">
+        Read by {model.name}
+        {facts === undefined ? "." : `: ${facts}`}
+      </span>
+      {model !== SHIPPED_MODEL && (
+        <button type="button" onClick={() => use(SHIPPED_MODEL)}>
+          Back to the shipped model
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,31 @@
+import type { Engine } from "infini-transformer/engine";
+import { loadModel, MODEL_FILES, parseModelConfig, type LoadedModel } from "infini-transformer/model";
+import { createWebEngine, fetchModelFolder } from "infini-transformer/web";
+import { RUNTIME_FILES } from "./runtime-files.ts";
+
+/** The files of a model folder that a model is made of, by name. */
+export type ModelFiles = Readonly<Record<(typeof MODEL_FILES)["config" | "weights"], Uint8Array>>;
+
+/** Where a model is: the URL of a model folder, or its files. */
+export type ModelSource = string | ModelFiles;
+
+export interface OpenedModel {
+  readonly loaded: LoadedModel;
+  readonly engine: Engine;
+}
+
+/** A model and what computes it. Throws as `fetchModelFolder` does. */
+export async function openModel(source: ModelSource): Promise<OpenedModel> {
+  const [loaded, engine] = await Promise.all([
+    typeof source === "string" ? fetchModelFolder(source) : loadFiles(source),
+    createWebEngine({ assets: RUNTIME_FILES }),
+  ]);
+  return { loaded, engine };
+}
+
+// --- internal ---
+
+function loadFiles(files: ModelFiles): LoadedModel {
+  const config: unknown = JSON.parse(new TextDecoder().decode(files[MODEL_FILES.config]));
+  return loadModel(parseModelConfig(config, MODEL_FILES.config), files[MODEL_FILES.weights], MODEL_FILES.weights);
+}
