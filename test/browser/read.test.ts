@@ -53,13 +53,13 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
   }, 120_000);
 
   it("shows how far it is in a book, and what a cache would need by now", async () => {
-    await page.setViewportSize({ width: 820, height: 1340 });
+    await page.setViewportSize({ width: 820, height: 1380 });
     await page.getByRole("button", { name: /Moby Dick/ }).click();
     await clickMap(0.04);
     await page.getByRole("button", { name: "Read", exact: true }).click();
     await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(150_000);
     expect(await meter("A key/value cache would need")).toBeGreaterThan(150_000 * 2048);
-    const clip = { x: 0, y: 0, width: 820, height: 1340 };
+    const clip = { x: 0, y: 0, width: 820, height: 1380 };
     await page.screenshot({ path: join(PICTURES, "book.png"), fullPage: true, clip });
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText(/^Stopped at /).waitFor();
@@ -210,7 +210,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
 
 /** What the page says of them: the mean, the last, and how many pieces were scored and read. */
 const FORETOLD =
-  /^(Bits per byte along the text: ([\d.]+) on average, ([\d.]+) in the last piece)\. Scored: (\d+) of (\d+) pieces/;
+  /^(Bits per byte along the text: ([\d.]+) on average, ([\d.]+) in the last piece)\. Scored: (\d+) of (\d+) pieces that were read\. This/;
 
 /** Those of each full piece, each without its last token, of a text that is read from the start. */
 async function bitsPerByte(text: Uint8Array): Promise<number[]> {

@@ -13,7 +13,7 @@ export function ForetoldChart({ model, state }: Omit<PanelProps, "actions">): JS
     <>
       <TraceChart points={foretold} shortest={text?.blob.size ?? 0} axes={AXES} label={foretoldLine(state)} />
       <p class="note">
-        {foretoldLine(state)}. Scored: {formatCount(foretold.length)} of {formatCount(pieces)} pieces that were read.
+        {foretoldLine(state)}. Scored: {formatCount(foretold.length)} of {formatCount(pieces)} pieces that were read.{" "}
         {model.foretells}
       </p>
     </>
