@@ -27,6 +27,7 @@ describe("npm run bench", () => {
     expect(Object.keys(results)).toEqual([
       "training",
       "prefill",
+      "scoring",
       "decode",
       "layer",
       "startup",

@@ -8,8 +8,8 @@ import { gatesOf } from "../model/gates.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { loadModelFolder } from "../node/model-folder.ts";
 import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
-import { lookInside, type HeadLook, type SegmentLook } from "./look.ts";
-import { SessionError } from "./session.ts";
+import { lookInside, type HeadLook, type LookOptions, type SegmentLook } from "./look.ts";
+import { createSession, SessionError, type Snapshot } from "./session.ts";
 
 let engine: Engine;
 
@@ -50,13 +50,30 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
     });
 
     it("keeps the last segments to compare with", async () => {
-      const [all, few] = [await lookAt(loaded, tokens), await lookAt(loaded, tokens, 2)];
+      const [all, few] = [await lookAt(loaded, tokens), await lookAt(loaded, tokens, { earlier: 2 })];
       expect(few.map(({ firstEarlier }) => firstEarlier)).toEqual([0, 0, 0, 1, 2, 3, 4]);
       few.forEach(({ layers, firstEarlier }, s) => {
         const expected = all[s]?.layers.flat().map(({ resemblance }) => rounded(resemblance.slice(firstEarlier)));
         expect(layers.flat().map(({ resemblance }) => rounded(resemblance))).toEqual(expected);
       });
     });
+
+    it.each([3 * SEGMENT, 3 * SEGMENT - 1, 2 * SEGMENT + 1])(
+      "shows the segments of a text after its first %i tokens as if it had seen all of it",
+      async (length) => {
+        const whole = (await lookAt(loaded, tokens)).slice(3);
+        const from = await snapshotAfter(loaded, tokens.subarray(0, length));
+        const rest = await lookAt(loaded, tokens.subarray(length), { from });
+        expect(rest.map(({ index, firstEarlier }) => [index, firstEarlier])).toEqual(whole.map((_, i) => [i, 0]));
+        expect(rest.map(({ tokens: part }) => [...part])).toEqual(whole.map(({ tokens: part }) => [...part]));
+        const [shown, expected] = [
+          rest.flatMap((look) => numbersOf(look, 0)),
+          whole.flatMap((look) => numbersOf(look, 3)),
+        ];
+        expect(shown.length).toBe(expected.length);
+        expect(Math.max(...shown.map((value, i) => Math.abs(value - (expected[i] ?? NaN))))).toBeLessThan(1e-4);
+      },
+    );
   },
 );
 
@@ -92,15 +109,47 @@ describe("a look inside", () => {
   ])("refuses the tokens %j", async (tokens, problem) => {
     await expect(lookAt(tinyModel(), Int32Array.from(tokens))).rejects.toThrow(new SessionError(problem));
   });
+
+  it("refuses what was read by another model or in several lanes, and tokens that only fill up a segment", async () => {
+    const [loaded, tokens] = [tinyModel(), randomTokens(SEGMENT + 1)];
+    const from = await snapshotAfter(loaded, tokens);
+    await expect(lookAt(tinyModel(), tokens, { from })).rejects.toThrow(
+      new SessionError("the snapshot is of another model"),
+    );
+    await expect(lookAt(loaded, tokens, { from: await snapshotAfter(loaded, tokens, 2) })).rejects.toThrow(
+      new SessionError("the session has 1 lanes, the snapshot has 2"),
+    );
+    await expect(lookAt(loaded, randomTokens(3), { from })).rejects.toThrow(
+      new SessionError("the open segment takes 3 more tokens, and there are 3"),
+    );
+  });
 });
 
 // --- internal ---
 
-async function lookAt(loaded: LoadedModel, tokens: Int32Array, earlier?: number): Promise<SegmentLook[]> {
+async function lookAt(
+  loaded: LoadedModel,
+  tokens: Int32Array,
+  options: Pick<LookOptions, "earlier" | "from"> = {},
+): Promise<SegmentLook[]> {
   const looks: SegmentLook[] = [];
-  const options = { loaded, engine, ...(earlier !== undefined && { earlier }) };
-  for await (const look of lookInside(options, tokens)) looks.push(look);
+  for await (const look of lookInside({ loaded, engine, ...options }, tokens)) looks.push(look);
   return looks;
+}
+
+async function snapshotAfter(loaded: LoadedModel, tokens: Int32Array, batch = 1): Promise<Snapshot> {
+  const session = createSession({ loaded, engine, batch });
+  await session.prefill(Array.from({ length: batch }, () => tokens));
+  await session.dispose();
+  return session.snapshot();
+}
+
+/** All that is shown of a segment, but for what it resembles of the first so many. */
+function numbersOf({ layers }: SegmentLook, firstEarlier: number): number[] {
+  return layers
+    .flat()
+    .flatMap(({ gate, memoryShare, resemblance }) => [gate, memoryShare, ...resemblance.slice(firstEarlier)])
+    .flatMap((row) => [...row]);
 }
 
 function rounded(rows: readonly Float32Array[]): number[][] {

@@ -4,7 +4,7 @@ import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
-import { checkLanes, dataOf, padTo, SessionError } from "./session.ts";
+import { checkLanes, createSession, dataOf, padTo, SessionError, type Session, type Snapshot } from "./session.ts";
 
 /** What one head made of the n tokens of a segment. */
 export interface HeadLook {
@@ -12,11 +12,11 @@ export interface HeadLook {
   readonly gate: Float32Array; // [n]
   /**
    * How much of what the head gives comes from memory, 0 to 1, by the lengths of the two terms of eq. 10; the rest is local.
-   * 0 in the first segment, when there is nothing to read.
+   * 0 while nothing was written to the memory, as in the first segment of a look that begins with an empty one.
    */
   readonly memoryShare: Float32Array; // [n]
   /**
-   * For each earlier segment that is kept, the cosine between what the memory gave each token and what it would give if that
+   * For each earlier segment of this look that is kept, the cosine between what the memory gave each token and what it would give if that
    * segment alone had been written to it; 0 where the segment wrote nothing.
    */
   readonly resemblance: readonly Float32Array[]; // [earlier segments][n]
@@ -24,6 +24,7 @@ export interface HeadLook {
 
 /** A segment that was read, and what happened in every layer. */
 export interface SegmentLook {
+  /** Counted from 0, the first that this look shows. */
   readonly index: number;
   readonly tokens: Int32Array; // [n], n tokens up to a segment
   /** Index of the segment that `resemblance` begins with. */
@@ -36,16 +37,22 @@ export interface LookOptions {
   readonly engine: Engine;
   /** Segments that are kept to compare with, at most; each takes as much as the memory of the model. Default 64. */
   readonly earlier?: number;
+  /**
+   * What was read before: a snapshot of a session of this model with one lane. Where it ends inside a segment, the first
+   * tokens fill that up and are not shown; the look begins with the segment after it. Default: nothing.
+   */
+  readonly from?: Snapshot;
 }
 
 /**
- * Reads a text from an empty memory and shows, segment by segment, where the output of each head comes from. The numbers
- * are those of the pass itself; see attention/infini/look.ts.
+ * Reads a text from an empty memory, or after what was read before, and shows, segment by segment, where the output of each
+ * head comes from. The numbers are those of the pass itself; see attention/infini/look.ts.
  *
- * @throws {SessionError} for a model without Infini-attention's memory, no tokens or tokens outside the vocabulary.
+ * @throws {SessionError} for a model without Infini-attention's memory, no tokens or tokens outside the vocabulary, a
+ *   snapshot of another model or of several lanes, and tokens that end before the segment that a snapshot has open.
  */
 export async function* lookInside(
-  { loaded, engine, earlier = 64 }: LookOptions,
+  { loaded, engine, earlier = 64, from }: LookOptions,
   tokens: Int32Array,
 ): AsyncGenerator<SegmentLook, void> {
   const { model, params } = loaded;
@@ -54,11 +61,12 @@ export async function* lookInside(
   checkLanes(tokens, 1, vocabularySize);
   const weights = flatten<FloatTensor>(params, "params");
   const traces = flatten<FloatTensor>(noTraces(model.config, earlier), "traces");
-  let state = flatten<HostTensor>(model.initialState(1), "state");
+  const closed = await upToSegment(createSession({ loaded, engine }), from, tokens);
+  let { state } = closed;
   const program = await engine.compile(lookProgram(loaded, earlier));
   try {
-    for (let index = 0; index * N < tokens.length; index++) {
-      const part = tokens.slice(index * N, (index + 1) * N);
+    for (let index = 0; index * N < closed.rest.length; index++) {
+      const part = closed.rest.slice(index * N, (index + 1) * N);
       const fed = { tokens: intTensor([1, N], padTo(part, N)) }; // what fills up comes last, so nothing before it sees it
       const results = await program.run({ ...weights, ...state, ...traces, ...fed });
       yield segmentLook(results, loaded, part, index, earlier);
@@ -71,6 +79,25 @@ export async function* lookInside(
 }
 
 // --- internal ---
+
+/** What a session keeps when no segment is open any more, for which it may take the first tokens, and the tokens after. */
+async function upToSegment(
+  session: Session,
+  from: Snapshot | undefined,
+  tokens: Int32Array,
+): Promise<{ readonly state: Flat<HostTensor>; readonly rest: Int32Array }> {
+  try {
+    if (from) session.restore(from);
+    const { segmentLength: N } = session.loaded.model.config;
+    const room = (N - (session.position % N)) % N;
+    if (tokens.length <= room)
+      throw new SessionError(`the open segment takes ${room} more tokens, and there are ${tokens.length}`);
+    if (room > 0) await session.prefill(tokens.subarray(0, room));
+    return { state: session.snapshot().state, rest: tokens.subarray(room) };
+  } finally {
+    await session.dispose();
+  }
+}
 
 function segmentLook(
   results: Flat<HostTensor>,

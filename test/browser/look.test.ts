@@ -5,12 +5,15 @@ import { encodeText } from "../../src/data/bytes.ts";
 import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "../../src/data/passkey.ts";
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
 import { lookInside, type SegmentLook } from "../../src/generate/look.ts";
+import { createSession } from "../../src/generate/session.ts";
 import { gatesOf } from "../../src/model/gates.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
 import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
 const TEXT = `${PASSKEY_TASK}\n${"The ship went on through the night. ".repeat(9)}\n${passkeySentence("41927")}\n${"Nobody spoke of the whale. ".repeat(20)}\n${PASSKEY_QUESTION} 41927`;
+/** Tokens of a segment of the shipped model. */
+const SEGMENT = 64;
 
 let application: Application;
 let page: Page;
@@ -50,7 +53,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
   it("shows the numbers of the library", async () => {
     await textarea().fill(TEXT);
     await read();
-    const looks = await looksInNode();
+    const looks = await looksInNode(TEXT);
     const gates = gatesOf((await loadModelFolder("models/passkey")).params);
     expect(await page.getByRole("cell").filter({ hasText: /\d/ }).allTextContents()).toEqual(
       gates.flat().map((gate) => gate.toFixed(2)),
@@ -105,6 +108,35 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
     expect((await percents()).map(([memory]) => memory)).toEqual([0, 0, 0, 0]);
   }, 120_000);
 
+  it("shows what the heads have from all that Read has read", async () => {
+    const hay = "Nobody spoke of the whale. ".repeat(50);
+    const [story, text] = [`${hay}${passkeySentence("41927")}\n${hay}`, `${PASSKEY_QUESTION} 41927`];
+    const before = encodeText(`${PASSKEY_TASK}\n${story}`);
+    expect(before.length % SEGMENT).toBeGreaterThan(0);
+    await readInRead(story);
+    await textarea().fill(text);
+    await read();
+    expect((await percents()).map(([memory]) => memory)).toEqual([0, 0, 0, 0]);
+    const tokens = before.length.toLocaleString("en");
+    await page.getByRole("radio", { name: `from what Read holds (${tokens} tokens)` }).check();
+    await page.getByRole("button", { name: "Read and look" }).click();
+    await page.getByText(`Read, in 1 segments, after ${tokens} tokens.`).waitFor();
+    // The last token that is read before the first digit is the space.
+    for (let back = 0; back < 5; back++) await selected("Tokens of the segment").press("ArrowLeft");
+    const [look] = await looksInNode(text, before);
+    const expected = look?.layers.flat().map(({ memoryShare }) => 100 * (memoryShare.at(-6) ?? 0)) ?? [];
+    const shown = await percents();
+    expected.forEach((share, i) => expect(Math.abs((shown[i]?.[0] ?? NaN) - share)).toBeLessThan(0.6));
+    expect(Math.max(...expected)).toBeGreaterThan(50);
+    await page.getByText("What Read holds has no segments.", { exact: false }).waitFor();
+    await page.screenshot({ path: join(PICTURES, "look-held.png"), fullPage: true });
+  }, 120_000);
+
+  it("cannot begin from what Read holds before it has read", async () => {
+    expect(await page.getByRole("radio", { name: /^from what Read holds/ }).isDisabled()).toBe(true);
+    expect(await page.getByRole("radio", { name: "from an empty memory" }).isChecked()).toBe(true);
+  });
+
   it("says when a text is too long", async () => {
     await textarea().fill("é".repeat(2049));
     await page.getByText("The text has 4,098 bytes; it may have 4,096.").waitFor();
@@ -148,6 +180,16 @@ function selected(list: string): Locator {
   return page.getByRole("listbox", { name: list }).getByRole("option", { selected: true });
 }
 
+/** Has a text read in the view Read, and comes back. */
+async function readInRead(text: string): Promise<void> {
+  await page.getByRole("link", { name: "Read", exact: true }).click();
+  const file = { name: "hay.txt", mimeType: "text/plain", buffer: Buffer.from(text) };
+  await page.getByLabel("A text file …").setInputFiles(file);
+  await page.getByRole("button", { name: "Read", exact: true }).click();
+  await page.getByText("Read to the end.").waitFor();
+  await page.getByRole("link", { name: "Look inside" }).click();
+}
+
 async function read(): Promise<void> {
   await page.getByRole("button", { name: "Read and look" }).click();
   await page.getByText(/^Read, in \d+ segments\.$/).waitFor();
@@ -171,10 +213,15 @@ function drawnShares(): Promise<number[]> {
   });
 }
 
-/** What the library shows of the text, on another engine. */
-async function looksInNode(): Promise<SegmentLook[]> {
+/** What the library shows of a text, on another engine; after other tokens, where newlines fill up their last segment. */
+async function looksInNode(text: string, before: Int32Array = new Int32Array()): Promise<SegmentLook[]> {
   const looks: SegmentLook[] = [];
   const [loaded, engine] = [await loadModelFolder("models/passkey"), await createNodeEngine({ threads: 1 })];
-  for await (const look of lookInside({ loaded, engine }, encodeText(TEXT))) looks.push(look);
+  const session = createSession({ loaded, engine });
+  if (before.length > 0) await session.prefill(before);
+  const filling = "\n".repeat((SEGMENT - (before.length % SEGMENT)) % SEGMENT);
+  const from = session.snapshot();
+  for await (const look of lookInside({ loaded, engine, from }, encodeText(filling + text))) looks.push(look);
+  await session.dispose();
   return looks;
 }

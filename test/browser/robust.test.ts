@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
-import { mkdtemp, open, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -107,12 +108,68 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(6 * MEGABYTE);
     await site.close();
   }, 120_000);
+
+  it("has a new version without a network once the last page of the old one is closed, and nothing of that", async () => {
+    const build = join(folder, "build");
+    await cp(application.folder, build, { recursive: true });
+    const beside = { "/beside.html": '<!doctype html><link rel="icon" href="data:,"><title>beside</title>' };
+    const site = await serveSite({ folders: { "/a/page/": build }, files: beside, isolated: true });
+    await page.goto(`${site.url}/a/page/`);
+    await page.evaluate(KEPT);
+    const title = await page.title();
+    const before = await page.evaluate<string[]>(KEPT_FILES);
+    const [oldHash, newHash] = await publish(build, "index.html", (text) => text.replace(title, "The next version"));
+    expect(before).toContain(`?${oldHash}`);
+    await page.reload();
+    await page.evaluate(NEXT_IS_KEPT);
+    expect(await page.evaluate<string[]>(KEPT_FILES)).toEqual(expect.arrayContaining([`?${oldHash}`, `?${newHash}`]));
+    // A page that is no part of it sees when the old version goes.
+    await page.goto(`${site.url}/beside.html`);
+    await expect.poll(() => page.evaluate<string[]>(KEPT_FILES), PATIENTLY).not.toContain(`?${oldHash}`);
+    await site.close();
+    await page.goto(`${site.url}/a/page/`);
+    expect(await page.title()).toBe("The next version");
+    await findKey(page, "34567");
+    const after = await page.evaluate<string[]>(KEPT_FILES);
+    expect(after.toSorted()).toEqual(before.map((file) => file.replace(oldHash, newHash)).toSorted());
+  }, 180_000);
+
+  it("can be used less than two seconds after it is opened for the first time", async () => {
+    const site = await serveSite({ folders: { "/a/page/": application.folder }, isolated: true });
+    await page.goto(`${site.url}/a/page/`, { waitUntil: "commit" });
+    await page.getByLabel("A text file …").setInputFiles(chapterFile());
+    await page.getByRole("button", { name: "Read", exact: true }).click();
+    await page.getByText("Reading.", { exact: true }).waitFor();
+    const seconds = await page.evaluate<number>(SECONDS);
+    await expect.poll(bytesRead, PATIENTLY).toBeGreaterThan(0);
+    const read = await page.evaluate<number>(SECONDS);
+    process.stdout.write(
+      `Read answers a click ${seconds.toFixed(2)} s, and has read a piece ${read.toFixed(2)} s after navigation\n`,
+    );
+    expect(seconds).toBeLessThan(2);
+    await page.getByText("Read to the end.").waitFor();
+    await site.close();
+  }, 120_000);
 });
 
 // --- internal ---
 
 /** Waits until the page is kept. */
 const KEPT = "navigator.serviceWorker.ready.then(() => undefined)";
+
+/** Waits until the next version of the page is kept beside this one. */
+const NEXT_IS_KEPT = `navigator.serviceWorker.ready.then((registration) => new Promise((resolve) => {
+  const look = () => (registration.waiting ? resolve() : setTimeout(look, 50));
+  look();
+}))`;
+
+/** The files that are kept for `/a/page/`, by their paths and hashes. */
+const KEPT_FILES = `caches.keys()
+  .then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
+  .then((requests) => requests.flat().map(({ url }) => url.replace(/^.*\\/a\\/page\\//, "")))`;
+
+/** Since the navigation to the page began. */
+const SECONDS = "performance.now() / 1000";
 
 /** Milliseconds that ten frames take. */
 const FRAMES = `new Promise((resolve) => {
@@ -125,6 +182,21 @@ async function newPage(): Promise<Page> {
   const opened = await application.browser.newPage();
   opened.setDefaultTimeout(60_000);
   return opened;
+}
+
+/** Changes a file of a build as the next one would, and gives its hash before and after. */
+async function publish(build: string, file: string, change: (text: string) => string): Promise<[string, string]> {
+  const [path, worker] = [join(build, file), join(build, "service-worker.js")];
+  const [text, table] = [await readFile(path, "utf8"), await readFile(worker, "utf8")];
+  const [oldHash, newHash] = [hashOf(text), hashOf(change(text))];
+  await writeFile(path, change(text));
+  await writeFile(worker, table.replace(oldHash, newHash));
+  return [oldHash, newHash];
+}
+
+/** As the build makes it. */
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /** The chapter again and again, in a file. */
@@ -152,11 +224,14 @@ async function dropFile(tab: Page, path: string): Promise<void> {
   await input.dispose();
 }
 
+function chapterFile(): { name: string; mimeType: string; buffer: Buffer } {
+  return { name: "chapter.txt", mimeType: "text/plain", buffer: Buffer.from(chapter) };
+}
+
 /** Has a chapter read with a key in it, and asks for that. */
 async function findKey(tab: Page, key: string): Promise<void> {
   await tab.getByText(/ parameters, /).waitFor();
-  const file = { name: "chapter.txt", mimeType: "text/plain", buffer: Buffer.from(chapter) };
-  await tab.getByLabel("A text file …").setInputFiles(file);
+  await tab.getByLabel("A text file …").setInputFiles(chapterFile());
   await tab.getByLabel("The key", { exact: true }).fill(key);
   await tab.getByRole("slider").press("Enter");
   await tab.getByRole("button", { name: "Read", exact: true }).click();

@@ -1,6 +1,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
+import type { Held } from "./held.ts";
 import { LookView } from "./look-view.tsx";
 import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
 import { ReadView } from "./read-view.tsx";
@@ -9,6 +10,7 @@ import { TrainView } from "./train-view.tsx";
 /** The page: one view is seen, all go on. */
 export function App(): JSX.Element {
   const view = useView();
+  const [held, setHeld] = useState<Held>();
   const [model, use] = useState(SHIPPED_MODEL);
   const readWith = (trained: NamedModel): void => {
     use(trained);
@@ -33,13 +35,13 @@ export function App(): JSX.Element {
       </header>
       <main>
         <div hidden={view !== "#read"}>
-          <ReadView model={model} use={use} />
+          <ReadView model={model} use={use} onHeld={setHeld} />
         </div>
         <div hidden={view !== "#train"}>
           <TrainView use={readWith} />
         </div>
         <div hidden={view !== "#look"}>
-          <LookView model={model} use={use} />
+          <LookView model={model} use={use} held={held} />
         </div>
         <div hidden={view !== "#compare"}>
           <CompareView shown={view === "#compare"} />

@@ -38,12 +38,18 @@ export function EarlierPanel({ state, actions, segment }: SegmentProps): JSX.Ele
           </blockquote>
         </>
       ) : (
-        <p role="status">
-          {cosines.length === 0
-            ? "Nothing was read before this segment."
-            : "The memory of this head gives nothing: no segment before this one wrote to it."}
-        </p>
+        <p role="status">{nothingLine(cosines.length, state.before)}</p>
       )}
     </section>
   );
+}
+
+// --- internal ---
+
+/** Why there is nothing to compare with. What Read holds is one memory, in which no segment can be told apart. */
+function nothingLine(earlier: number, before: number): string {
+  if (before > 0)
+    return "No segment of this text before this one wrote to the memory of this head. What Read holds has no segments.";
+  if (earlier === 0) return "Nothing was read before this segment.";
+  return "The memory of this head gives nothing: no segment before this one wrote to it.";
 }

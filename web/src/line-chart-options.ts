@@ -1,6 +1,6 @@
 import type { Plot } from "infini-transformer/compare";
 import type UPlot from "uplot";
-import { plainOptions } from "./use-plot.ts";
+import { inShort, namedAxis, plainOptions } from "./use-plot.ts";
 
 /** The colour of a line on light or on dark: hues that are far apart, however many there are. */
 export function lineColour(line: number, dark: boolean): string {
@@ -32,7 +32,7 @@ export function optionsFor({ axis, places, logarithmic, lines }: Plot, element: 
       x: { time: false, ...(places && { range: [-MARGIN, places.length - 1 + MARGIN] }) },
       y: { distr: logarithmic ? 3 : 1 },
     },
-    axes: [{ ...look, label: axis, labelSize: 20, ...(places ? namedPlaces(places) : { values: inShort }) }, look],
+    axes: [{ ...namedAxis(look, axis), ...(places ? namedPlaces(places) : { values: inShort }) }, look],
     series: [
       {},
       ...lines.map(({ label }, i): UPlot.Series => ({
@@ -54,9 +54,6 @@ const GOLDEN_ANGLE = 137.5;
 /** Beside the first and the last place, as a share of the distance of two. */
 const MARGIN = 0.3;
 const LETTER_PIXELS = 7;
-const SHORT = new Intl.NumberFormat("en", { notation: "compact" });
-
-const inShort = (_: UPlot, values: number[]): string[] => values.map((value) => SHORT.format(value));
 
 /** As many names as there is room for. */
 function namedPlaces(places: readonly string[]): UPlot.Axis {

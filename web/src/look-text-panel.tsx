@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { formatCount, formatShare } from "./format.ts";
 import { MOST_BYTES, withPasskey } from "./looker.ts";
@@ -8,8 +8,13 @@ import type { LookProps, LookState } from "./use-look.ts";
 
 type Book = (typeof BUNDLED_TEXTS)[number];
 
+export interface LookTextPanelProps extends LookProps {
+  /** What stands above the text. */
+  readonly children: ComponentChildren;
+}
+
 /** The text that is looked into: a passage of a book with a pass key in it, or one's own. */
-export function LookTextPanel({ state, actions }: LookProps): JSX.Element {
+export function LookTextPanel({ state, actions, children }: LookTextPanelProps): JSX.Element {
   const [book, setBook] = useState<Book>();
   const [share, setShare] = useState(0.3);
   const busy = state.phase !== "idle";
@@ -22,6 +27,7 @@ export function LookTextPanel({ state, actions }: LookProps): JSX.Element {
   return (
     <section aria-labelledby="look-text-title">
       <h2 id="look-text-title">1. A text</h2>
+      {children}
       <div class="row">
         {BUNDLED_TEXTS.map((each) => (
           <button key={each.file} type="button" disabled={busy} onClick={() => fill(each, share)}>
@@ -83,8 +89,10 @@ function textProblem(text: string): string | undefined {
   if (bytes > MOST_BYTES) return `The text has ${formatCount(bytes)} bytes; it may have ${formatCount(MOST_BYTES)}.`;
 }
 
-function statusLine({ phase, segments }: LookState): string {
+function statusLine({ phase, segments, before }: LookState): string {
   if (phase === "opening") return "The model is being loaded.";
   if (phase === "reading") return "Reading.";
-  return segments.length === 0 ? "Nothing was read yet." : `Read, in ${formatCount(segments.length)} segments.`;
+  if (segments.length === 0) return "Nothing was read yet.";
+  const after = before > 0 ? `, after ${formatCount(before)} tokens` : "";
+  return `Read, in ${formatCount(segments.length)} segments${after}.`;
 }

@@ -1,12 +1,12 @@
 import { expose } from "comlink";
 import type { SegmentLook } from "infini-transformer/generate";
-import { lookAtText } from "./looker.ts";
+import { lookAtText, type LookRequest } from "./looker.ts";
 import { openModel, type ModelSource, type OpenedModel } from "./open-model.ts";
 
 /** What the page can ask of the worker that looks inside. */
 export interface LookWorker {
   open(model: ModelSource): Promise<void>;
-  look(text: string, onSegment: (segment: SegmentLook, total: number) => void): Promise<void>;
+  look(request: LookRequest, onSegment: (segment: SegmentLook, total: number) => void): Promise<void>;
 }
 
 let opened: OpenedModel | undefined;
@@ -15,9 +15,9 @@ const api: LookWorker = {
   async open(model) {
     opened = await openModel(model);
   },
-  look(text, onSegment) {
+  look(request, onSegment) {
     if (!opened) throw new Error("there is no model yet");
-    return lookAtText(opened.loaded, opened.engine, text, onSegment);
+    return lookAtText(opened.loaded, opened.engine, request, onSegment);
   },
 };
 

@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import { formatBytes, formatCount, formatShare } from "./format.ts";
+import { ForetoldChart } from "./foretold-chart.tsx";
 import type { PanelProps } from "./panel.ts";
-import { TraceChart } from "./trace-chart.tsx";
 import type { ReaderState } from "./use-reader.ts";
 
 /** Reading, how far it is, and what it takes. */
 export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
-  const { text, at, phase, position, goOn, facts, foretold } = state;
+  const { text, at, phase, position, goOn, facts } = state;
   const size = text?.blob.size ?? 0;
   const started = at > 0 && at < size;
   return (
@@ -45,24 +45,12 @@ export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
           />
         </div>
       )}
-      {foretold.length > 0 && (
-        <>
-          <TraceChart points={foretold} shortest={size} label={foretoldLine(state)} />
-          <p class="note">
-            {foretoldLine(state)}, of pieces on the way. {model.foretells}
-          </p>
-        </>
-      )}
+      <ForetoldChart model={model} state={state} />
     </section>
   );
 }
 
 // --- internal ---
-
-function foretoldLine({ foretold }: ReaderState): string {
-  const mean = foretold.reduce((sum, [, bits]) => sum + bits, 0) / foretold.length;
-  return `Bits per byte along the text: ${mean.toFixed(2)} on average`;
-}
 
 /** Said aloud by screen readers, so it changes rarely. */
 function statusLine({ phase, text, at }: ReaderState): string {

@@ -1,6 +1,8 @@
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 import { AskPanel } from "./ask-panel.tsx";
 import { formatBytes, formatCount } from "./format.ts";
+import type { Held } from "./held.ts";
 import { KeyPanel } from "./key-panel.tsx";
 import { ModelLine, type ModelProps } from "./model-line.tsx";
 import { Problem } from "./problem.tsx";
@@ -9,10 +11,19 @@ import { SessionPanel } from "./session-panel.tsx";
 import { TextPanel } from "./text-panel.tsx";
 import { useReader, type ReaderState } from "./use-reader.ts";
 
+export interface ReadViewProps extends ModelProps {
+  /** Told what is held, each time reading begins or rests. */
+  readonly onHeld: (held: Held | undefined) => void;
+}
+
 /** From a text to an answer, from top to bottom. */
-export function ReadView({ model, use }: ModelProps): JSX.Element {
+export function ReadView({ model, use, onHeld }: ReadViewProps): JSX.Element {
   const [state, actions] = useReader(model.source);
+  const { phase, position } = state;
   const panel = { model, state, actions };
+  useEffect(() => {
+    onHeld(phase === "idle" && position > 0 ? { tokens: position, save: actions.session } : undefined);
+  }, [phase, position]);
   return (
     <>
       <ModelLine model={model} use={use} facts={factsLine(state)} />

@@ -3,6 +3,7 @@ import type { Engine } from "infini-transformer/engine";
 import { createSession, generate, type Session } from "infini-transformer/generate";
 import { keyValueCacheBytes, parameterCount, type LoadedModel } from "infini-transformer/model";
 import { breath } from "./breath.ts";
+import { isScored, PIECE } from "./pieces.ts";
 
 /** What is said of a model before it reads. */
 export interface ModelFacts {
@@ -35,7 +36,7 @@ export interface ReadProgress {
   /** Tokens read since the call, and the seconds it took. */
   readonly tokens: number;
   readonly seconds: number;
-  /** How well the piece that was just read had been foretold; of some pieces only. */
+  /** How well the piece that was just read had been foretold; of some pieces only, none of them shorter than a whole one. */
   readonly bitsPerByte?: number;
 }
 
@@ -90,8 +91,7 @@ export function createReader(loaded: LoadedModel, engine: Engine): Reader {
         const end = Math.min(at + PIECE - (session.position % PIECE), text.size);
         const until = hidden && at < hidden.position ? Math.min(end, hidden.position) : end;
         const piece = Int32Array.from(await textBytes(text, at, until));
-        const isScored = piece.length === PIECE && Math.floor(at / PIECE) % scoredEvery(text) === 0;
-        const bitsPerByte = isScored ? await score(session, piece) : undefined;
+        const bitsPerByte = piece.length === PIECE && isScored(at, text.size) ? await score(session, piece) : undefined;
         if (bitsPerByte === undefined) await session.prefill(piece);
         at = until;
         onProgress({ ...progress(at), ...(bitsPerByte !== undefined && { bitsPerByte }) });
@@ -124,11 +124,6 @@ export async function textBytes(text: Blob, start: number, end: number): Promise
 
 // --- internal ---
 
-/** One piece in so many is scored, for about as many points as a chart can show; to score costs more than to read. */
-function scoredEvery(text: Blob): number {
-  return Math.max(1, Math.round(text.size / PIECE / POINTS));
-}
-
 /** Reads a piece; bits for each of its bytes but the first, which comes before what it could be foretold from. */
 async function score(session: Session, piece: Int32Array): Promise<number> {
   const last = piece.length - 1;
@@ -139,10 +134,6 @@ async function score(session: Session, piece: Int32Array): Promise<number> {
   return losses.subarray(0, last).reduce((sum, loss) => sum + loss, 0) / last / Math.LN2;
 }
 
-const POINTS = 150;
-
-/** Tokens between two looks at whether to stop: a whole number of blocks that the session reads at once. */
-const PIECE = 2048;
 /** Tokens of the longest answer: a space, five digits, a full stop. */
 const ANSWER_TOKENS = 7;
 const FULL_STOP = 46;

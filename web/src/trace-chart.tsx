@@ -1,20 +1,23 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import UPlot from "uplot";
-import { plainOptions, usePlot } from "./use-plot.ts";
+import { inShort, namedAxis, plainOptions, usePlot } from "./use-plot.ts";
 
 export interface TraceChartProps {
   /** Where, and how much there. */
   readonly points: readonly (readonly [number, number])[];
   /** The scale is never shorter. */
   readonly shortest: number;
+  /** What the axes have, below and beside it. */
+  readonly axes: readonly [below: string, beside: string];
   /** What it shows, for those who do not see it. */
   readonly label: string;
 }
 
 /** A line that grows as something goes on. */
-export function TraceChart({ points, shortest, label }: TraceChartProps): JSX.Element {
-  const { home, chart } = usePlot((element) => new UPlot(optionsFor(element, shortest), [[], []], element), [shortest]);
+export function TraceChart({ points, shortest, axes, label }: TraceChartProps): JSX.Element {
+  const draw = (element: HTMLElement): UPlot => new UPlot(optionsFor(element, shortest, axes), [[], []], element);
+  const { home, chart } = usePlot(draw, [shortest]);
   useEffect(() => {
     chart.current?.setData([points.map(([x]) => x), points.map(([, y]) => y)]);
   }, [points, shortest]);
@@ -25,13 +28,13 @@ export function TraceChart({ points, shortest, label }: TraceChartProps): JSX.El
 
 const HEIGHT = 240;
 
-function optionsFor(element: HTMLElement, shortest: number): UPlot.Options {
+function optionsFor(element: HTMLElement, shortest: number, [below, beside]: TraceChartProps["axes"]): UPlot.Options {
   const { axis, frame } = plainOptions(element);
   return {
     ...frame,
     height: HEIGHT,
     scales: { x: { time: false, range: (_, __, last) => [0, Math.max(shortest, last)] } },
-    axes: [axis, axis],
+    axes: [{ ...namedAxis(axis, below), size: 30, values: inShort }, namedAxis(axis, beside)],
     series: [{}, { stroke: () => getComputedStyle(element).accentColor, width: 2 }],
   };
 }

@@ -30,7 +30,9 @@ export function TrainView({ use }: { use(model: NamedModel): void }): JSX.Elemen
         {STATUS[phase]}
       </p>
       <p class="note rate">{metricsLine(state)}</p>
-      {steps > 0 && <TraceChart points={lossesOf(metrics)} shortest={FEWEST_STEPS} label={lossLabel(metrics)} />}
+      {steps > 0 && (
+        <TraceChart points={lossesOf(metrics)} shortest={FEWEST_STEPS} axes={LOSS_AXES} label={lossLabel(metrics)} />
+      )}
       <p class="note">
         With the run folder, <code>infini generate nano</code> writes, and{" "}
         <code>infini train nano/recipe.json --out nano --resume</code> goes on. A run on a text needs that again: the
@@ -56,6 +58,7 @@ const STATUS: Readonly<Record<TrainerState["phase"], string>> = {
 
 /** The scale of steps is never shorter. */
 const FEWEST_STEPS = 50;
+const LOSS_AXES = ["step", "loss, nats for each token"] as const;
 
 function lossesOf(metrics: TrainerState["metrics"]): (readonly [number, number])[] {
   return metrics.map(({ step, loss }) => [step, loss]);

@@ -1,8 +1,10 @@
-import { proxy, wrap, type Remote } from "comlink";
+import { proxy, transfer, wrap, type Remote } from "comlink";
 import type { SegmentLook } from "infini-transformer/generate";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { reason } from "./download.ts";
+import type { Held } from "./held.ts";
 import type { LookWorker } from "./look-worker.ts";
+import type { LookRequest } from "./looker.ts";
 import type { ModelSource } from "./open-model.ts";
 
 /** A head of the model, both counted from 0. */
@@ -14,6 +16,10 @@ export interface HeadPlace {
 export interface LookState {
   readonly phase: "idle" | "opening" | "reading";
   readonly text: string;
+  /** Whether the next text is read after what Read holds, and not from an empty memory. */
+  readonly goOn: boolean;
+  /** Tokens that were read before what is shown. */
+  readonly before: number;
   /** What was read so far, and how many segments the text has. */
   readonly segments: readonly SegmentLook[];
   readonly total: number;
@@ -28,6 +34,7 @@ export interface LookState {
 
 export interface LookActions {
   setText(text: string): void;
+  setGoOn(goOn: boolean): void;
   /** Puts in a text that is still to come. */
   fill(text: Promise<string>): Promise<void>;
   read(): Promise<void>;
@@ -44,7 +51,7 @@ export interface LookProps {
 }
 
 /** The state of the view. The worker of a model begins with the first reading. */
-export function useLook(model: ModelSource): readonly [LookState, LookActions] {
+export function useLook(model: ModelSource, held: Held | undefined): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<LookThread | undefined>(undefined);
   const close = (): void => {
@@ -59,6 +66,7 @@ export function useLook(model: ModelSource): readonly [LookState, LookActions] {
     state,
     {
       setText: (text) => patch({ text }),
+      setGoOn: (goOn) => patch({ goOn }),
       fill: async (text) => {
         try {
           patch({ text: await text, problem: undefined });
@@ -67,16 +75,17 @@ export function useLook(model: ModelSource): readonly [LookState, LookActions] {
         }
       },
       read: async () => {
-        patch({ ...NOTHING_READ, phase: "opening" });
+        const from = state.goOn ? held : undefined;
+        patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
         const current = (worker.current ??= startWorker(model));
         try {
-          await current.opened;
+          const [session] = await Promise.all([from?.save(), current.opened]);
           patch({ phase: "reading" });
           const follow = (segment: SegmentLook, total: number): void => {
             // What another model had still to tell comes too late.
             if (worker.current === current) patch({ segments: [segment], total });
           };
-          await current.remote.look(state.text, proxy(follow));
+          await current.remote.look(sent({ text: state.text, session }), proxy(follow));
           patch("end");
         } catch (cause) {
           close();
@@ -94,6 +103,7 @@ export function useLook(model: ModelSource): readonly [LookState, LookActions] {
 // --- internal ---
 
 const NOTHING_READ = {
+  before: 0,
   segments: [],
   total: 0,
   segment: 0,
@@ -102,7 +112,7 @@ const NOTHING_READ = {
   earlier: undefined,
   problem: undefined,
 } as const;
-const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "" };
+const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "", goOn: false };
 
 /** Segments are added to those that are there, or begin anew; at the end the last token is looked at. */
 function patched(state: LookState, change: Partial<LookState> | "end"): LookState {
@@ -121,6 +131,11 @@ function lastToken(segments: readonly SegmentLook[]): Partial<LookState> {
   );
   const most = heads.reduce((best, each) => (each.share > best.share ? each : best));
   return { segment: last.index, token, place: { layer: most.layer, head: most.head } };
+}
+
+/** A request whose session is handed over, not copied. */
+function sent(request: LookRequest): LookRequest {
+  return transfer(request, request.session ? [request.session.buffer] : []);
 }
 
 /** A model in its worker. */

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import type UPlot from "uplot";
+import { formatShort } from "./format.ts";
 
 /** Draws a chart into the element of `home`, as wide as that is and in its colours; anew when an input changes. */
 export function usePlot(draw: (element: HTMLElement) => UPlot, inputs: readonly unknown[]) {
@@ -35,4 +36,14 @@ export function plainOptions(element: HTMLElement) {
     },
     frame: { width: element.clientWidth, legend: { show: false }, cursor: { show: false } },
   };
+}
+
+/** An axis with a name. */
+export function namedAxis(look: UPlot.Axis, name: string): UPlot.Axis {
+  return { ...look, label: name, labelSize: 20 };
+}
+
+/** Numbers short enough for the one at the end of an axis to have room. */
+export function inShort(_: UPlot, values: number[]): string[] {
+  return values.map(formatShort);
 }

@@ -29,7 +29,9 @@ export interface ReaderState {
   /** Tokens that the session has read. */
   readonly position: number;
   readonly progress: ReadProgress | undefined;
-  /** Byte of the text and bits per byte there, of pieces on the way. */
+  /** Pieces of the text that are read. */
+  readonly pieces: number;
+  /** Byte of the text and bits per byte there, of some of these pieces. */
   readonly foretold: readonly (readonly [number, number])[];
   /** Whether the next text follows on what has been read. */
   readonly goOn: boolean;
@@ -49,6 +51,8 @@ export interface ReaderActions {
   stop(): void;
   ask(): Promise<void>;
   save(): Promise<void>;
+  /** The bytes that `save` gives the user. */
+  session(): Promise<Uint8Array>;
   load(file: File): Promise<void>;
   forget(): Promise<void>;
 }
@@ -100,6 +104,7 @@ const INITIAL: ReaderState = {
   at: 0,
   position: 0,
   progress: undefined,
+  pieces: 0,
   foretold: [],
   goOn: false,
   known: undefined,
@@ -108,7 +113,7 @@ const INITIAL: ReaderState = {
 };
 
 /** A text that has not been begun, or is to be read from its start. */
-const UNREAD = { at: 0, progress: undefined, foretold: [], answer: undefined, problem: undefined } as const;
+const UNREAD = { at: 0, progress: undefined, pieces: 0, foretold: [], answer: undefined, problem: undefined } as const;
 const NOTHING_READ = { ...UNREAD, position: 0, goOn: false, known: undefined } as const;
 
 function patched(state: ReaderState, change: Partial<ReaderState>): ReaderState {
@@ -143,6 +148,7 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
         download(await worker.save(), `session-${state.position}-tokens.safetensors`);
         return {};
       }),
+    session: () => worker.save(),
     load: (file) =>
       attempt(async () => {
         const bytes = new Uint8Array(await file.arrayBuffer());
@@ -165,13 +171,22 @@ async function read(worker: Remote<ReaderWorker>, state: ReaderState, patch: Pat
   const from = state.at < text.blob.size ? state.at : 0;
   if (from === 0 && !goOn) await worker.reset();
   const known = from === 0 && !goOn ? undefined : state.known;
-  let foretold = from === 0 ? [] : state.foretold;
-  patch({ ...UNREAD, foretold, at: from, phase: "reading", known, ...(from === 0 && !goOn && { position: 0 }) });
+  let { pieces, foretold } = from === 0 ? UNREAD : state;
+  patch({
+    ...UNREAD,
+    pieces,
+    foretold,
+    at: from,
+    phase: "reading",
+    known,
+    ...(from === 0 && !goOn && { position: 0 }),
+  });
   const hidden = place === undefined ? undefined : { key, position: await nextGap(text.blob, place) };
   const follow = (progress: ReadProgress): void => {
     const { at, position, bitsPerByte } = progress;
     if (bitsPerByte !== undefined) foretold = [...foretold, [at, bitsPerByte]];
-    patch({ progress, at, position, foretold });
+    pieces++;
+    patch({ progress, at, position, pieces, foretold });
   };
   const last = await worker.read({ text: text.blob, from, hidden }, proxy(follow)).catch((cause: unknown) => {
     throw new Error(`${text.name}: ${reason(cause)}`, { cause });
