@@ -1,5 +1,6 @@
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
-import { answer, childSettings, peakBytes } from "../lib/child.ts";
+import { peakRssBytes } from "../../src/cli/machine.ts";
+import { answer, childSettings } from "../lib/child.ts";
 import { createFullAttention } from "../lib/full-attention.ts";
 import { secondsOf } from "../lib/measure.ts";
 import { withFreshWeights } from "../lib/models.ts";
@@ -18,4 +19,4 @@ const stepping = await secondsOf(async () => {
   for (let i = 0; i < steps; i++) await decoder.step(i % config.vocabularySize);
 });
 await decoder.dispose();
-answer({ step: stepping / steps, memory: peakBytes() });
+answer({ step: stepping / steps, memory: peakRssBytes() });

@@ -1,5 +1,6 @@
 import { createNodeEngine } from "../../src/engine/ort-node.ts";
-import { answer, childSettings, peakBytes } from "../lib/child.ts";
+import { peakRssBytes } from "../../src/cli/machine.ts";
+import { answer, childSettings } from "../lib/child.ts";
 import { secondsOf } from "../lib/measure.ts";
 import { readTo, warmSession } from "../lib/portable.ts";
 import { loadShippedModel } from "../lib/shipped-model.ts";
@@ -13,4 +14,4 @@ const stepping = await secondsOf(async () => {
   for (let i = 0; i < steps; i++) await session.step(i % 256);
 });
 await session.dispose();
-answer({ reading: 1 / tokensPerSecond, step: stepping / steps, memory: peakBytes() });
+answer({ reading: 1 / tokensPerSecond, step: stepping / steps, memory: peakRssBytes() });

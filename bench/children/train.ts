@@ -3,7 +3,8 @@ import { createOptimizer, parseRunConfig } from "../../src/train/config.ts";
 import { presets } from "../../src/train/presets.ts";
 import { createStepper } from "../../src/train/stepper.ts";
 import { nextTokens, stepsOn } from "../lib/batches.ts";
-import { answer, childSettings, peakBytes } from "../lib/child.ts";
+import { peakRssBytes } from "../../src/cli/machine.ts";
+import { answer, childSettings } from "../lib/child.ts";
 import { secondsOf } from "../lib/measure.ts";
 import { benchModel, benchTokens, withFreshWeights } from "../lib/models.ts";
 
@@ -30,4 +31,4 @@ const seconds = await secondsOf(async () => {
   for (let i = 0; i < steps; i++) await step();
 });
 await stepper.dispose();
-answer({ speed: (steps * lanes * length) / seconds, memory: peakBytes() });
+answer({ speed: (steps * lanes * length) / seconds, memory: peakRssBytes() });

@@ -19,8 +19,3 @@ export function childSettings<T>(): T {
 export function answer(readings: Readings): void {
   process.stdout.write(JSON.stringify(readings));
 }
-
-/** In the child: most resident memory that it ever had. */
-export function peakBytes(): number {
-  return process.resourceUsage().maxRSS * 1024;
-}

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, totalmem } from "node:os";
 
@@ -19,4 +20,15 @@ export function thisMachine(): Machine {
       node: process.versions.node,
     },
   };
+}
+
+/**
+ * Most resident memory that this process ever had.
+ *
+ * Linux hands `maxRSS` on from the process that started this one; `VmHWM` begins anew with the program.
+ */
+export function peakRssBytes(): number {
+  const kibibytes =
+    process.platform === "linux" && /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
+  return (kibibytes ? Number(kibibytes[1]) : process.resourceUsage().maxRSS) * 1024;
 }

@@ -86,8 +86,3 @@ export function formatMinutes(minutes: number): string {
 export function formatWithError(value: number, standardError: number): string {
   return `${value.toFixed(3)} ± ${standardError.toFixed(3)}`;
 }
-
-/** Most resident memory that this process ever had. */
-export function peakRssBytes(): number {
-  return process.resourceUsage().maxRSS * 1024;
-}

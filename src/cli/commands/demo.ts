@@ -12,17 +12,9 @@ import { keyValueCacheBytes } from "../../model/cost.ts";
 import { createRng } from "../../random.ts";
 import { loadByteModel } from "../byte-model.ts";
 import { UsageError } from "../errors.ts";
+import { peakRssBytes } from "../machine.ts";
 import { deviceOption, jsonOption, seedOption } from "../options.ts";
-import {
-  createProgress,
-  formatBytes,
-  formatCount,
-  peakRssBytes,
-  print,
-  renderTable,
-  styled,
-  writeJson,
-} from "../output.ts";
+import { createProgress, formatBytes, formatCount, print, renderTable, styled, writeJson } from "../output.ts";
 import { renderReport, type DemoResult } from "../report.ts";
 
 interface DemoFlags {

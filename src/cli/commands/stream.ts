@@ -11,8 +11,9 @@ import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
 import { generate } from "../../generate/generate.ts";
 import { createSession, type Session } from "../../generate/session.ts";
 import { UsageError } from "../errors.ts";
+import { peakRssBytes } from "../machine.ts";
 import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
-import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+import { createProgress, formatBytes, formatCount, print, writeJson } from "../output.ts";
 
 interface StreamFlags {
   readonly save?: string;
@@ -99,7 +100,7 @@ async function readStream(session: Session, file: string): Promise<number> {
       const block = bytes.subarray(start, start + BLOCK);
       if (block.includes(0))
         throw new UsageError(`${file}: holds binary data at byte ${read + block.indexOf(0)}, not text`);
-      await session.prefill(Int32Array.from(block));
+      await session.read(Int32Array.from(block));
       progress.update((read += block.length));
     }
   }
@@ -115,7 +116,7 @@ async function readWhole(session: Session, file: string, tokenizer: Tokenizer): 
   const tokens = tokenizer.encode(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   const progress = createProgress("read", tokens.length, "tokens");
   for (let start = 0; start < tokens.length; start += BLOCK) {
-    await session.prefill(tokens.subarray(start, start + BLOCK));
+    await session.read(tokens.subarray(start, start + BLOCK));
     progress.update(Math.min(tokens.length, start + BLOCK));
   }
   progress.stop();

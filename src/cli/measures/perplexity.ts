@@ -7,7 +7,8 @@ import { readCorpus } from "../../node/corpus.ts";
 import { loadModelFolder } from "../../node/model-folder.ts";
 import { loadTokenizer } from "../../node/tokenizer-file.ts";
 import { UsageError } from "../errors.ts";
-import { createProgress, formatBytes, formatCount, peakRssBytes, print, writeJson } from "../output.ts";
+import { peakRssBytes } from "../machine.ts";
+import { createProgress, formatBytes, formatCount, print, writeJson } from "../output.ts";
 
 interface PerplexityFlags {
   readonly data?: string;
