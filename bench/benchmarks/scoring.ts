@@ -31,9 +31,7 @@ async function reader(name: string, share: number, { engine, quick }: Setup): Pr
   const [piece, pieces] = [benchTokens(quick ? 64 : PIECE), quick ? 4 : 16];
   const read = async (): Promise<void> => {
     for (let i = 0; i < pieces; i++)
-      await (Math.floor((i + 1) * share) > Math.floor(i * share)
-        ? session.score(piece, piece)
-        : session.prefill(piece));
+      await (Math.floor((i + 1) * share) > Math.floor(i * share) ? session.score(piece, piece) : session.read(piece));
   };
   await read();
   return {

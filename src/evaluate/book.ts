@@ -63,7 +63,7 @@ export async function findKeysInBook(
     const due = stops.filter(({ at }) => at > done).map(({ at }) => at);
     const until = Math.min(done + BLOCK, ...due);
     const started = performance.now();
-    await session.prefill(lanes.map((lane) => lane.subarray(done, until)));
+    await session.read(lanes.map((lane) => lane.subarray(done, until)));
     seconds += (performance.now() - started) / 1000;
     done = until;
     options.onProgress?.({ tokens: done, seconds });

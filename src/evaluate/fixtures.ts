@@ -32,6 +32,15 @@ export function fakeSession(
   const append = (lanes: readonly Int32Array[]): void => {
     texts = texts.map((text, lane) => text + decodeTokens(lanes[lane] ?? []));
   };
+  const take = (tokens: LaneTokens, onProgress?: (done: number) => void): void => {
+    const lanes = tokens instanceof Int32Array ? [tokens] : tokens;
+    const length = lanes[0]?.length ?? 0;
+    if (lanes.length !== batch || lanes.some((lane) => lane.length !== length))
+      throw new SessionError("lanes do not fit");
+    append(lanes);
+    onProgress?.(Math.floor(length / 2));
+    onProgress?.(length);
+  };
   return {
     loaded,
     batch,
@@ -43,17 +52,15 @@ export function fakeSession(
     get position() {
       return texts[0]?.length ?? 0;
     },
-    async prefill(tokens: LaneTokens, onProgress) {
-      const lanes = tokens instanceof Int32Array ? [tokens] : tokens;
-      const length = lanes[0]?.length ?? 0;
-      if (lanes.length !== batch || lanes.some((lane) => lane.length !== length))
-        throw new SessionError("lanes do not fit");
-      append(lanes);
+    prepare: () => Promise.resolve(),
+    async read(tokens, onProgress) {
+      take(tokens, onProgress);
+    },
+    async prefill(tokens, onProgress) {
+      take(tokens, onProgress);
       pending = texts.map((text, lane) => encodeText(answer(text, calls.prefill, lane)));
       written = 0;
       calls.prefill += 1;
-      onProgress?.(Math.floor(length / 2));
-      onProgress?.(length);
       return likely();
     },
     async step(tokens) {

@@ -214,9 +214,9 @@ function recorded(session: Session, read: number[][]): Session {
       lanes = Array.from({ length: session.batch }, () => []);
       read.push(...lanes);
     },
-    prefill(tokens, onProgress) {
+    read(tokens, onProgress) {
       take(tokens);
-      return session.prefill(tokens, onProgress);
+      return session.read(tokens, onProgress);
     },
     logits(tokens) {
       take(tokens);
@@ -241,11 +241,10 @@ function recallingSession(
     reset() {
       lanes = Array.from({ length: batch }, () => []);
     },
-    async prefill(tokens, onProgress) {
+    async read(tokens, onProgress) {
       const each = tokens as readonly Int32Array[];
       lanes.forEach((lane, i) => lane.push(...(each[i] ?? [])));
       onProgress?.(lanes[0]?.length ?? 0);
-      return new Float32Array(batch * V);
     },
     async logits(tokens) {
       const each = tokens as readonly Int32Array[];

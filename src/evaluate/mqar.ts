@@ -122,7 +122,7 @@ async function countRight(
   let right = examples.map(() => 0);
   const cut = (from: number, to: number): Int32Array[] => examples.map(({ inputs }) => inputs.subarray(from, to));
   session.reset();
-  await session.prefill(cut(0, queries), onProgress);
+  await session.read(cut(0, queries), onProgress);
   for (let start = queries, end = start; start < length; start = end) {
     end = Math.min(length, start + segmentLength - (start % segmentLength));
     const logits = await session.logits(cut(start, end));

@@ -92,7 +92,7 @@ async function upToSegment(
     const room = (N - (session.position % N)) % N;
     if (tokens.length <= room)
       throw new SessionError(`the open segment takes ${room} more tokens, and there are ${tokens.length}`);
-    if (room > 0) await session.prefill(tokens.subarray(0, room));
+    if (room > 0) await session.read(tokens.subarray(0, room));
     return { state: session.snapshot().state, rest: tokens.subarray(room) };
   } finally {
     await session.dispose();

@@ -106,6 +106,13 @@ describe.each(
         expectNear(Float32Array.from(scored), losses, tolerance);
         const reader = fresh(blockLength);
         for (const [start, end] of ends) expectNear(await reader.prefill(cut(start, end)), logits[end - 1], tolerance);
+        const silent = fresh(blockLength);
+        await silent.prepare("state", "losses");
+        for (const [i, [start, end]] of ends.entries()) {
+          if (i % 2 === 1) expectNear(await silent.prefill(cut(start, end)), logits[end - 1], tolerance);
+          else await silent.read(cut(start, end));
+          expect(silent.position).toBe(end);
+        }
         const speaker = fresh(blockLength);
         for (const [start, end] of ends) {
           const all = await speaker.logits(cut(start, end));
@@ -227,6 +234,7 @@ describe("what a session refuses", () => {
     const session = createSession({ loaded: tinyModel(), engine, batch: 2 });
     await session.prefill(two(6, 6));
     const before = session.save();
+    await expectRejection(session.read(tokens), problem);
     await expectRejection(session.prefill(tokens), problem);
     await expectRejection(session.score(tokens, tokens), problem);
     await expectRejection(session.logits(tokens), problem);

@@ -36,12 +36,18 @@ export interface Session {
   readonly stateBytes: number;
 
   /**
+   * Compiles what reading (`state`), scoring (`losses`) or `logits` of a stream takes, for which the first tokens else wait.
+   * Default: reading.
+   */
+  prepare(...outputs: Output[]): Promise<void>;
+  /**
    * Reads any number of tokens.
    *
    * @param onProgress Called with the tokens read of this call, now and then.
-   * @returns The logits [B * V] of the token that comes next.
    * @throws {SessionError} for no tokens, tokens outside the vocabulary or lanes of different lengths.
    */
+  read(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<void>;
+  /** As {@link Session.read}, and gives the logits [B * V] of the token that comes next, for which the last block takes longer. */
   prefill(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array>;
   /** Reads one token of each lane and returns the logits [B * V] of the next. */
   step(tokens: number | readonly number[]): Promise<Float32Array>;
@@ -93,6 +99,10 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     programs.set(name, known);
     return known;
   };
+  const blockOf = (length: number, output: Output): Promise<Program> =>
+    program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
+  const chunkOf = (size: number, output: Output): Promise<Program> =>
+    program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
 
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
   const fingerprint = (): { kind: string; format: string; config: string; weights: string } => ({
@@ -111,7 +121,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     output: Output,
   ): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
-    const run = await program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
+    const run = await blockOf(length, output);
     const startOfSequence = intTensor([batch], new Int32Array(batch));
     const feeds = { ...weights, ...state.value, startOfSequence, ...laneFeeds(lanes, targets) };
     const results = await run.run(feeds, prefixed("next", state.spare));
@@ -126,7 +136,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   ): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
     const size = length === 1 ? 1 : N;
-    const run = await program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
+    const run = await chunkOf(size, output);
     const place = {
       offset: intScalar(position % N),
       length: intScalar(length),
@@ -153,9 +163,9 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     segment = sharing(emptySegment);
   }
 
-  async function read(
+  async function readAll(
     tokens: LaneTokens,
-    wanted: Exclude<Output, "state">,
+    wanted: Output,
     { targets, onProgress }: { targets?: LaneTokens; onProgress?: ((done: number) => void) | undefined } = {},
   ): Promise<Float32Array[]> {
     const lanes = checkLanes(tokens, batch, vocabularySize);
@@ -188,20 +198,29 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       (sum, { data }) => sum + data.byteLength,
       0,
     ),
+    async prepare(...outputs) {
+      for (const output of outputs.length > 0 ? outputs : (["state"] as const)) {
+        await chunkOf(N, output);
+        await blockOf(blockSize, output);
+      }
+    },
+    async read(tokens, onProgress) {
+      await readAll(tokens, "state", { onProgress });
+    },
     async prefill(tokens, onProgress) {
-      const [logits] = await read(tokens, "logits", { onProgress });
+      const [logits] = await readAll(tokens, "logits", { onProgress });
       return logits ?? new Float32Array();
     },
     step: async (tokens) => {
       const each = typeof tokens === "number" ? [tokens] : tokens;
-      const [logits] = await read(
+      const [logits] = await readAll(
         each.map((token) => Int32Array.of(token)),
         "logits",
       );
       return logits ?? new Float32Array();
     },
-    logits: async (tokens) => joinRows(await read(tokens, "allLogits"), batch),
-    score: async (tokens, targets) => joinRows(await read(tokens, "losses", { targets }), batch),
+    logits: async (tokens) => joinRows(await readAll(tokens, "allLogits"), batch),
+    score: async (tokens, targets) => joinRows(await readAll(tokens, "losses", { targets }), batch),
     save() {
       return encodeSafetensors({ ...state.value, ...segment.value }, { ...fingerprint(), position: String(position) });
     },

@@ -63,6 +63,8 @@ export interface Reader {
 export function createReader(loaded: LoadedModel, engine: Engine): Reader {
   const { config } = loaded.model;
   const session = createSession({ loaded, engine });
+  // What goes wrong here goes wrong again when it is read, and is told then.
+  session.prepare("state", "losses").catch(() => {});
   let stopped = false;
   return {
     facts: {
@@ -82,17 +84,17 @@ export function createReader(loaded: LoadedModel, engine: Engine): Reader {
         tokens: session.position - before,
         seconds: (performance.now() - started) / 1000,
       });
-      if (session.position === 0) await session.prefill(encodeText(`${PASSKEY_TASK}\n`));
+      if (session.position === 0) await session.read(encodeText(`${PASSKEY_TASK}\n`));
       for (let at = from; ; await breath()) {
         if (stopped) return progress(at);
-        if (hidden?.position === at) await session.prefill(encodeText(`\n${passkeySentence(hidden.key)}\n`));
+        if (hidden?.position === at) await session.read(encodeText(`\n${passkeySentence(hidden.key)}\n`));
         if (at >= text.size) return progress(at);
         // Pieces end where a segment does: those are read the fastest.
         const end = Math.min(at + PIECE - (session.position % PIECE), text.size);
         const until = hidden && at < hidden.position ? Math.min(end, hidden.position) : end;
         const piece = Int32Array.from(await textBytes(text, at, until));
         const bitsPerByte = piece.length === PIECE && isScored(at, text.size) ? await score(session, piece) : undefined;
-        if (bitsPerByte === undefined) await session.prefill(piece);
+        if (bitsPerByte === undefined) await session.read(piece);
         at = until;
         onProgress({ ...progress(at), ...(bitsPerByte !== undefined && { bitsPerByte }) });
       }
