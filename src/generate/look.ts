@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
+import { flatten, merge, replacePrefix, type Flat } from "../graph/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
@@ -68,7 +68,7 @@ export async function* lookInside(
     for (let index = 0; index * N < closed.rest.length; index++) {
       const part = closed.rest.slice(index * N, (index + 1) * N);
       const fed = { tokens: intTensor([1, N], padTo(part, N)) }; // what fills up comes last, so nothing before it sees it
-      const results = await program.run({ ...weights, ...state, ...traces, ...fed });
+      const results = await program.run(merge(weights, state, traces, fed));
       yield segmentLook(results, loaded, part, index, earlier);
       state = replacePrefix(results, "next.state.", "state.");
       keepTrace(traces, replacePrefix(results, "trace.", "traces."), index % earlier);

@@ -1,7 +1,7 @@
 import type { Engine, Program } from "../engine/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
+import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
@@ -123,7 +123,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     const length = lanes[0]?.length ?? 0;
     const run = await blockOf(length, output);
     const startOfSequence = intTensor([batch], new Int32Array(batch));
-    const feeds = { ...weights, ...state.value, startOfSequence, ...laneFeeds(lanes, targets) };
+    const feeds = merge(weights, state.value, { startOfSequence }, laneFeeds(lanes, targets));
     const results = await run.run(feeds, prefixed("next", state.spare));
     state = after(state, results);
     return resultOf(results, output);
@@ -146,7 +146,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       lanes.map((lane) => padTo(lane, size)),
       targets?.map((lane) => padTo(lane, size)),
     );
-    const feeds = { ...(size > 1 && weights), ...state.value, ...segment.value, ...place, ...padded };
+    const feeds = merge(size > 1 ? weights : {}, state.value, segment.value, place, padded);
     const results = await run.run(feeds, prefixed("next", state.spare));
     state = after(state, results);
     segment = withRows(segment, replacePrefix(results, "rows.", ""), position % N, length);
@@ -158,7 +158,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
 
   async function commit(): Promise<void> {
     const run = await program("commit", () => commitProgram(loaded, batch));
-    const results = await run.run({ ...weights, ...state.value, ...segment.value }, prefixed("next", state.spare));
+    const results = await run.run(merge(weights, state.value, segment.value), prefixed("next", state.spare));
     state = after(state, results);
     segment = sharing(emptySegment);
   }

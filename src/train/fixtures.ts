@@ -44,12 +44,12 @@ export function testEngine(): Promise<Engine> {
 /** A stepper as `train` would make it; `optimizer` takes the place of that of the config. */
 export async function stepperOf(
   { model, training }: RunConfig,
-  { optimizer = createOptimizer(training.optimizer), state }: { optimizer?: Optimizer; state?: TrainingState } = {},
+  options: { optimizer?: Optimizer; state?: TrainingState; engine?: Engine } = {},
 ): Promise<Stepper> {
   const created = createModel(model);
   const params = created.initParams(createRng(training.seed).fork("params"));
-  const engine = await testEngine();
-  return createStepper({ model: created, params, optimizer, training, engine, ...(state && { state }) });
+  const [optimizer, engine] = [createOptimizer(training.optimizer), await testEngine()];
+  return createStepper({ model: created, params, optimizer, training, engine, ...options });
 }
 
 /** Batches of made-up text for a run, as many as are asked for. */

@@ -1,6 +1,8 @@
 import type { Batch } from "../data/batch.ts";
 import { mostScored, type Mixture } from "../data/mixture.ts";
 import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
+import type { TrainingConfig } from "./config.ts";
+import type { BatchShape } from "./programs.ts";
 
 /** A batch of which some tokens count in the loss alone, as rows of its [B * T] tokens. */
 export interface ScoredBatch {
@@ -9,6 +11,16 @@ export interface ScoredBatch {
   readonly rows: IntTensor; // [R]
   readonly targets: IntTensor; // [R]
   readonly weights: FloatTensor; // [R]
+}
+
+/** The shape of a batch, and how to bring one into it: with the tokens that count alone, where they are few. */
+export function scoring({ batch, length, mixture }: Pick<TrainingConfig, "batch" | "length" | "mixture">): {
+  shape: BatchShape;
+  pick(batch: Batch): Batch | ScoredBatch;
+} {
+  const scored = scoredTokens(mixture, length);
+  if (scored === undefined) return { shape: { batch, length }, pick: (whole) => whole };
+  return { shape: { batch, length, scored }, pick: (whole) => pickScored(whole, scored) };
 }
 
 /** Above this share of all tokens, picking those that count out of the others costs more than it saves. */

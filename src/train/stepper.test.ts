@@ -5,7 +5,6 @@ import { expectClose } from "../engine/engine.suite.ts";
 import type { Engine } from "../engine/engine.ts";
 import { add, mul, sub } from "../graph/builder.ts";
 import { floatTensor, intTensor, type HostTensor } from "../graph/host-tensor.ts";
-import type { Flat } from "../graph/tree.ts";
 import { tinyMixers } from "../model/fixtures.ts";
 import { createModel } from "../model/transformer.ts";
 import { createRng } from "../random.ts";
@@ -41,13 +40,9 @@ describe("gradient accumulation", () => {
 
 describe("gradients that add up", () => {
   it.each(["parallel", "rematerialized"] as const)("are written to two sets of tensors in turns: %s", async (mode) => {
-    const written = new Set<unknown>();
-    const engine = watchedEngine(await testEngine(), (into) => written.add(into["next.gradients.embedding"]));
-    const { model, training } = tinyRun({ accumulate: 2, mode });
-    const created = createModel(model);
-    const optimizer = createOptimizer(training.optimizer);
-    const params = created.initParams(createRng(1));
-    const stepper = await createStepper({ model: created, params, optimizer, training, engine });
+    const written = new Set<HostTensor | undefined>();
+    const engine = watchedEngine(await testEngine(), "next.gradients.embedding", (tensor) => written.add(tensor));
+    const stepper = await stepperOf(tinyRun({ accumulate: 2, mode }), { engine });
     for (const step of [1, 2]) await stepper.step([randomBatch(2, 12, 1), randomBatch(2, 12, 2)], RATE, step);
     await stepper.dispose();
     expect([...written].map((tensor) => tensor !== undefined)).toEqual([true, true]);
@@ -94,6 +89,31 @@ describe("the rematerialized mode", () => {
     const late = [[{ ...batch, weights }]];
     const parallel = await stepThrough(tinyRun({ optimizer: smooth }), late);
     expectSameTraining(await stepThrough(tinyRun({ optimizer: smooth, mode: "rematerialized" }), late), parallel);
+  });
+
+  it.each([16, 17, 66, 67])(
+    "trains as the parallel one on %i segments, of whose states it keeps some",
+    async (segments) => {
+      const [model, length] = [{ memory: { update: "linear", shift: "token", cache: true } } as const, 4 * segments];
+      const batches = [1, 2].map((step) => [randomBatch(2, length, step)]);
+      await expectSameSteps(
+        { config: tinyRun({ length, optimizer: smooth }, model), batches },
+        { config: tinyRun({ length, optimizer: smooth, mode: "rematerialized" }, model), batches },
+      );
+    },
+  );
+
+  it.each([
+    [16, 16],
+    [64, 33],
+    [256, 67],
+  ])("keeps few of the states of many segments: %i, %i", async (segments, most) => {
+    const states = new Set<HostTensor | undefined>();
+    const engine = watchedEngine(await testEngine(), "next.state.0.memory.M", (tensor) => states.add(tensor));
+    const stepper = await stepperOf(tinyRun({ length: 4 * segments, mode: "rematerialized" }), { engine });
+    await stepper.step([randomBatch(2, 4 * segments, 1)], RATE, 1);
+    await stepper.dispose();
+    expect(states.size).toBeLessThan(most);
   });
 });
 
@@ -394,8 +414,8 @@ function listOf(data: readonly number[]): { shape: number[]; data: readonly numb
   return { shape: [data.length], data };
 }
 
-/** An engine that tells where each run with gradients among its outputs writes to. */
-function watchedEngine(engine: Engine, onRun: (into: Flat<HostTensor>) => void): Engine {
+/** An engine that tells where each run that has this output writes it to. */
+function watchedEngine(engine: Engine, output: string, onWritten: (tensor: HostTensor | undefined) => void): Engine {
   return {
     ...engine,
     async compile(graph) {
@@ -403,7 +423,7 @@ function watchedEngine(engine: Engine, onRun: (into: Flat<HostTensor>) => void):
       return {
         ...program,
         run(feeds, into = {}) {
-          if (graph.outputs["next.gradients.embedding"]) onRun(into);
+          if (graph.outputs[output]) onWritten(into[output]);
           return program.run(feeds, into);
         },
       };

@@ -1,21 +1,21 @@
 import type { Batch } from "../data/batch.ts";
-import type { Engine, Program } from "../engine/engine.ts";
-import { copyOf, floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
+import { copyOf, floatTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten, merge, prefixed, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import { carriesMemory, type TrainingConfig } from "./config.ts";
-import type { Optimizer } from "./optimizer.ts";
 import {
-  accumulateGradients,
-  compileAll,
-  segmentBackward,
-  segmentForward,
-  trainingStep,
-  updateStep,
-  type BatchShape,
-  type UpdateConfig,
-} from "./programs.ts";
-import { pickScored, scoredTokens, type ScoredBatch } from "./scored.ts";
+  addWritten,
+  noGradients,
+  parallelGradients,
+  rematerializedGradients,
+  scalarOf,
+  writtenOf,
+  type GradientOptions,
+  type Written,
+} from "./gradients.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { trainingStep, updateStep, type UpdateConfig } from "./programs.ts";
+import { scoring } from "./scored.ts";
 
 /** Everything that a step changes: `params.*`, `optimizer.*` and, where it is carried on, the lanes' `memory.*`. */
 export type TrainingState = Flat<HostTensor>;
@@ -40,12 +40,8 @@ export interface Stepper {
   dispose(): Promise<void>;
 }
 
-export interface StepperOptions {
-  readonly model: Model;
-  readonly params: ModelParams<FloatTensor>;
+export interface StepperOptions extends GradientOptions {
   readonly optimizer: Optimizer;
-  readonly training: TrainingConfig;
-  readonly engine: Engine;
   /** State to go on from. Default: the parameters and a fresh optimizer. */
   readonly state?: TrainingState;
 }
@@ -96,7 +92,7 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
       };
       const { written, ...result } = await runner.run(
         normalizeWeights(batches),
-        { ...state, ...rates },
+        merge(state, rates),
         prefixed("next", spare),
       );
       return { ...result, ...(written === undefined ? {} : { writeStrength: written / tokens }) };
@@ -109,11 +105,6 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
 }
 
 // --- internal ---
-
-/** Sum of the write strengths, where the memory chooses. */
-interface Written {
-  readonly written?: number;
-}
 
 interface Runner {
   run(
@@ -131,7 +122,7 @@ async function fusedRunner({ model, params, engine, training, optimizer }: Stepp
   return {
     async run(batches, feeds, into) {
       const [batch] = batches.map(pick);
-      const outputs = await program.run({ ...feeds, ...batch }, into);
+      const outputs = await program.run(merge(feeds, { ...batch }), into);
       return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm), ...writtenOf(outputs) };
     },
     dispose: () => program.dispose(),
@@ -144,7 +135,7 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
   const source = await (training.mode === "parallel" ? parallelGradients(options) : rematerializedGradients(options));
   const program = await engine.compile(updateStep(params, update));
   // Written in turns, by every step: gradients as large as the model would else be allocated for each batch and segment.
-  let sums: Sums = { gradients: zerosLike(gradientsLike(params)), spare: zerosLike(gradientsLike(params)) };
+  let sums = noGradients(params);
   return {
     async run(batches, feeds, into) {
       for (const { data } of Object.values(sums.gradients)) data.fill(0);
@@ -156,7 +147,7 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
         loss += result.loss;
         written = addWritten(written, result);
       }
-      const outputs = await program.run({ ...feeds, ...sums.gradients }, into);
+      const outputs = await program.run(merge(feeds, sums.gradients), into);
       return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...written };
     },
     async dispose() {
@@ -164,107 +155,6 @@ async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
       await program.dispose();
     },
   };
-}
-
-/** The shape of a batch, and how to bring one into it: with the tokens that count alone, where they are few. */
-function scoring({ batch, length, mixture }: TrainingConfig): {
-  shape: BatchShape;
-  pick(batch: Batch): Batch | ScoredBatch;
-} {
-  const scored = scoredTokens(mixture, length);
-  if (scored === undefined) return { shape: { batch, length }, pick: (whole) => whole };
-  return { shape: { batch, length, scored }, pick: (whole) => pickScored(whole, scored) };
-}
-
-/** Gradients that add up, as `gradients.*`, and tensors of the same names and shapes that the next sums go to. */
-interface Sums {
-  readonly gradients: Flat<HostTensor>;
-  readonly spare: Flat<HostTensor>;
-}
-
-interface Added extends Written {
-  readonly loss: number;
-  readonly sums: Sums;
-}
-
-/** Adds the gradients of a batch to those of the batches before it. */
-interface GradientSource {
-  add(batch: Batch, params: Flat<HostTensor>, sums: Sums): Promise<Added>;
-  dispose(): Promise<void>;
-}
-
-async function parallelGradients({ model, params, engine, training }: StepperOptions): Promise<GradientSource> {
-  const { shape, pick } = scoring(training);
-  const program = await engine.compile(accumulateGradients(model, params, shape));
-  return {
-    async add(batch, feeds, sums) {
-      const outputs = await program.run({ ...feeds, ...pick(batch), ...sums.gradients }, prefixed("next", sums.spare));
-      return { loss: scalarOf(outputs.loss), sums: turned(sums), ...writtenOf(outputs) };
-    },
-    dispose: () => program.dispose(),
-  };
-}
-
-async function rematerializedGradients({ model, params, engine, training }: StepperOptions): Promise<GradientSource> {
-  const { batch: lanes, length } = training;
-  const { segmentLength } = model.config;
-  const shape = { batch: lanes, length: segmentLength };
-  const { forward, backward } = await compileAll(engine, {
-    forward: segmentForward(model, params, shape),
-    backward: segmentBackward(model, params, shape),
-  });
-  const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
-  // Written again by every step, for they are much of what there is: the state before each segment, and its gradients.
-  const states = Array.from({ length: length / segmentLength }, (_, s) => (s === 0 ? start : zerosLike(start)));
-  const stateSlopes = replacePrefix(start, "state.", "nextStateGradients.");
-  const slopes = [zerosLike(stateSlopes), zerosLike(stateSlopes)] as const;
-  return {
-    async add(batch, feeds, sums) {
-      const segments = states.map((_, s) => cutBatch(batch, s * segmentLength, segmentLength));
-      for (const [s, after] of states.slice(1).entries()) {
-        await forward.run({ ...feeds, ...segments[s], ...states[s] }, prefixed("next", after));
-      }
-      return backThrough(backward, segments, states, slopes, feeds, sums);
-    },
-    async dispose() {
-      await forward.dispose();
-      await backward.dispose();
-    },
-  };
-}
-
-async function backThrough(
-  backward: Program,
-  segments: readonly Batch[],
-  states: readonly Flat<HostTensor>[],
-  slopes: readonly [Flat<HostTensor>, Flat<HostTensor>],
-  feeds: Flat<HostTensor>,
-  before: Sums,
-): Promise<Added> {
-  let sums = before;
-  let loss = 0;
-  let written: Written = {};
-  let [incoming, outgoing] = slopes;
-  // Nothing comes after the last segment, so its state has no gradient.
-  for (const { data } of Object.values(incoming)) data.fill(0);
-  for (let s = segments.length - 1; s >= 0; s--) {
-    const inputs = { ...feeds, ...segments[s], ...states[s], ...incoming, ...sums.gradients };
-    const into = replacePrefix(outgoing, "nextStateGradients.", "stateGradients.");
-    const outputs = await backward.run(inputs, { ...prefixed("next", sums.spare), ...into });
-    loss += scalarOf(outputs.loss);
-    written = addWritten(written, writtenOf(outputs));
-    sums = turned(sums);
-    [incoming, outgoing] = [outgoing, incoming];
-  }
-  return { loss, sums, ...written };
-}
-
-function writtenOf({ written }: Flat<HostTensor>): Written {
-  return written ? { written: scalarOf(written) } : {};
-}
-
-function addWritten(total: Written, { written }: Written): Written {
-  return written === undefined ? total : { written: (total.written ?? 0) + written };
 }
 
 /** Weights that sum to one over all batches, so that every way of adding up gives the same loss. */
@@ -280,45 +170,10 @@ function normalizeWeights(batches: readonly Batch[]): Batch[] {
   }));
 }
 
-/** Tokens start .. start+length-1 of every lane. */
-function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: number, length: number): Batch {
-  const [lanes = 0, total = 0] = tokens.shape;
-  const cut = <Data extends Int32Array | Float32Array>(from: Data, to: Data): Data => {
-    for (let lane = 0; lane < lanes; lane++) {
-      to.set(from.subarray(lane * total + start, lane * total + start + length), lane * length);
-    }
-    return to;
-  };
-  const shape = [lanes, length];
-  return {
-    tokens: intTensor(shape, cut(tokens.data, new Int32Array(lanes * length))),
-    targets: intTensor(shape, cut(targets.data, new Int32Array(lanes * length))),
-    weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
-    startOfSequence,
-  };
-}
-
-/** The sums after a run that has written to the spare ones. */
-function turned({ gradients, spare }: Sums): Sums {
-  return { gradients: spare, spare: gradients };
-}
-
-function gradientsLike(params: ModelParams<FloatTensor>): Flat<HostTensor> {
-  return prefixed("gradients", flatten<FloatTensor>(params));
-}
-
-function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
-  return Object.fromEntries(Object.entries(values).map(([name, { shape }]) => [name, zeros(shape)]));
-}
-
 function copyTensors(values: Flat<HostTensor>): Flat<HostTensor> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, copyOf(value)]));
 }
 
 function scalarTensor(value: number): FloatTensor {
   return floatTensor([], Float32Array.of(value));
-}
-
-function scalarOf(tensor: HostTensor | undefined): number {
-  return tensor?.data[0] ?? Number.NaN;
 }

@@ -1,0 +1,182 @@
+import type { Batch } from "../data/batch.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
+import type { Model, ModelParams } from "../model/transformer.ts";
+import type { TrainingConfig } from "./config.ts";
+import { accumulateGradients, compileAll, segmentBackward, segmentForward } from "./programs.ts";
+import { scoring } from "./scored.ts";
+
+export interface GradientOptions {
+  readonly model: Model;
+  readonly params: ModelParams<FloatTensor>;
+  readonly training: TrainingConfig;
+  readonly engine: Engine;
+}
+
+/** Sum of the write strengths, where the memory chooses. */
+export interface Written {
+  readonly written?: number;
+}
+
+/** Gradients that add up, as `gradients.*`, and tensors of the same names and shapes that the next sums go to. */
+export interface Sums {
+  readonly gradients: Flat<HostTensor>;
+  readonly spare: Flat<HostTensor>;
+}
+
+export interface Added extends Written {
+  readonly loss: number;
+  readonly sums: Sums;
+}
+
+/** Adds the gradients of a batch to those of the batches before it. */
+export interface GradientSource {
+  add(batch: Batch, params: Flat<HostTensor>, sums: Sums): Promise<Added>;
+  dispose(): Promise<void>;
+}
+
+/** Gradients of zero, to start from. */
+export function noGradients(params: ModelParams<FloatTensor>): Sums {
+  const like = prefixed("gradients", flatten<FloatTensor>(params));
+  return { gradients: zerosLike(like), spare: zerosLike(like) };
+}
+
+/** Of all segments of a batch in one graph. */
+export async function parallelGradients({ model, params, engine, training }: GradientOptions): Promise<GradientSource> {
+  const { shape, pick } = scoring(training);
+  const program = await engine.compile(accumulateGradients(model, params, shape));
+  return {
+    async add(batch, feeds, sums) {
+      const outputs = await program.run(merge(feeds, { ...pick(batch) }, sums.gradients), prefixed("next", sums.spare));
+      return { loss: scalarOf(outputs.loss), sums: turned(sums), ...writtenOf(outputs) };
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+/**
+ * One segment after the other, forward and back. A state is kept before every {@link keptEvery}th segment, and those between are
+ * computed again from there.
+ */
+export async function rematerializedGradients(options: GradientOptions): Promise<GradientSource> {
+  const { model, params, engine, training } = options;
+  const { batch: lanes, length } = training;
+  const { segmentLength } = model.config;
+  const shape = { batch: lanes, length: segmentLength };
+  const { forward, backward } = await compileAll(engine, {
+    forward: segmentForward(model, params, shape),
+    backward: segmentBackward(model, params, shape),
+  });
+  const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
+  const count = length / segmentLength;
+  const every = keptEvery(count);
+  const states = statesBefore(start, count, every);
+  const stateSlopes = replacePrefix(start, "state.", "nextStateGradients.");
+  const slopes = [zerosLike(stateSlopes), zerosLike(stateSlopes)] as const;
+  return {
+    async add(batch, feeds, sums) {
+      const segments = states.map((_, s) => cutBatch(batch, s * segmentLength, segmentLength));
+      const read = async (from: number, to: number): Promise<void> => {
+        for (let s = from; s < to; s++) {
+          await forward.run(
+            merge(feeds, { ...segments[s] }, states[s] ?? start),
+            prefixed("next", states[s + 1] ?? {}),
+          );
+        }
+      };
+      await read(0, count - 1);
+      const restore = async (s: number): Promise<Flat<HostTensor>> => {
+        const isOverwritten = s % every === every - 1 && s < count - 1;
+        if (isOverwritten) await read(s - every + 1, s);
+        return states[s] ?? start;
+      };
+      return backThrough(backward, segments, restore, slopes, feeds, sums);
+    },
+    async dispose() {
+      await forward.dispose();
+      await backward.dispose();
+    },
+  };
+}
+
+export function writtenOf({ written }: Flat<HostTensor>): Written {
+  return written ? { written: scalarOf(written) } : {};
+}
+
+export function addWritten(total: Written, { written }: Written): Written {
+  return written === undefined ? total : { written: (total.written ?? 0) + written };
+}
+
+export function scalarOf(tensor: HostTensor | undefined): number {
+  return tensor?.data[0] ?? Number.NaN;
+}
+
+// --- internal ---
+
+/**
+ * Segments from one state that is kept to the next: of S segments, about 4 sqrt(S) states are kept, for less than one more
+ * forward pass.
+ */
+function keptEvery(segments: number): number {
+  return Math.ceil(Math.sqrt(segments) / 4);
+}
+
+/** Where the state before each segment goes: to tensors of its own where it is kept, to those of others where it is not. */
+function statesBefore(start: Flat<HostTensor>, count: number, every: number): readonly Flat<HostTensor>[] {
+  const shared = Array.from({ length: every - 1 }, () => zerosLike(start));
+  return Array.from({ length: count }, (_, s) => (s === 0 ? start : (shared[(s % every) - 1] ?? zerosLike(start))));
+}
+
+async function backThrough(
+  backward: Program,
+  segments: readonly Batch[],
+  restore: (segment: number) => Promise<Flat<HostTensor>>,
+  slopes: readonly [Flat<HostTensor>, Flat<HostTensor>],
+  feeds: Flat<HostTensor>,
+  before: Sums,
+): Promise<Added> {
+  let sums = before;
+  let loss = 0;
+  let written: Written = {};
+  let [incoming, outgoing] = slopes;
+  // Nothing comes after the last segment, so its state has no gradient.
+  for (const { data } of Object.values(incoming)) data.fill(0);
+  for (let s = segments.length - 1; s >= 0; s--) {
+    const inputs = merge(feeds, { ...segments[s] }, await restore(s), incoming, sums.gradients);
+    const into = replacePrefix(outgoing, "nextStateGradients.", "stateGradients.");
+    const outputs = await backward.run(inputs, merge(prefixed("next", sums.spare), into));
+    loss += scalarOf(outputs.loss);
+    written = addWritten(written, writtenOf(outputs));
+    sums = turned(sums);
+    [incoming, outgoing] = [outgoing, incoming];
+  }
+  return { loss, sums, ...written };
+}
+
+/** Tokens start .. start+length-1 of every lane. */
+function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: number, length: number): Batch {
+  const [lanes = 0, total = 0] = tokens.shape;
+  const cut = <Data extends Int32Array | Float32Array>(from: Data, to: Data): Data => {
+    for (let lane = 0; lane < lanes; lane++) {
+      to.set(from.subarray(lane * total + start, lane * total + start + length), lane * length);
+    }
+    return to;
+  };
+  const shape = [lanes, length];
+  return {
+    tokens: intTensor(shape, cut(tokens.data, new Int32Array(lanes * length))),
+    targets: intTensor(shape, cut(targets.data, new Int32Array(lanes * length))),
+    weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
+    startOfSequence,
+  };
+}
+
+/** The sums after a run that has written to the spare ones. */
+function turned({ gradients, spare }: Sums): Sums {
+  return { gradients: spare, spare: gradients };
+}
+
+function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
+  return Object.fromEntries(Object.entries(values).map(([name, { shape }]) => [name, zeros(shape)]));
+}
