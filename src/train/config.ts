@@ -30,7 +30,7 @@ const adafactorSchema = z.strictObject({
 
 /**
  * `parallel` computes all segments of a sequence in one graph. `rematerialized` goes through them one by one,
- * keeps only the states between them and computes each again on the way back: the same gradients, with
+ * keeps only some of the states between them and computes each again on the way back: the same gradients, with
  * memory for activations that does not depend on the length.
  */
 export const TRAINING_MODES = ["parallel", "rematerialized"] as const;
