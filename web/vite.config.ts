@@ -35,6 +35,10 @@ export default defineConfig({
       "texts/moby-dick.txt": join(dataOf("datasets-moby-dick"), "data.txt"),
       "texts/lincoln-1863.txt": join(dataOf("datasets-sotu"), "1863_abraham_lincoln_r.txt"),
     }),
-    offline(join(import.meta.dirname, "service-worker.js"), [/^texts\/moby-dick/, /^assets\/ort\.webgpu/]),
+    offline(join(import.meta.dirname, "service-worker.js"), [
+      /^texts\/moby-dick/,
+      /^assets\/ort\.webgpu/,
+      /^assets\/.*asyncify/,
+    ]),
   ],
 });

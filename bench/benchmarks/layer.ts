@@ -82,7 +82,11 @@ async function ourLayers(work: LayerWork): Promise<Layer[]> {
   return [
     await ourLayer(`infini-transformer, ${availableParallelism()} threads`, work, await createNodeEngine()),
     await ourLayer("infini-transformer, one thread", work, await createNodeEngine({ threads: 1 })),
-    await ourLayer("infini-transformer, WebAssembly, one thread", work, await createWebEngine({ threads: 1 })),
+    await ourLayer(
+      "infini-transformer, WebAssembly, one thread",
+      work,
+      await createWebEngine({ device: "wasm", threads: 1 }),
+    ),
   ];
 }
 

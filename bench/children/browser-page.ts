@@ -14,7 +14,7 @@ declare global {
 }
 
 const { href } = (globalThis as unknown as { location: { href: string } }).location;
-const engine = await createWebEngine({ assets: "/ort/" });
+const engine = await createWebEngine({ device: "wasm", assets: "/ort/" });
 const session = await warmSession(await fetchModelFolder(new URL("/model/", href)), engine);
 
 globalThis.work = {

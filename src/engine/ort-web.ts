@@ -1,4 +1,7 @@
-import type { Env, InferenceSession } from "onnxruntime-common";
+import type { InferenceSession } from "onnxruntime-common";
+import { input, neg } from "../graph/builder.ts";
+import { createGraph } from "../graph/graph.ts";
+import { floatTensor } from "../graph/host-tensor.ts";
 import { optimize } from "../graph/optimize.ts";
 import { DeviceError, type Engine, type Program } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
@@ -8,8 +11,17 @@ import { createProgram } from "./ort-program.ts";
 export const WEB_DEVICES = ["wasm", "webgpu"] as const;
 export type WebDevice = (typeof WEB_DEVICES)[number];
 
+/** The two files of onnxruntime-web/dist that a device runs on: `ort-wasm-simd-threaded`, for `webgpu` that with `asyncify`. */
+export interface RuntimeFiles {
+  readonly mjs: string | URL;
+  readonly wasm: string | URL;
+}
+
 export interface WebEngineOptions {
-  /** Default `wasm`. */
+  /**
+   * Default: `webgpu` where the browser has a graphics adapter of its own and the runtime works with it, else `wasm`. An
+   * adapter in software is slower than WebAssembly by far.
+   */
   readonly device?: WebDevice;
   /**
    * Threads of the `wasm` kernels. More than one needs a page that is cross-origin isolated, and the first engine of a
@@ -18,35 +30,28 @@ export interface WebEngineOptions {
   readonly threads?: number;
   /**
    * Where the WebAssembly files of onnxruntime-web are: the URL of its folder `dist`, with a slash at the end, or those
-   * of the two files for the device. Default: beside the script, where most bundlers put them.
+   * of the files of each device that may be used. Default: beside the script, where most bundlers put them.
    */
-  readonly assets?: Env.WasmPrefixOrFilePaths;
+  readonly assets?: string | Readonly<Partial<Record<WebDevice, RuntimeFiles>>>;
 }
 
 /**
  * An engine on ONNX Runtime in a browser, in a page or a worker.
  *
- * @throws {DeviceError} when onnxruntime-web is not installed, or the browser lacks the device.
+ * @throws {DeviceError} when onnxruntime-web is not installed, or the browser lacks the device that was asked for.
  */
-export async function createWebEngine(options: WebEngineOptions = {}): Promise<Engine> {
-  const { device = "wasm", threads = defaultThreads(), assets } = options;
-  await checkDevice(device);
-  const ort = await loadRuntime(device);
-  ort.env.wasm.numThreads = threads;
-  if (assets !== undefined) ort.env.wasm.wasmPaths = assets;
-  const sessionOptions: InferenceSession.SessionOptions = {
-    executionProviders: [device],
-    graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
-  };
-  return {
-    device,
-    async compile(graph) {
-      const lowered = optimize(graph);
-      const session = await inTurn(() => createSession(ort, writeOnnx(lowered), sessionOptions, device));
-      return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));
-    },
-  };
+export async function createWebEngine({ device, ...options }: WebEngineOptions = {}): Promise<Engine> {
+  if (device !== undefined) return openDevice(device, options);
+  const { assets } = options;
+  const isThere = assets === undefined || typeof assets === "string" || assets.webgpu !== undefined;
+  if (isThere && (await hasGraphics())) {
+    try {
+      return await openDevice("webgpu", options);
+    } catch (cause) {
+      if (!(cause instanceof DeviceError)) throw cause;
+    }
+  }
+  return openDevice("wasm", options);
 }
 
 // --- internal ---
@@ -55,12 +60,16 @@ type Runtime = typeof import("onnxruntime-web/wasm");
 
 const MOST_THREADS = 4;
 
+interface GraphicsAdapter {
+  readonly info?: { readonly isFallbackAdapter?: boolean };
+}
+
 /** What is used of a browser's global scope. */
 interface BrowserScope {
   readonly crossOriginIsolated?: boolean;
   readonly navigator?: {
     readonly hardwareConcurrency?: number;
-    readonly gpu?: { requestAdapter(): Promise<object | null> };
+    readonly gpu?: { requestAdapter(): Promise<GraphicsAdapter | null> };
   };
 }
 
@@ -68,6 +77,43 @@ const { crossOriginIsolated, navigator } = globalThis as BrowserScope;
 
 function defaultThreads(): number {
   return crossOriginIsolated ? Math.min(MOST_THREADS, navigator?.hardwareConcurrency ?? 1) : 1;
+}
+
+/** Whether there is WebGPU on more than the processor. */
+async function hasGraphics(): Promise<boolean> {
+  const adapter = await navigator?.gpu?.requestAdapter();
+  return adapter !== null && adapter !== undefined && adapter.info?.isFallbackAdapter !== true;
+}
+
+async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "device">): Promise<Engine> {
+  const { threads = defaultThreads(), assets } = options;
+  await checkDevice(device);
+  const ort = await loadRuntime(device);
+  ort.env.wasm.numThreads = threads;
+  const files = typeof assets === "string" ? assets : assets?.[device];
+  if (files !== undefined) ort.env.wasm.wasmPaths = files;
+  const sessionOptions: InferenceSession.SessionOptions = {
+    executionProviders: [device],
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+  };
+  const engine: Engine = {
+    device,
+    async compile(graph) {
+      const lowered = optimize(graph);
+      const session = await inTurn(() => createSession(ort, writeOnnx(lowered), sessionOptions, device));
+      return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));
+    },
+  };
+  if (device === "webgpu") await probe(engine);
+  return engine;
+}
+
+/** An adapter alone does not tell whether the runtime can use it. */
+async function probe(engine: Engine): Promise<void> {
+  const program = await engine.compile(createGraph({ y: neg(input("x", [1])) }));
+  await program.run({ x: floatTensor([1], Float32Array.of(1)) });
+  await program.dispose();
 }
 
 async function checkDevice(device: WebDevice): Promise<void> {

@@ -1,3 +1,9 @@
 /** What needs a browser: models from a web server, and ONNX Runtime as WebAssembly. The counterpart of `./node`. */
-export { createWebEngine, WEB_DEVICES, type WebDevice, type WebEngineOptions } from "../engine/ort-web.ts";
+export {
+  createWebEngine,
+  WEB_DEVICES,
+  type RuntimeFiles,
+  type WebDevice,
+  type WebEngineOptions,
+} from "../engine/ort-web.ts";
 export { fetchModelFolder } from "./model-folder.ts";

@@ -7,6 +7,9 @@ import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 const EXECUTABLE = process.env["INFINI_CHROMIUM"] ?? "/usr/bin/chromium";
 
+/** WebGPU without a graphics card: SwiftShader, which comes with Chromium. */
+export const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
+
 /** Why nothing can be tested in a browser here, or nothing. */
 export const NO_BROWSER: string | undefined = existsSync(EXECUTABLE)
   ? undefined

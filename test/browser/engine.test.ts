@@ -1,11 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { launchBrowser, NO_BROWSER } from "./chromium.ts";
+import { launchBrowser, NO_BROWSER, SOFTWARE_GPU } from "./chromium.ts";
 import { bundleScript, PAGE } from "./page-script.ts";
-import { serveSite } from "./serve.ts";
+import { serveSite, type Site } from "./serve.ts";
 import type { TestResult } from "./tiny-vitest.ts";
-
-/** WebGPU without a graphics card: SwiftShader, which comes with Chromium. */
-const SOFTWARE_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 
 describe.skipIf(NO_BROWSER !== undefined)(`the engine in a browser${NO_BROWSER ? `: ${NO_BROWSER}` : ""}`, () => {
   let script = "";
@@ -35,9 +32,46 @@ describe.skipIf(NO_BROWSER !== undefined)(`the engine in a browser${NO_BROWSER ?
     },
     600_000,
   );
+
+  it.skipIf(process.platform !== "linux").each([
+    ["wasm, without WebGPU", "wasm", "delete Navigator.prototype.gpu"],
+    ["wasm, without a graphics card", "wasm", ""],
+    ["webgpu, with one", "webgpu", HARDWARE],
+    [
+      "wasm, with one that does not work",
+      "wasm",
+      `${HARDWARE}; GPUAdapter.prototype.requestDevice = () => Promise.reject(new Error("lost"))`,
+    ],
+  ])(
+    "chooses %s",
+    async (_, device, before) => {
+      const [site, browser] = [await serveEngine(script, true), await launchBrowser(SOFTWARE_GPU)];
+      try {
+        const page = await browser.newPage();
+        await page.addInitScript(before);
+        await page.goto(site.url);
+        expect(await page.evaluate<string>("chosenDevice()")).toBe(device);
+      } finally {
+        await browser.close();
+        await site.close();
+      }
+    },
+    60_000,
+  );
 });
 
 // --- internal ---
+
+/** Has the adapter in software pass for a graphics card. */
+const HARDWARE = 'Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false })';
+
+function serveEngine(script: string, isolated: boolean): Promise<Site> {
+  return serveSite({
+    files: { "/": PAGE, "/page.js": script },
+    folders: { "/ort/": "node_modules/onnxruntime-web/dist" },
+    isolated,
+  });
+}
 
 interface PageOptions {
   readonly script: string;
@@ -55,11 +89,7 @@ interface PageReport {
 }
 
 async function inPage({ script, isolated, device, tolerance, flags }: PageOptions): Promise<PageReport> {
-  const site = await serveSite({
-    files: { "/": PAGE, "/page.js": script },
-    folders: { "/ort/": "node_modules/onnxruntime-web/dist" },
-    isolated,
-  });
+  const site = await serveEngine(script, isolated);
   const browser = await launchBrowser(flags);
   try {
     const page = await browser.newPage();

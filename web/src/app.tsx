@@ -1,17 +1,21 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
+import { DeviceChoice } from "./device-choice.tsx";
 import type { Held } from "./held.ts";
 import { LookView } from "./look-view.tsx";
 import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
 import { ReadView } from "./read-view.tsx";
 import { TrainView } from "./train-view.tsx";
+import { useDevice } from "./use-device.ts";
 
 /** The page: one view is seen, all go on. */
 export function App(): JSX.Element {
   const view = useView();
   const [held, setHeld] = useState<Held>();
   const [model, use] = useState(SHIPPED_MODEL);
+  const [device, choose] = useDevice();
+  const reading = { model, use, device };
   const readWith = (trained: NamedModel): void => {
     use(trained);
     location.hash = "#read";
@@ -35,13 +39,13 @@ export function App(): JSX.Element {
       </header>
       <main>
         <div hidden={view !== "#read"}>
-          <ReadView model={model} use={use} onHeld={setHeld} />
+          <ReadView {...reading} onHeld={setHeld} />
         </div>
         <div hidden={view !== "#train"}>
-          <TrainView use={readWith} />
+          <TrainView use={readWith} device={device} />
         </div>
         <div hidden={view !== "#look"}>
-          <LookView model={model} use={use} held={held} />
+          <LookView {...reading} held={held} />
         </div>
         <div hidden={view !== "#compare"}>
           <CompareView shown={view === "#compare"} />
@@ -49,6 +53,7 @@ export function App(): JSX.Element {
       </main>
       <footer>
         <p class="note">Nothing leaves this machine.</p>
+        <DeviceChoice device={device} choose={choose} />
       </footer>
     </>
   );

@@ -4,19 +4,19 @@ import type { Held } from "./held.ts";
 import { GatesPanel } from "./gates-panel.tsx";
 import { LookStart } from "./look-start.tsx";
 import { LookTextPanel } from "./look-text-panel.tsx";
-import { ModelLine, type ModelProps } from "./model-line.tsx";
+import { ModelLine, type ReadingProps } from "./model-line.tsx";
 import { Problem } from "./problem.tsx";
 import { TokenPanel } from "./token-panel.tsx";
 import { useLook } from "./use-look.ts";
 
-export interface LookViewProps extends ModelProps {
+export interface LookViewProps extends ReadingProps {
   /** What a look can begin from, beside an empty memory. */
   readonly held: Held | undefined;
 }
 
 /** From a text to what happens in the heads of the model at one of its tokens. */
-export function LookView({ model, use, held }: LookViewProps): JSX.Element {
-  const [state, actions] = useLook(model.source, held);
+export function LookView({ model, use, device, held }: LookViewProps): JSX.Element {
+  const [state, actions] = useLook(model.source, device, held);
   const segment = state.segments[state.segment];
   return (
     <>

@@ -1,5 +1,11 @@
 import type { JSX } from "preact";
 import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
+import type { ChosenDevice } from "./use-device.ts";
+
+/** What a view reads with. */
+export interface ReadingProps extends ModelProps {
+  readonly device: ChosenDevice;
+}
 
 export interface ModelProps {
   /** The model that a view reads with. */

@@ -1,7 +1,7 @@
 import type { Engine } from "infini-transformer/engine";
 import { loadModel, MODEL_FILES, parseModelConfig, type LoadedModel } from "infini-transformer/model";
-import { createWebEngine, fetchModelFolder } from "infini-transformer/web";
-import { RUNTIME_FILES } from "./runtime-files.ts";
+import { fetchModelFolder, type WebDevice } from "infini-transformer/web";
+import { openEngine } from "./open-engine.ts";
 
 /** The files of a model folder that a model is made of, by name. */
 export type ModelFiles = Readonly<Record<(typeof MODEL_FILES)["config" | "weights"], Uint8Array>>;
@@ -15,10 +15,10 @@ export interface OpenedModel {
 }
 
 /** A model and what computes it. Throws as `fetchModelFolder` does. */
-export async function openModel(source: ModelSource): Promise<OpenedModel> {
+export async function openModel(source: ModelSource, device: WebDevice | undefined): Promise<OpenedModel> {
   const [loaded, engine] = await Promise.all([
     typeof source === "string" ? fetchModelFolder(source) : loadFiles(source),
-    createWebEngine({ assets: RUNTIME_FILES }),
+    openEngine(device),
   ]);
   return { loaded, engine };
 }

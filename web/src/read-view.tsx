@@ -1,24 +1,25 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { AskPanel } from "./ask-panel.tsx";
+import { DEVICE_NAMES } from "./device-names.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import type { Held } from "./held.ts";
 import { KeyPanel } from "./key-panel.tsx";
-import { ModelLine, type ModelProps } from "./model-line.tsx";
+import { ModelLine, type ReadingProps } from "./model-line.tsx";
 import { Problem } from "./problem.tsx";
 import { ReadPanel } from "./read-panel.tsx";
 import { SessionPanel } from "./session-panel.tsx";
 import { TextPanel } from "./text-panel.tsx";
 import { useReader, type ReaderState } from "./use-reader.ts";
 
-export interface ReadViewProps extends ModelProps {
+export interface ReadViewProps extends ReadingProps {
   /** Told what is held, each time reading begins or rests. */
   readonly onHeld: (held: Held | undefined) => void;
 }
 
 /** From a text to an answer, from top to bottom. */
-export function ReadView({ model, use, onHeld }: ReadViewProps): JSX.Element {
-  const [state, actions] = useReader(model.source);
+export function ReadView({ model, use, device, onHeld }: ReadViewProps): JSX.Element {
+  const [state, actions] = useReader(model.source, device);
   const { phase, position } = state;
   const panel = { model, state, actions };
   useEffect(() => {
@@ -43,8 +44,12 @@ export function ReadView({ model, use, onHeld }: ReadViewProps): JSX.Element {
 function factsLine({ phase, facts }: ReaderState): string {
   if (phase === "failed") return "it cannot be loaded.";
   if (!facts) return "it is being loaded …";
-  const threads = crossOriginIsolated
-    ? "computed by WebAssembly on several threads"
-    : "computed by WebAssembly on one thread, since this host does not isolate the page (see the documentation)";
-  return `${formatCount(facts.parameters)} parameters, ${formatBytes(facts.stateBytes)} of state, ${threads}.`;
+  const { parameters, stateBytes, device } = facts;
+  return `${formatCount(parameters)} parameters, ${formatBytes(stateBytes)} of state, computed by ${DEVICE_NAMES[device]}${threadsOf(device)}.`;
+}
+
+function threadsOf(device: string): string {
+  if (device === "webgpu") return "";
+  if (crossOriginIsolated) return " on several threads";
+  return " on one thread, since this host does not isolate the page (see the documentation)";
 }

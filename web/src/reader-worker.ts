@@ -1,10 +1,11 @@
 import { expose } from "comlink";
+import type { WebDevice } from "infini-transformer/web";
 import { openModel, type ModelSource } from "./open-model.ts";
 import { createReader, type ModelFacts, type Reader, type ReadOptions, type ReadProgress } from "./reader.ts";
 
 /** What the page can ask of the worker. */
 export interface ReaderWorker {
-  open(model: ModelSource): Promise<ModelFacts>;
+  open(model: ModelSource, device: WebDevice | undefined): Promise<ModelFacts>;
   read(options: ReadOptions, onProgress: (progress: ReadProgress) => void): Promise<ReadProgress>;
   stop(): void;
   ask(): Promise<string>;
@@ -22,8 +23,8 @@ function opened(): Reader {
 }
 
 const api: ReaderWorker = {
-  async open(model) {
-    const { loaded, engine } = await openModel(model);
+  async open(model, device) {
+    const { loaded, engine } = await openModel(model, device);
     reader = createReader(loaded, engine);
     return reader.facts;
   },

@@ -10,6 +10,8 @@ export interface ModelFacts {
   readonly parameters: number;
   /** Bytes that it keeps, at every length. */
   readonly stateBytes: number;
+  /** What computes it. */
+  readonly device: string;
   /** Bytes a key/value cache of full attention would take for one token. */
   readonly cacheBytesPerToken: number;
 }
@@ -70,6 +72,7 @@ export function createReader(loaded: LoadedModel, engine: Engine): Reader {
     facts: {
       parameters: parameterCount(config),
       stateBytes: session.stateBytes,
+      device: engine.device,
       cacheBytesPerToken: keyValueCacheBytes(config, 1),
     },
     get position() {

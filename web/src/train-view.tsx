@@ -6,12 +6,18 @@ import { ownTextProblem } from "./own-text.ts";
 import { Problem } from "./problem.tsx";
 import { TraceChart } from "./trace-chart.tsx";
 import { TrainButtons } from "./train-buttons.tsx";
+import type { ChosenDevice } from "./use-device.ts";
 import { useDrop } from "./use-drop.ts";
 import { useTrainer, type TrainerState } from "./use-trainer.ts";
 
+export interface TrainViewProps {
+  readonly device: ChosenDevice;
+  use(model: NamedModel): void;
+}
+
 /** Training the smallest preset in this tab; `use` gets the model that comes of it. */
-export function TrainView({ use }: { use(model: NamedModel): void }): JSX.Element {
-  const [state, actions] = useTrainer(use);
+export function TrainView({ device, use }: TrainViewProps): JSX.Element {
+  const [state, actions] = useTrainer(device, use);
   const { phase, task, own, steps, metrics, problem } = state;
   const wrong = task === "own" ? ownTextProblem(own) : undefined;
   const [target, take] = useDrop((file) => {

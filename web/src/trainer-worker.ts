@@ -1,10 +1,10 @@
 import { expose } from "comlink";
 import { zipSync } from "fflate";
 import type { StepMetrics } from "infini-transformer/train";
-import { createWebEngine } from "infini-transformer/web";
+import type { WebDevice } from "infini-transformer/web";
+import { openEngine } from "./open-engine.ts";
 import type { ModelFiles } from "./open-model.ts";
 import { savedRun, savedText, saveNewRun, saveRun, type SavedRun } from "./run-store.ts";
-import { RUNTIME_FILES } from "./runtime-files.ts";
 import { createTrainer, nanoConfig, type Trainer, type TrainingTask } from "./trainer.ts";
 
 export interface BeginOptions {
@@ -14,6 +14,8 @@ export interface BeginOptions {
   readonly text: Uint8Array;
   /** Where the run is kept. */
   readonly place: string | undefined;
+  /** What computes it, where that was chosen. */
+  readonly device: WebDevice | undefined;
 }
 
 /** What the page can ask of the worker that trains. */
@@ -21,7 +23,7 @@ export interface TrainerWorker {
   /** Begins a run, and returns its number of steps. */
   begin(options: BeginOptions): Promise<number>;
   /** Goes on with the run that is kept at a place, and returns its number of steps. */
-  goOn(place: string): Promise<number>;
+  goOn(place: string, device: WebDevice | undefined): Promise<number>;
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;
   pause(): void;
   /** The model as it is now. */
@@ -44,7 +46,12 @@ function begun(): Run {
 }
 
 /** A run that goes on from where it was saved, and is kept at a place. */
-async function openRun(saved: SavedRun, text: Uint8Array, place: string | undefined): Promise<Run> {
+async function openRun(
+  saved: SavedRun,
+  text: Uint8Array,
+  place: string | undefined,
+  device: WebDevice | undefined,
+): Promise<Run> {
   const metrics = [...saved.metrics];
   const keep = async (checkpoint: Uint8Array): Promise<void> => {
     if (place === undefined) return;
@@ -52,25 +59,25 @@ async function openRun(saved: SavedRun, text: Uint8Array, place: string | undefi
     // Where there is no room for it, the run goes on without being kept.
     await saveRun(place, { ...saved, training, metrics, checkpoint }).catch(() => {});
   };
-  const engine = await createWebEngine({ assets: RUNTIME_FILES });
+  const engine = await openEngine(device);
   const config = nanoConfig(saved.task);
   const trainer = createTrainer({ config, text, engine, checkpoint: saved.checkpoint, keep });
   return { trainer, metrics };
 }
 
 const api: TrainerWorker = {
-  async begin({ task, material, text, place }) {
+  async begin({ task, material, text, place, device }) {
     const { steps } = nanoConfig(task).training;
     const run: SavedRun = { task, material, steps, training: true, metrics: [], checkpoint: undefined };
     // Where there is no room for the text, nothing could go on from a checkpoint.
     const isKept = place !== undefined && (await saveNewRun(place, run, text).catch(() => false));
-    current = await openRun(run, text, isKept ? place : undefined);
+    current = await openRun(run, text, isKept ? place : undefined, device);
     return steps;
   },
-  async goOn(place) {
+  async goOn(place, device) {
     const [run, text] = await Promise.all([savedRun(place), savedText(place)]);
     if (!run || !text) throw new Error("the run is not kept any more");
-    current = await openRun(run, text, place);
+    current = await openRun(run, text, place, device);
     return run.steps;
   },
   run(onStep) {

@@ -6,6 +6,7 @@ import type { Held } from "./held.ts";
 import type { LookWorker } from "./look-worker.ts";
 import type { LookRequest } from "./looker.ts";
 import type { ModelSource } from "./open-model.ts";
+import type { ChosenDevice } from "./use-device.ts";
 
 /** A head of the model, both counted from 0. */
 export interface HeadPlace {
@@ -51,7 +52,11 @@ export interface LookProps {
 }
 
 /** The state of the view. The worker of a model begins with the first reading. */
-export function useLook(model: ModelSource, held: Held | undefined): readonly [LookState, LookActions] {
+export function useLook(
+  model: ModelSource,
+  device: ChosenDevice,
+  held: Held | undefined,
+): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<LookThread | undefined>(undefined);
   const close = (): void => {
@@ -61,7 +66,7 @@ export function useLook(model: ModelSource, held: Held | undefined): readonly [L
   useEffect(() => {
     patch({ ...NOTHING_READ, phase: "idle" });
     return close;
-  }, [model]);
+  }, [model, device]);
   return [
     state,
     {
@@ -77,7 +82,7 @@ export function useLook(model: ModelSource, held: Held | undefined): readonly [L
       read: async () => {
         const from = state.goOn ? held : undefined;
         patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
-        const current = (worker.current ??= startWorker(model));
+        const current = (worker.current ??= startWorker(model, device));
         try {
           const [session] = await Promise.all([from?.save(), current.opened]);
           patch({ phase: "reading" });
@@ -146,8 +151,8 @@ interface LookThread {
   readonly opened: Promise<void>;
 }
 
-function startWorker(model: ModelSource): LookThread {
+function startWorker(model: ModelSource, device: ChosenDevice): LookThread {
   const thread = new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" });
   const remote = wrap<LookWorker>(thread);
-  return { thread, remote, opened: remote.open(model) };
+  return { thread, remote, opened: remote.open(model, device) };
 }

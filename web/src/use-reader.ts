@@ -6,6 +6,7 @@ import type { ModelSource } from "./open-model.ts";
 import type { ModelFacts, ReadProgress } from "./reader.ts";
 import { nextGap, type Text } from "./texts.ts";
 import type { ReaderWorker } from "./reader-worker.ts";
+import type { ChosenDevice } from "./use-device.ts";
 
 /** What came of a question. */
 export interface Answer {
@@ -62,10 +63,10 @@ export function keyProblem(key: string): string | undefined {
   return /^[1-9]\d{2,4}$/.test(key) && Number(key) < 50_000 ? undefined : "A pass key is a number from 100 to 49999.";
 }
 
-/** The state of the view and what it can do. The model is in a worker; another one has read nothing of the text. */
-export function useReader(model: ModelSource): readonly [ReaderState, ReaderActions] {
+/** The state of the view and what it can do. The model is in a worker; another one, or on another device, has read nothing of the text. */
+export function useReader(model: ModelSource, device: ChosenDevice): readonly [ReaderState, ReaderActions] {
   const [state, change] = useReducer(patched, INITIAL);
-  const { thread, worker } = useMemo(startWorker, [model]);
+  const { thread, worker } = useMemo(startWorker, [model, device]);
   const current = useRef(worker);
   current.current = worker;
   const patch: Patch = (news) => {
@@ -74,7 +75,7 @@ export function useReader(model: ModelSource): readonly [ReaderState, ReaderActi
   };
   useEffect(() => {
     patch({ ...NOTHING_READ, phase: "opening", facts: undefined });
-    worker.open(model).then(
+    worker.open(model, device).then(
       (facts) => patch({ facts, phase: "idle" }),
       (cause: unknown) => patch({ phase: "failed", problem: `The model cannot be loaded: ${reason(cause)}` }),
     );

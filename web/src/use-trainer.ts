@@ -8,6 +8,7 @@ import type { OwnText } from "./own-text.ts";
 import { forgetRun, savedRun, takePlace, type SavedRun } from "./run-store.ts";
 import type { TrainerWorker } from "./trainer-worker.ts";
 import type { TrainingTask } from "./trainer.ts";
+import type { ChosenDevice } from "./use-device.ts";
 
 export interface TrainerState {
   readonly phase: "opening" | "idle" | "preparing" | "training" | "pausing" | "paused" | "done";
@@ -42,7 +43,10 @@ export interface TrainerProps {
 }
 
 /** The state of the training view. A run has a worker of its own, and goes on when the page is loaded again. */
-export function useTrainer(use: (model: NamedModel) => void): readonly [TrainerState, TrainerActions] {
+export function useTrainer(
+  device: ChosenDevice,
+  use: (model: NamedModel) => void,
+): readonly [TrainerState, TrainerActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<TrainerThread | undefined>(undefined);
   const place = useRef<string | undefined>(undefined);
@@ -58,11 +62,11 @@ export function useTrainer(use: (model: NamedModel) => void): readonly [TrainerS
     const { task, own } = state;
     const { name, text } = await loadMaterial(task, own);
     patch({ material: name });
-    return remote.begin(transfer({ task, material: name, text, place: place.current }, [text.buffer]));
+    return remote.begin(transfer({ task, material: name, text, place: place.current, device }, [text.buffer]));
   };
   const goOn: Begin = (remote) => {
     if (place.current === undefined) throw new Error("no run is kept");
-    return remote.goOn(place.current);
+    return remote.goOn(place.current, device);
   };
   const run = async (how: Begin): Promise<TrainerThread> => {
     worker.current ??= await openRun(how);
