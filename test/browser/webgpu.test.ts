@@ -14,7 +14,7 @@ describe.skipIf(UNAVAILABLE !== undefined)(`the page on WebGPU${UNAVAILABLE ? `:
   }, 120_000);
   afterAll(() => application?.close());
 
-  it("reads and answers, where that is chosen, and remembers the choice", async () => {
+  it("reads and answers, where that is chosen; what it remembers goes on on WebAssembly", async () => {
     const page = await openView(application, undefined, 240_000);
     await page.getByText(/computed by WebAssembly on several threads\.$/).waitFor();
     await page.getByLabel("Computed by").selectOption("WebGPU");
@@ -22,9 +22,16 @@ describe.skipIf(UNAVAILABLE !== undefined)(`the page on WebGPU${UNAVAILABLE ? `:
     await page.reload();
     await page.getByText(/computed by WebGPU\.$/).waitFor();
     await findKey(page, "41927");
+    const [session] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Save", exact: true }).click(),
+    ]);
     await page.getByLabel("Computed by").selectOption("WebAssembly");
     await page.getByText(/computed by WebAssembly on several threads\.$/).waitFor();
     expect(await page.getByText("41927", { exact: true }).count()).toBe(0);
+    await page.getByLabel("Load …").setInputFiles(await session.path());
+    await page.getByRole("button", { name: "What is the pass key?" }).click();
+    await page.getByText("41927", { exact: true }).waitFor();
     expect(application.browser.problems).toEqual([]);
     await page.close();
   }, 600_000);
