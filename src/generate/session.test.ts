@@ -107,7 +107,6 @@ describe.each(
         const reader = fresh(blockLength);
         for (const [start, end] of ends) expectNear(await reader.prefill(cut(start, end)), logits[end - 1], tolerance);
         const silent = fresh(blockLength);
-        await silent.prepare("state", "losses");
         for (const [i, [start, end]] of ends.entries()) {
           if (i % 2 === 1) expectNear(await silent.prefill(cut(start, end)), logits[end - 1], tolerance);
           else await silent.read(cut(start, end));
@@ -213,6 +212,30 @@ describe("a session of two lanes", () => {
     for (const [at, lane] of lanes.entries()) {
       expectNear(laneOf(both, at, 2), await createSession({ loaded, engine }).prefill(lane));
     }
+  });
+});
+
+describe("what a session has prepared", () => {
+  const tokens = randomTokens(4 * SEGMENT);
+  /** A whole block, and a segment in two parts. */
+  const parts = [tokens.subarray(0, 3 * SEGMENT + 2), tokens.subarray(3 * SEGMENT + 2)];
+
+  it.each<[Parameters<Session["prepare"]>, (session: Session, part: Int32Array) => Promise<unknown>]>([
+    [[], (session, part) => session.read(part)],
+    [["losses"], (session, part) => session.score(part, part)],
+    [["allLogits"], (session, part) => session.logits(part)],
+    [["state", "logits"], (session, part) => session.prefill(part)],
+  ])("%j compiles nothing when it is first used", async (outputs, use) => {
+    let compiled = 0;
+    const counting: Engine = { ...engine, compile: (graph) => (compiled++, engine.compile(graph)) };
+    const session = createSession({ loaded: tinyModel(), engine: counting, blockLength: 3 * SEGMENT });
+    await session.prepare(...outputs);
+    const before = compiled;
+    expect(before).toBeGreaterThan(0);
+    for (const part of parts) await use(session, part);
+    expect(session.position).toBe(tokens.length);
+    expect(compiled).toBe(before);
+    await session.dispose();
   });
 });
 

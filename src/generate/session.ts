@@ -36,8 +36,9 @@ export interface Session {
   readonly stateBytes: number;
 
   /**
-   * Compiles what reading (`state`), scoring (`losses`) or `logits` of a stream takes, for which the first tokens else wait.
-   * Default: reading.
+   * Compiles what the first tokens of a long stream would else wait for: whole blocks, and parts of a segment of more than one token.
+   * `state` is what {@link Session.read} takes, `losses` {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the
+   * last block of {@link Session.prefill}. Default: `state`.
    */
   prepare(...outputs: Output[]): Promise<void>;
   /**
@@ -104,6 +105,8 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   const chunkOf = (size: number, output: Output): Promise<Program> =>
     program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
 
+  const commitment = (): Promise<Program> => program("commit", () => commitProgram(loaded, batch));
+
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
   const fingerprint = (): { kind: string; format: string; config: string; weights: string } => ({
     kind: "session",
@@ -157,7 +160,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   }
 
   async function commit(): Promise<void> {
-    const run = await program("commit", () => commitProgram(loaded, batch));
+    const run = await commitment();
     const results = await run.run(merge(weights, state.value, segment.value), prefixed("next", state.spare));
     state = after(state, results);
     segment = sharing(emptySegment);
@@ -203,6 +206,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
         await chunkOf(N, output);
         await blockOf(blockSize, output);
       }
+      await commitment();
     },
     async read(tokens, onProgress) {
       await readAll(tokens, "state", { onProgress });
