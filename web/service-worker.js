@@ -10,18 +10,24 @@ const CACHE = `infini-transformer ${SCOPE}`;
 /** Where a file is kept: content that has not changed is not fetched again for a new version. */
 const keyOf = (path) => `${SCOPE}${path}?${FILES[path]}`;
 
-addEventListener("install", (event) => event.waitUntil(keepAll()));
+addEventListener("install", (event) => event.waitUntil(keepAll(Object.keys(AT_ONCE))));
 addEventListener("activate", (event) => event.waitUntil(Promise.all([clients.claim(), forgetFormer()])));
+// Sent where the runtime of WebGPU is used, which it may have been before this worker was there to keep it.
+addEventListener("message", (event) => event.waitUntil(keepAll(Object.keys(WHEN_USED).filter(isAsset))));
 addEventListener("fetch", (event) => {
   const path = pathOf(event.request);
   if (path === undefined) return;
   // Files whose name has their hash never change; of the others the host has the newest.
-  event.respondWith(path.startsWith("assets/") ? keptFirst(event, path) : hostFirst(event, path));
+  event.respondWith(isAsset(path) ? keptFirst(event, path) : hostFirst(event, path));
 });
 
-async function keepAll() {
+function isAsset(path) {
+  return path.startsWith("assets/");
+}
+
+async function keepAll(paths) {
   const cache = await caches.open(CACHE);
-  for (const path of Object.keys(AT_ONCE)) {
+  for (const path of paths) {
     if (await cache.match(keyOf(path))) continue;
     const response = await fetchOnce(path);
     if (!response.ok) throw new Error(`${path}: ${response.status}`);

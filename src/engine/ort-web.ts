@@ -11,6 +11,11 @@ import { createProgram } from "./ort-program.ts";
 export const WEB_DEVICES = ["wasm", "webgpu"] as const;
 export type WebDevice = (typeof WEB_DEVICES)[number];
 
+/** An engine that says which of these devices it computes on. */
+export interface WebEngine extends Engine {
+  readonly device: WebDevice;
+}
+
 /** The two files of onnxruntime-web/dist that a device runs on: `ort-wasm-simd-threaded`, for `webgpu` that with `asyncify`. */
 export interface RuntimeFiles {
   readonly mjs: string | URL;
@@ -40,7 +45,7 @@ export interface WebEngineOptions {
  *
  * @throws {DeviceError} when onnxruntime-web is not installed, or the browser lacks the device that was asked for.
  */
-export async function createWebEngine({ device, ...options }: WebEngineOptions = {}): Promise<Engine> {
+export async function createWebEngine({ device, ...options }: WebEngineOptions = {}): Promise<WebEngine> {
   if (device !== undefined) return openDevice(device, options);
   const { assets } = options;
   const isThere = assets === undefined || typeof assets === "string" || assets.webgpu !== undefined;
@@ -61,6 +66,8 @@ type Runtime = typeof import("onnxruntime-web/wasm");
 const MOST_THREADS = 4;
 
 interface GraphicsAdapter {
+  /** Whether it is one in software; of older browsers the adapter says so, of newer ones its `info`. */
+  readonly isFallbackAdapter?: boolean;
   readonly info?: { readonly isFallbackAdapter?: boolean };
 }
 
@@ -81,11 +88,15 @@ function defaultThreads(): number {
 
 /** Whether there is WebGPU on more than the processor. */
 async function hasGraphics(): Promise<boolean> {
-  const adapter = await navigator?.gpu?.requestAdapter();
-  return adapter !== null && adapter !== undefined && adapter.info?.isFallbackAdapter !== true;
+  const adapter = await graphicsAdapter();
+  return adapter !== undefined && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
 }
 
-async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "device">): Promise<Engine> {
+async function graphicsAdapter(): Promise<GraphicsAdapter | undefined> {
+  return (await navigator?.gpu?.requestAdapter().catch(() => null)) ?? undefined;
+}
+
+async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "device">): Promise<WebEngine> {
   const { threads = defaultThreads(), assets } = options;
   await checkDevice(device);
   const ort = await loadRuntime(device);
@@ -97,7 +108,7 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
   };
-  const engine: Engine = {
+  const engine: WebEngine = {
     device,
     async compile(graph) {
       const lowered = optimize(graph);
@@ -109,11 +120,16 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
   return engine;
 }
 
-/** An adapter alone does not tell whether the runtime can use it. */
+/** An adapter alone does not tell whether the runtime can use it. Throws DeviceError where it cannot. */
 async function probe(engine: Engine): Promise<void> {
-  const program = await engine.compile(createGraph({ y: neg(input("x", [1])) }));
-  await program.run({ x: floatTensor([1], Float32Array.of(1)) });
-  await program.dispose();
+  try {
+    const program = await engine.compile(createGraph({ y: neg(input("x", [1])) }));
+    const { y } = await program.run({ x: floatTensor([1], Float32Array.of(1)) });
+    await program.dispose();
+    if (y?.data[0] !== -1) throw new RangeError(`minus 1 is ${y?.data[0]} on it`);
+  } catch (cause) {
+    throw cause instanceof DeviceError ? cause : deviceFailure(engine.device, cause);
+  }
 }
 
 async function checkDevice(device: WebDevice): Promise<void> {
@@ -121,7 +137,7 @@ async function checkDevice(device: WebDevice): Promise<void> {
     throw new DeviceError(`device "${device}" is not available here; available: ${WEB_DEVICES.join(", ")}`);
   if (device !== "webgpu") return;
   if (!navigator?.gpu) throw new DeviceError('device "webgpu" is not available: this browser has no WebGPU');
-  if (!(await navigator.gpu.requestAdapter()))
+  if (!(await graphicsAdapter()))
     throw new DeviceError('device "webgpu" is not available: the browser gives no graphics adapter');
 }
 
@@ -142,9 +158,13 @@ async function createSession(
   try {
     return await ort.InferenceSession.create(model, options);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });
+    throw deviceFailure(device, cause);
   }
+}
+
+function deviceFailure(device: string, cause: unknown): DeviceError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });
 }
 
 /** onnxruntime-web has one instance for all sessions of a page or worker, and a run on WebGPU waits in the middle. */

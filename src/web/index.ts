@@ -4,6 +4,7 @@ export {
   WEB_DEVICES,
   type RuntimeFiles,
   type WebDevice,
+  type WebEngine,
   type WebEngineOptions,
 } from "../engine/ort-web.ts";
 export { fetchModelFolder } from "./model-folder.ts";

@@ -24,7 +24,7 @@ export interface ApplicationOptions {
 }
 
 /** Builds the application, serves it and starts a browser. */
-export async function openApplication({ offline = false, flags = [] }: ApplicationOptions = {}): Promise<Application> {
+export async function openApplication({ offline = false, flags }: ApplicationOptions = {}): Promise<Application> {
   const folder = await mkdtemp(join(tmpdir(), "infini-web-"));
   // What vitest has here makes a build that takes itself for one under development.
   process.env["NODE_ENV"] = "production";

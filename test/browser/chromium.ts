@@ -24,7 +24,7 @@ export interface Browser {
 }
 
 /** Starts the system's Chromium with an empty profile. */
-export async function launchBrowser(flags: readonly string[] = []): Promise<Browser> {
+export async function launchBrowser(flags: readonly string[] = NO_GPU): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), "infini-chromium-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: EXECUTABLE,
@@ -63,6 +63,9 @@ export async function residentBytes({ context }: Browser): Promise<number> {
 }
 
 // --- internal ---
+
+/** A page on a graphics card would be another one. */
+const NO_GPU = ["--disable-gpu"];
 
 /** Without them Chromium looks for hosts of its maker's at every start. */
 const OFFLINE_FLAGS = [

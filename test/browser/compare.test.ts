@@ -4,6 +4,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { at, comparisonOf } from "../../src/compare/fixtures.ts";
 import { parseComparison, type Comparison } from "../../src/compare/index.ts";
+import { violations } from "./actions.ts";
 import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
@@ -145,11 +146,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width: 360, height: 740 });
     for (const summary of await page.getByText("As a table").all()) await summary.click();
-    await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
-    const violations = await page.evaluate<string[]>(
-      "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
-    );
-    expect(violations).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
     await page.screenshot({ path: join(PICTURES, `compare-phone-${colorScheme}.png`), fullPage: true });
   });

@@ -36,12 +36,15 @@ describe.skipIf(NO_BROWSER !== undefined)(`the engine in a browser${NO_BROWSER ?
   it.skipIf(process.platform !== "linux").each([
     ["wasm, without WebGPU", "wasm", "delete Navigator.prototype.gpu"],
     ["wasm, without a graphics card", "wasm", ""],
-    ["webgpu, with one", "webgpu", HARDWARE],
     [
-      "wasm, with one that does not work",
+      "wasm, where no adapter is given",
       "wasm",
-      `${HARDWARE}; GPUAdapter.prototype.requestDevice = () => Promise.reject(new Error("lost"))`,
+      'GPU.prototype.requestAdapter = () => Promise.reject(new Error("none"))',
     ],
+    ["webgpu, with one", "webgpu", HARDWARE],
+    ["wasm, with one that gives no device", "wasm", `${HARDWARE}; GPUAdapter.prototype.requestDevice = ${FAIL}`],
+    ["wasm, with one that computes nothing", "wasm", `${HARDWARE}; GPUQueue.prototype.submit = ${FAIL}`],
+    ["wasm, with one that computes wrongly", "wasm", `${HARDWARE}; GPUQueue.prototype.submit = () => {}`],
   ])(
     "chooses %s",
     async (_, device, before) => {
@@ -64,6 +67,8 @@ describe.skipIf(NO_BROWSER !== undefined)(`the engine in a browser${NO_BROWSER ?
 
 /** Has the adapter in software pass for a graphics card. */
 const HARDWARE = 'Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false })';
+
+const FAIL = '() => { throw new Error("lost") }';
 
 function serveEngine(script: string, isolated: boolean): Promise<Site> {
   return serveSite({

@@ -8,6 +8,7 @@ import { lookInside, type SegmentLook } from "../../src/generate/look.ts";
 import { createSession } from "../../src/generate/session.ts";
 import { gatesOf } from "../../src/model/gates.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
+import { violations } from "./actions.ts";
 import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
@@ -150,11 +151,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
       await page.emulateMedia({ colorScheme });
       await textarea().fill(TEXT);
       await read();
-      await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
-      const violations = await page.evaluate<string[]>(
-        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
-      );
-      expect(violations).toEqual([]);
+      expect(await violations(page)).toEqual([]);
       expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
       await page.screenshot({ path: join(PICTURES, `look-phone-${colorScheme}.png`), fullPage: true });
     },

@@ -10,6 +10,7 @@ import { generate } from "../../src/generate/generate.ts";
 import { createSession, type Session } from "../../src/generate/session.ts";
 import { loadModelFolder } from "../../src/node/model-folder.ts";
 import { PIECE } from "../../web/src/pieces.ts";
+import { violations } from "./actions.ts";
 import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 import { serveSite } from "./serve.ts";
@@ -63,6 +64,27 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     await page.screenshot({ path: join(PICTURES, "book.png"), fullPage: true, clip });
     await page.getByRole("button", { name: "Stop" }).click();
     await page.getByText(/^Stopped at /).waitFor();
+  }, 120_000);
+
+  it("takes the text that was chosen last, not the one that comes last", async () => {
+    let send = (): void => {};
+    const asked = new Promise<void>((resolve) => {
+      void page.route(/moby-dick/, async (route) => {
+        resolve();
+        await new Promise<void>((go) => {
+          send = go;
+        });
+        await route.continue();
+      });
+    });
+    await page.getByRole("button", { name: /Moby Dick/ }).click();
+    await asked;
+    await chooseText("chapter.txt", chapter);
+    const sent = page.waitForResponse(/moby-dick/);
+    send();
+    await (await sent).finished();
+    await readToTheEnd();
+    expect(await bytesRead()).toBe(chapter.length);
   }, 120_000);
 
   it("draws how well the text is foretold", async () => {
@@ -182,11 +204,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
       await clickMap(0.5);
       await readToTheEnd();
       await page.getByRole("img", { name: /^Bits per byte/ }).waitFor();
-      await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
-      const violations = await page.evaluate<string[]>(
-        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
-      );
-      expect(violations).toEqual([]);
+      expect(await violations(page)).toEqual([]);
       expect(await page.evaluate<number>("document.documentElement.scrollWidth")).toBeLessThanOrEqual(360);
       await page.screenshot({ path: join(PICTURES, `phone-${colorScheme}.png`), fullPage: true });
     },

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
-import { cp, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, open, readFile, rm, writeFile, readdir, rename } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { findKey, type TextFile } from "./actions.ts";
 import { openApplication, type Application } from "./application.ts";
 import { NO_BROWSER, residentBytes } from "./chromium.ts";
 import { serveSite } from "./serve.ts";
@@ -42,7 +43,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
 
   it("reads a text of 200 MB that is dropped, a piece at a time", async () => {
     await page.goto(application.url);
-    await findKey(page, "41927");
+    await findKey(page, chapterFile(), "41927");
     const before = await residentBytes(application.browser);
     await dropFile(page, await largeText(200 * MEGABYTE));
     await page.getByText("200 MB").waitFor();
@@ -67,16 +68,41 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
       { tab: other, key: "30518" },
     ];
     await Promise.all(tabs.map(({ tab }) => tab.goto(application.url)));
-    await Promise.all(tabs.map(({ tab, key }) => findKey(tab, key)));
+    await Promise.all(tabs.map(({ tab, key }) => findKey(tab, chapterFile(), key)));
     for (const { tab, key } of tabs) expect(await tab.getByText(key, { exact: true }).isVisible()).toBe(true);
     await other.close();
   }, 120_000);
 
   it("says what it computes with, and needs no WebGPU", async () => {
-    await page.addInitScript("delete Navigator.prototype.gpu");
+    // The page alone believes it: scripts of workers cannot be told before they begin.
+    await page.addInitScript(
+      'delete Navigator.prototype.gpu; localStorage.setItem("infini-transformer device", "webgpu")',
+    );
     await page.goto(application.url);
     await page.getByText(/computed by WebAssembly on several threads\.$/).waitFor();
-    await findKey(page, "12345");
+    expect(await page.getByLabel("Computed by").count()).toBe(0);
+    await findKey(page, chapterFile(), "12345");
+    await page.evaluate("localStorage.clear()");
+  }, 120_000);
+
+  it("says so when a part of it cannot be had", async () => {
+    const build = join(folder, "incomplete");
+    await cp(application.folder, build, { recursive: true });
+    const name = (await readdir(join(build, "assets"))).find((file) => file.startsWith("look-worker")) ?? "";
+    const [there, away] = [join(build, "assets", name), join(folder, name)];
+    await rename(there, away);
+    const site = await serveSite({ folders: { "/a/page/": build }, isolated: true });
+    // Not one whose errors are counted.
+    const tab = await application.browser.context.newPage();
+    await tab.goto(`${site.url}/a/page/#look`);
+    await tab.getByRole("button", { name: "From Lincoln's address of 1863" }).click();
+    await tab.getByRole("button", { name: "Read and look" }).click();
+    await tab.getByText("a part of the page is missing; load the page again").waitFor();
+    await rename(away, there);
+    await tab.getByRole("button", { name: "Read and look" }).click();
+    await tab.getByText(/^Read, in \d+ segments\.$/).waitFor();
+    await tab.close();
+    await site.close();
   }, 120_000);
 
   it("opens and reads without a network, on several threads, once it has been there", async () => {
@@ -87,7 +113,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
     await site.close();
     await page.reload();
     await page.getByText(/on several threads\.$/).waitFor();
-    await findKey(page, "23456");
+    await findKey(page, chapterFile(), "23456");
     await chooseBook(/Lincoln/, "37 kB");
     await chooseBook(/Moby Dick/, "1.2 MB");
     await page.getByRole("link", { name: "Compare" }).click();
@@ -131,7 +157,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the application${NO_BROWSER ? `: ${NO
     await site.close();
     await page.goto(`${site.url}/a/page/`);
     expect(await page.title()).toBe("The next version");
-    await findKey(page, "34567");
+    await findKey(page, chapterFile(), "34567");
     const after = await page.evaluate<string[]>(KEPT_FILES);
     expect(after.toSorted()).toEqual(before.map((file) => file.replace(oldHash, newHash)).toSorted());
   }, 180_000);
@@ -226,20 +252,8 @@ async function dropFile(tab: Page, path: string): Promise<void> {
   await input.dispose();
 }
 
-function chapterFile(): { name: string; mimeType: string; buffer: Buffer } {
+function chapterFile(): TextFile {
   return { name: "chapter.txt", mimeType: "text/plain", buffer: Buffer.from(chapter) };
-}
-
-/** Has a chapter read with a key in it, and asks for that. */
-async function findKey(tab: Page, key: string): Promise<void> {
-  await tab.getByText(/ parameters, /).waitFor();
-  await tab.getByLabel("A text file …").setInputFiles(chapterFile());
-  await tab.getByLabel("The key", { exact: true }).fill(key);
-  await tab.getByRole("slider").press("Enter");
-  await tab.getByRole("button", { name: "Read", exact: true }).click();
-  await tab.getByText("Read to the end.").waitFor();
-  await tab.getByRole("button", { name: "What is the pass key?" }).click();
-  await tab.getByText(/^Right, /).waitFor();
 }
 
 async function bytesRead(): Promise<number> {

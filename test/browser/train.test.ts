@@ -12,6 +12,7 @@ import { loadModelFolder } from "../../src/node/model-folder.ts";
 import { parseRunConfig } from "../../src/train/config.ts";
 import { decodeRunState } from "../../src/train/run-state.ts";
 import { readsText, runTraining, startOfRun } from "../../src/train/run.ts";
+import { violations } from "./actions.ts";
 import { openApplication, openView, PICTURES, type Application } from "./application.ts";
 import { NO_BROWSER } from "./chromium.ts";
 
@@ -49,16 +50,17 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     const steps = await stepsDone();
     expect(await losses()).toSatisfy(([first, last]: [number, number]) => last < first && first < 6);
     await page.screenshot({ path: join(PICTURES, "train.png"), fullPage: true });
-    expect(await stepsInNode(await downloaded("Download the run folder"), steps + 1)).toBe(steps + 1);
+    expect(await stepAfterInNode(await downloaded("Download the run folder"))).toBe(steps + 1);
     await page.getByRole("button", { name: "Go on" }).click();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(steps);
   }, 120_000);
 
   it("trains on a book, and can be given up", async () => {
-    await page.getByRole("button", { name: "Train" }).click();
+    await page.getByRole("button", { name: "Train" }).press("Enter");
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(2);
-    await page.getByRole("button", { name: "Pause" }).click();
-    await page.getByRole("button", { name: "Discard" }).click();
+    await page.getByRole("button", { name: "Pause" }).press("Enter");
+    await page.getByText("Paused.").waitFor();
+    await page.getByRole("button", { name: "Discard" }).press("Enter");
     await page.getByText("No run yet.").waitFor();
     expect(await stepsDone()).toBe(0);
   }, 120_000);
@@ -70,6 +72,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     const [first] = await losses();
     await page.reload();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(22);
+    await expectEachStepOnce();
     expect(await page.getByLabel(/pass keys/).isChecked()).toBe(true);
     expect((await losses())[0]).toBe(first);
     await page.getByRole("button", { name: "Pause" }).click();
@@ -78,7 +81,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await page.reload();
     await page.getByText("Paused.").waitFor();
     expect(await stepsDone()).toBe(steps);
-    expect(await stepsInNode(await downloaded("Download the run folder"), steps + 1)).toBe(steps + 1);
+    expect(await stepAfterInNode(await downloaded("Download the run folder"))).toBe(steps + 1);
   }, 120_000);
 
   it("goes on with a pasted text when the page is loaded again, before a checkpoint and after", async () => {
@@ -90,15 +93,17 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(1);
     await page.reload();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
+    await expectEachStepOnce();
     await page.reload();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(22);
+    await expectEachStepOnce();
     expect(await page.getByRole("radio", { name: "a text of your own: a pasted text" }).isChecked()).toBe(true);
     await page.getByRole("button", { name: "Pause" }).click();
     await page.getByText("Paused.").waitFor();
     const steps = await stepsDone();
     const archive = await downloaded("Download the run folder");
     expect(Buffer.from(unzipSync(archive)["nano/text.txt"] ?? []).toString()).toBe(TEXT);
-    expect(await stepsInNode(archive, steps + 1)).toBe(steps + 1);
+    expect(await stepAfterInNode(archive)).toBe(steps + 1);
   }, 120_000);
 
   it("trains on any file that is dropped, if it is long enough", async () => {
@@ -109,7 +114,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await page.getByText(/^a pasted text has 9 bytes; a run needs 257 bytes: /).waitFor();
     await page.getByLabel("or a text, pasted").fill("");
     await page.getByText(/^Choose a file, drop one here, or paste a text: 257 bytes or more\.$/).waitFor();
-    expect(await violations()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await dropFile("long.bin", 257);
     await page.getByText("long.bin, 257 B.", { exact: false }).waitFor();
     await page.getByRole("button", { name: "Train" }).click();
@@ -129,11 +134,13 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     await page.getByRole("button", { name: "Use it under Read" }).click();
     const name = `Read by nano after ${steps} steps, trained here on a pasted text`;
     await page.getByText(new RegExp(`^${name}: [\\d,]+ parameters, `)).waitFor();
+    expect(await page.evaluate<boolean>("document.activeElement.checkVisibility()")).toBe(true);
+    expect(await page.evaluate<string>("document.activeElement.tagName")).toBe("MAIN");
     await readText();
     await page.getByRole("img", { name: /^Bits per byte/ }).waitFor();
     await page.getByText("trained on a text, to foretell its bytes", { exact: false }).waitFor();
     expect(Number(await page.getByRole("meter").first().getAttribute("aria-valuenow"))).toBeGreaterThan(0);
-    expect(await violations()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await page.screenshot({ path: join(PICTURES, "read-trained.png"), fullPage: true });
     const session = await downloaded("Save");
     expect(await tokensInNode(archive, session)).toBeGreaterThan(Buffer.byteLength(TEXT));
@@ -180,10 +187,10 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
 
   it.each(["light", "dark"] as const)("is accessible in %s colours", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
-    expect(await violations()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await page.getByRole("radio", { name: "a text of your own" }).check();
     await page.getByLabel("or a text, pasted").fill(TEXT);
-    expect(await violations()).toEqual([]);
+    expect(await violations(page)).toEqual([]);
   });
 });
 
@@ -195,14 +202,6 @@ async function discardRunOf(tab: Page): Promise<void> {
   const discard = tab.getByRole("button", { name: "Discard" });
   if (await discard.isVisible()) await discard.click();
   await tab.getByText("No run yet.").waitFor();
-}
-
-/** What is not accessible. */
-async function violations(): Promise<string[]> {
-  await page.addScriptTag({ path: "node_modules/axe-core/axe.min.js" });
-  return page.evaluate<string[]>(
-    "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
-  );
 }
 
 function fileOf(name: string, bytes: Uint8Array): { name: string; mimeType: string; buffer: Buffer } {
@@ -247,6 +246,15 @@ async function stepsDone(tab = page): Promise<number> {
   return Number(await tab.getByRole("progressbar", { name: "Steps of the run" }).getAttribute("value"));
 }
 
+/** The steps that are drawn are as many as the run has done: none is missing, and none was done again. */
+async function expectEachStepOnce(): Promise<void> {
+  const [drawn, last] = await page.evaluate<number[]>(
+    `[document.querySelector('progress[aria-label="Steps of the run"]').value,
+      Number(/^Step ([\\d,]+) of/m.exec(document.body.innerText)[1].replace(",", ""))]`,
+  );
+  expect(drawn).toBe(last);
+}
+
 /** The first and the last loss, as the chart tells them. */
 async function losses(): Promise<number[]> {
   const label = await page.getByRole("img", { name: /^Loss from/ }).getAttribute("aria-label");
@@ -266,8 +274,8 @@ async function inFolder<T>(archive: Uint8Array, work: (folder: string) => Promis
   }
 }
 
-/** Steps after going on with a downloaded run up to a step. */
-function stepsInNode(archive: Uint8Array, until: number): Promise<number> {
+/** The next step of a downloaded run. */
+function stepAfterInNode(archive: Uint8Array): Promise<number | undefined> {
   return inFolder(archive, async (folder) => {
     const config = parseRunConfig(await readJson(join(folder, "recipe.json")));
     expect((await loadModelFolder(folder)).model.config).toEqual(config.model);
@@ -275,11 +283,14 @@ function stepsInNode(archive: Uint8Array, until: number): Promise<number> {
     const checkpoint = join(folder, "checkpoint.safetensors");
     const from = decodeRunState(await readBytes(checkpoint), startOfRun(config).state, config, checkpoint);
     const stop = new AbortController();
+    const trained: number[] = [];
     const onStep = ({ step }: { step: number }): void => {
-      if (step === until) stop.abort();
+      trained.push(step);
+      stop.abort();
     };
     const engine = await createNodeEngine({ threads: 1 });
-    return (await runTraining({ config, documents, engine, from, signal: stop.signal, onStep })).step;
+    await runTraining({ config, documents, engine, from, signal: stop.signal, onStep });
+    return trained[0];
   });
 }
 

@@ -1,7 +1,8 @@
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findKey } from "./actions.ts";
 import { openApplication, openView, type Application } from "./application.ts";
 import { NO_BROWSER, SOFTWARE_GPU } from "./chromium.ts";
+import { serveSite } from "./serve.ts";
 
 const UNAVAILABLE = NO_BROWSER ?? (process.platform === "linux" ? undefined : "SwiftShader is tried on Linux");
 
@@ -10,7 +11,7 @@ let application: Application;
 /* What it computes is tested by engine.test.ts; without a graphics card it is far too slow to read much. */
 describe.skipIf(UNAVAILABLE !== undefined)(`the page on WebGPU${UNAVAILABLE ? `: ${UNAVAILABLE}` : ""}`, () => {
   beforeAll(async () => {
-    application = await openApplication({ flags: SOFTWARE_GPU });
+    application = await openApplication({ flags: SOFTWARE_GPU, offline: true });
   }, 120_000);
   afterAll(() => application?.close());
 
@@ -21,7 +22,7 @@ describe.skipIf(UNAVAILABLE !== undefined)(`the page on WebGPU${UNAVAILABLE ? `:
     await page.getByText(/computed by WebGPU\.$/).waitFor();
     await page.reload();
     await page.getByText(/computed by WebGPU\.$/).waitFor();
-    await findKey(page, "41927");
+    await findKey(page, SHORT, "41927");
     const [session] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: "Save", exact: true }).click(),
@@ -36,11 +37,28 @@ describe.skipIf(UNAVAILABLE !== undefined)(`the page on WebGPU${UNAVAILABLE ? `:
     await page.close();
   }, 600_000);
 
+  it("opens on WebGPU without a network, and on WebAssembly where WebGPU works no more", async () => {
+    const site = await serveSite({ folders: { "/a/page/": application.folder }, isolated: true });
+    const page = await application.browser.newPage();
+    await page.goto(`${site.url}/a/page/`);
+    await page.getByText(/computed by WebAssembly on several threads\.$/).waitFor();
+    await page.getByLabel("Computed by").selectOption("WebGPU");
+    await page.getByText(/computed by WebGPU\.$/).waitFor();
+    await page.evaluate(RUNTIME_IS_KEPT);
+    await site.close();
+    await page.reload();
+    await page.getByText(/computed by WebGPU\.$/).waitFor();
+    await page.evaluate(FORGET_RUNTIME);
+    await page.reload();
+    await page.getByText(/computed by WebAssembly on several threads; WebGPU does not work here\.$/).waitFor();
+    await page.close();
+  }, 300_000);
+
   it("trains, where that is chosen", async () => {
     const page = await openView(application, "Train", 240_000);
     await page.getByLabel("Computed by").selectOption("WebGPU");
     await page.getByRole("button", { name: "Train", exact: true }).click();
-    await page.getByText(/^Step 2 of /).waitFor();
+    await page.getByText(/^Step \d+ of .* on WebGPU$/).waitFor();
     expect(application.browser.problems).toEqual([]);
     await page.close();
   }, 600_000);
@@ -48,13 +66,26 @@ describe.skipIf(UNAVAILABLE !== undefined)(`the page on WebGPU${UNAVAILABLE ? `:
 
 // --- internal ---
 
-async function findKey(page: Page, key: string): Promise<void> {
-  const buffer = Buffer.from("It is a way I have of driving off the spleen.\n".repeat(12));
-  await page.getByLabel("A text file …").setInputFiles({ name: "short.txt", mimeType: "text/plain", buffer });
-  await page.getByLabel("The key", { exact: true }).fill(key);
-  await page.getByRole("slider").press("Enter");
-  await page.getByRole("button", { name: "Read", exact: true }).click();
-  await page.getByText("Read to the end.").waitFor();
-  await page.getByRole("button", { name: "What is the pass key?" }).click();
-  await page.getByText(/^Right, /).waitFor();
-}
+/** Whether the runtime of WebGPU is kept, which comes after all else. */
+const RUNTIME_IS_KEPT = `new Promise((resolve) => {
+  const look = async () => {
+    const found = await Promise.all((await caches.keys()).map((name) => caches.open(name).then((cache) => cache.keys())));
+    if (found.flat().some(({ url }) => /asyncify-[^/]*\\.wasm/.test(url))) resolve();
+    else setTimeout(look, 100);
+  };
+  look();
+})`;
+
+/** Has the browser forget the runtime of WebGPU. */
+const FORGET_RUNTIME = `(async () => {
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) if (request.url.includes("asyncify")) await cache.delete(request);
+  }
+})()`;
+
+const SHORT = {
+  name: "short.txt",
+  mimeType: "text/plain",
+  buffer: Buffer.from("It is a way I have of driving off the spleen.\n".repeat(12)),
+};

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { CompareView } from "./compare-view.tsx";
 import { DeviceChoice } from "./device-choice.tsx";
 import type { Held } from "./held.ts";
@@ -12,6 +12,7 @@ import { useDevice } from "./use-device.ts";
 /** The page: one view is seen, all go on. */
 export function App(): JSX.Element {
   const view = useView();
+  const main = useRef<HTMLElement>(null);
   const [held, setHeld] = useState<Held>();
   const [model, use] = useState(SHIPPED_MODEL);
   const [device, choose] = useDevice();
@@ -19,6 +20,8 @@ export function App(): JSX.Element {
   const readWith = (trained: NamedModel): void => {
     use(trained);
     location.hash = "#read";
+    // The button that was pressed is out of sight.
+    main.current?.focus({ preventScroll: true });
     scrollTo(0, 0);
   };
   return (
@@ -37,7 +40,7 @@ export function App(): JSX.Element {
           ))}
         </nav>
       </header>
-      <main>
+      <main ref={main} tabIndex={-1}>
         <div hidden={view !== "#read"}>
           <ReadView {...reading} onHeld={setHeld} />
         </div>

@@ -25,7 +25,7 @@ export function DeviceChoice({ device, choose }: DeviceChoiceProps): JSX.Element
           </option>
         ))}
       </select>
-      ; with another choice, Read begins anew.
+      ; with another choice, Read and Look inside begin anew.
     </label>
   );
 }

@@ -1,8 +1,12 @@
-import type { Engine } from "infini-transformer/engine";
-import { createWebEngine, type WebDevice } from "infini-transformer/web";
+import { createWebEngine, type WebDevice, type WebEngine } from "infini-transformer/web";
 import { RUNTIME_FILES } from "./runtime-files.ts";
 
-/** What computes, on the device that was chosen or else that of the library's choice. */
-export function openEngine(device: WebDevice | undefined): Promise<Engine> {
-  return createWebEngine({ assets: RUNTIME_FILES, ...(device && { device }) });
+/**
+ * What computes: the device that was chosen, or else that of the library's choice. So it is too where the one that was chosen
+ * once works no more, or its files cannot be had without a network.
+ */
+export async function openEngine(device: WebDevice | undefined): Promise<WebEngine> {
+  const options = { assets: RUNTIME_FILES };
+  if (device === undefined) return createWebEngine(options);
+  return createWebEngine({ ...options, device }).catch(() => createWebEngine(options));
 }

@@ -1,6 +1,5 @@
-import type { Engine } from "infini-transformer/engine";
 import { loadModel, MODEL_FILES, parseModelConfig, type LoadedModel } from "infini-transformer/model";
-import { fetchModelFolder, type WebDevice } from "infini-transformer/web";
+import { fetchModelFolder, type WebDevice, type WebEngine } from "infini-transformer/web";
 import { openEngine } from "./open-engine.ts";
 
 /** The files of a model folder that a model is made of, by name. */
@@ -11,7 +10,7 @@ export type ModelSource = string | ModelFiles;
 
 export interface OpenedModel {
   readonly loaded: LoadedModel;
-  readonly engine: Engine;
+  readonly engine: WebEngine;
 }
 
 /** A model and what computes it. Throws as `fetchModelFolder` does. */

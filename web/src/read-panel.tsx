@@ -87,7 +87,7 @@ function Meter({ label, bytes, most, kind }: MeterProps): JSX.Element {
   return (
     <div class="meter">
       <span id={`meter-${kind}`}>{label}</span>
-      <output>{formatBytes(bytes)}</output>
+      <span class="figure">{formatBytes(bytes)}</span>
       <div
         role="meter"
         aria-labelledby={`meter-${kind}`}

@@ -1,3 +1,4 @@
+import type { WebDevice } from "infini-transformer/web";
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { AskPanel } from "./ask-panel.tsx";
@@ -10,6 +11,7 @@ import { Problem } from "./problem.tsx";
 import { ReadPanel } from "./read-panel.tsx";
 import { SessionPanel } from "./session-panel.tsx";
 import { TextPanel } from "./text-panel.tsx";
+import type { ChosenDevice } from "./use-device.ts";
 import { useReader, type ReaderState } from "./use-reader.ts";
 
 export interface ReadViewProps extends ReadingProps {
@@ -27,7 +29,7 @@ export function ReadView({ model, use, device, onHeld }: ReadViewProps): JSX.Ele
   }, [phase, position]);
   return (
     <>
-      <ModelLine model={model} use={use} facts={factsLine(state)} />
+      <ModelLine model={model} use={use} facts={factsLine(state, device)} />
       <Problem text={state.problem} />
       <TextPanel {...panel} />
       <KeyPanel {...panel} />
@@ -41,14 +43,15 @@ export function ReadView({ model, use, device, onHeld }: ReadViewProps): JSX.Ele
 
 // --- internal ---
 
-function factsLine({ phase, facts }: ReaderState): string {
+function factsLine({ phase, facts }: ReaderState, chosen: ChosenDevice): string {
   if (phase === "failed") return "it cannot be loaded.";
   if (!facts) return "it is being loaded …";
   const { parameters, stateBytes, device } = facts;
-  return `${formatCount(parameters)} parameters, ${formatBytes(stateBytes)} of state, computed by ${DEVICE_NAMES[device]}${threadsOf(device)}.`;
+  const failed = chosen === undefined || chosen === device ? "" : `; ${DEVICE_NAMES[chosen]} does not work here`;
+  return `${formatCount(parameters)} parameters, ${formatBytes(stateBytes)} of state, computed by ${DEVICE_NAMES[device]}${threadsOf(device)}${failed}.`;
 }
 
-function threadsOf(device: string): string {
+function threadsOf(device: WebDevice): string {
   if (device === "webgpu") return "";
   if (crossOriginIsolated) return " on several threads";
   return " on one thread, since this host does not isolate the page (see the documentation)";

@@ -1,7 +1,7 @@
 import { decodeTokens, encodeText, PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/data";
-import type { Engine } from "infini-transformer/engine";
 import { createSession, generate, type Session } from "infini-transformer/generate";
 import { keyValueCacheBytes, parameterCount, type LoadedModel } from "infini-transformer/model";
+import type { WebDevice, WebEngine } from "infini-transformer/web";
 import { breath } from "./breath.ts";
 import { isScored, PIECE } from "./pieces.ts";
 
@@ -11,7 +11,7 @@ export interface ModelFacts {
   /** Bytes that it keeps, at every length. */
   readonly stateBytes: number;
   /** What computes it. */
-  readonly device: string;
+  readonly device: WebDevice;
   /** Bytes a key/value cache of full attention would take for one token. */
   readonly cacheBytesPerToken: number;
 }
@@ -62,7 +62,7 @@ export interface Reader {
 }
 
 /** A reader that has read nothing. */
-export function createReader(loaded: LoadedModel, engine: Engine): Reader {
+export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
   const { config } = loaded.model;
   const session = createSession({ loaded, engine });
   // What goes wrong here goes wrong again when it is read, and is told then.
@@ -109,8 +109,11 @@ export function createReader(loaded: LoadedModel, engine: Engine): Reader {
       const state = session.snapshot();
       const tokens: number[] = [];
       const options = { maxTokens: ANSWER_TOKENS, stopAfter: (token: number) => token === FULL_STOP };
-      for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), options)) tokens.push(token);
-      session.restore(state);
+      try {
+        for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), options)) tokens.push(token);
+      } finally {
+        session.restore(state);
+      }
       return decodeTokens(tokens).match(/\d+/)?.[0] ?? "";
     },
     save: () => session.save(),

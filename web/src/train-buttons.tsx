@@ -10,34 +10,33 @@ export function TrainButtons({
   /** Why no run can begin, if none can. */
   readonly problem: string | undefined;
 }): JSX.Element {
-  if (phase === "opening" || phase === "idle" || (phase === "preparing" && steps === 0))
-    return (
-      <button type="button" class="main" disabled={phase !== "idle" || problem !== undefined} onClick={actions.start}>
-        Train
-      </button>
-    );
+  const begins = phase === "opening" || phase === "idle" || (phase === "preparing" && steps === 0);
   const resting = phase === "paused" || phase === "done";
   const hasModel = resting && metrics.length > 0;
+  const main = begins
+    ? { name: "Train", act: actions.start, enabled: phase === "idle" && problem === undefined }
+    : phase === "paused"
+      ? { name: "Go on", act: actions.resume, enabled: true }
+      : { name: "Pause", act: actions.pause, enabled: phase === "training" };
+  // One button all along, so that the focus stays on it.
   return (
     <>
-      {phase === "paused" ? (
-        <button type="button" class="main" onClick={actions.resume}>
-          Go on
-        </button>
-      ) : (
-        <button type="button" class="main" disabled={phase !== "training"} onClick={actions.pause}>
-          Pause
-        </button>
+      <button type="button" class="main" disabled={!main.enabled} onClick={main.act}>
+        {main.name}
+      </button>
+      {!begins && (
+        <>
+          <button type="button" disabled={!hasModel} onClick={actions.use}>
+            Use it under Read
+          </button>
+          <button type="button" disabled={!hasModel} onClick={actions.save}>
+            Download the run folder
+          </button>
+          <button type="button" disabled={!resting} onClick={actions.discard}>
+            Discard
+          </button>
+        </>
       )}
-      <button type="button" disabled={!hasModel} onClick={actions.use}>
-        Use it under Read
-      </button>
-      <button type="button" disabled={!hasModel} onClick={actions.save}>
-        Download the run folder
-      </button>
-      <button type="button" disabled={!resting} onClick={actions.discard}>
-        Discard
-      </button>
     </>
   );
 }

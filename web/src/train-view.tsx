@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { DEVICE_NAMES } from "./device-names.ts";
 import { formatCount } from "./format.ts";
 import { MaterialChooser } from "./material-chooser.tsx";
 import type { NamedModel } from "./models.ts";
@@ -44,7 +45,10 @@ export function TrainView({ device, use }: TrainViewProps): JSX.Element {
         <code>infini train nano/recipe.json --out nano --resume</code> goes on. A run on a text needs that again: the
         folder has it, for <code>--data nano/text.txt</code>, which takes UTF-8 alone. A model of this size and so few
         steps learns the letters of a text. To hold a key takes a quarter of an hour of{" "}
-        <code>recipes/passkey.json</code>. This browser keeps the run, so the page can be loaded again.
+        <code>recipes/passkey.json</code>.{" "}
+        {state.kept
+          ? "This browser keeps the run, so the page can be loaded again."
+          : "This browser does not keep the run, which is lost when the page is loaded again."}
       </p>
     </section>
   );
@@ -60,6 +64,7 @@ const STATUS: Readonly<Record<TrainerState["phase"], string>> = {
   pausing: "Pausing after this step.",
   paused: "Paused.",
   done: "Done.",
+  taking: "The run is being opened.",
 };
 
 /** The scale of steps is never shorter. */
@@ -75,9 +80,9 @@ function lossLabel(metrics: TrainerState["metrics"]): string {
   return first && last ? `Loss from ${first.loss.toFixed(2)} to ${last.loss.toFixed(2)}` : "Loss, not yet known";
 }
 
-function metricsLine({ metrics, steps }: TrainerState): string {
+function metricsLine({ metrics, steps, device }: TrainerState): string {
   const last = metrics.at(-1);
   if (!last) return "The loss is in nats for each token; one that knows nothing has 5.55.";
   const { step, loss, tokensPerSecond } = last;
-  return `Step ${formatCount(step)} of ${formatCount(steps)}, loss ${loss.toFixed(3)}, ${formatCount(tokensPerSecond)} tokens/s`;
+  return `Step ${formatCount(step)} of ${formatCount(steps)}, loss ${loss.toFixed(3)}, ${formatCount(tokensPerSecond)} tokens/s${device === undefined ? "" : ` on ${DEVICE_NAMES[device]}`}`;
 }

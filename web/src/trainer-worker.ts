@@ -1,7 +1,7 @@
 import { expose } from "comlink";
 import { zipSync } from "fflate";
 import type { StepMetrics } from "infini-transformer/train";
-import type { WebDevice } from "infini-transformer/web";
+import type { WebDevice, WebEngine } from "infini-transformer/web";
 import { openEngine } from "./open-engine.ts";
 import type { ModelFiles } from "./open-model.ts";
 import { savedRun, savedText, saveNewRun, saveRun, type SavedRun } from "./run-store.ts";
@@ -18,12 +18,19 @@ export interface BeginOptions {
   readonly device: WebDevice | undefined;
 }
 
+/** A run that can be trained. */
+export interface OpenedRun {
+  readonly steps: number;
+  readonly device: WebDevice;
+  /** Whether the browser keeps it. */
+  readonly kept: boolean;
+}
+
 /** What the page can ask of the worker that trains. */
 export interface TrainerWorker {
-  /** Begins a run, and returns its number of steps. */
-  begin(options: BeginOptions): Promise<number>;
-  /** Goes on with the run that is kept at a place, and returns its number of steps. */
-  goOn(place: string, device: WebDevice | undefined): Promise<number>;
+  begin(options: BeginOptions): Promise<OpenedRun>;
+  /** Goes on with the run that is kept at a place. */
+  goOn(place: string, device: WebDevice | undefined): Promise<OpenedRun>;
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;
   pause(): void;
   /** The model as it is now. */
@@ -46,12 +53,7 @@ function begun(): Run {
 }
 
 /** A run that goes on from where it was saved, and is kept at a place. */
-async function openRun(
-  saved: SavedRun,
-  text: Uint8Array,
-  place: string | undefined,
-  device: WebDevice | undefined,
-): Promise<Run> {
+function openRun(saved: SavedRun, text: Uint8Array, place: string | undefined, engine: WebEngine): OpenedRun {
   const metrics = [...saved.metrics];
   const keep = async (checkpoint: Uint8Array): Promise<void> => {
     if (place === undefined) return;
@@ -59,26 +61,26 @@ async function openRun(
     // Where there is no room for it, the run goes on without being kept.
     await saveRun(place, { ...saved, training, metrics, checkpoint }).catch(() => {});
   };
-  const engine = await openEngine(device);
   const config = nanoConfig(saved.task);
   const trainer = createTrainer({ config, text, engine, checkpoint: saved.checkpoint, keep });
-  return { trainer, metrics };
+  current = { trainer, metrics };
+  return { steps: saved.steps, device: engine.device, kept: place !== undefined };
 }
 
 const api: TrainerWorker = {
   async begin({ task, material, text, place, device }) {
+    // Nothing is kept of a run that cannot begin.
+    const engine = await openEngine(device);
     const { steps } = nanoConfig(task).training;
     const run: SavedRun = { task, material, steps, training: true, metrics: [], checkpoint: undefined };
     // Where there is no room for the text, nothing could go on from a checkpoint.
     const isKept = place !== undefined && (await saveNewRun(place, run, text).catch(() => false));
-    current = await openRun(run, text, isKept ? place : undefined, device);
-    return steps;
+    return openRun(run, text, isKept ? place : undefined, engine);
   },
   async goOn(place, device) {
-    const [run, text] = await Promise.all([savedRun(place), savedText(place)]);
+    const [run, text, engine] = await Promise.all([savedRun(place), savedText(place), openEngine(device)]);
     if (!run || !text) throw new Error("the run is not kept any more");
-    current = await openRun(run, text, place, device);
-    return run.steps;
+    return openRun(run, text, place, engine);
   },
   run(onStep) {
     const { trainer, metrics } = begun();

@@ -18,7 +18,7 @@ import type { ModelFiles } from "./open-model.ts";
 /** What can be trained on: the book that comes with the page, a text of the user's own, or pass keys. */
 export type TrainingTask = "book" | "own" | "passkey";
 
-/** A run that can be paused and gone on with, bit for bit as if it had not been. */
+/** A run that can be paused and gone on with, bit for bit as if it had not been, on the same device. */
 export interface Trainer {
   /** Trains until it is done or paused; returns the steps done. */
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;

@@ -23,21 +23,23 @@ export function useDevice(): readonly [ChosenDevice, (device: ChosenDevice) => v
 
 const KEY = "infini-transformer device";
 
+/* Browsers that keep nothing throw when they are asked to. */
+
 function keptDevice(): ChosenDevice {
-  const kept = HAS_WEBGPU ? storage()?.getItem(KEY) : undefined;
-  return WEB_DEVICES.find((device) => device === kept);
+  if (!HAS_WEBGPU) return undefined;
+  try {
+    const kept = localStorage.getItem(KEY);
+    return WEB_DEVICES.find((device) => device === kept);
+  } catch {
+    return undefined;
+  }
 }
 
 function keepDevice(device: ChosenDevice): void {
-  if (device === undefined) storage()?.removeItem(KEY);
-  else storage()?.setItem(KEY, device);
-}
-
-/** Browsers that keep nothing throw when they are asked for it. */
-function storage(): Storage | undefined {
   try {
-    return localStorage;
+    if (device === undefined) localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, device);
   } catch {
-    return undefined;
+    // It counts until the page is loaded again.
   }
 }

@@ -1,4 +1,4 @@
-import { proxy, transfer, wrap, type Remote } from "comlink";
+import { proxy, transfer } from "comlink";
 import type { SegmentLook } from "infini-transformer/generate";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { reason } from "./download.ts";
@@ -7,6 +7,7 @@ import type { LookWorker } from "./look-worker.ts";
 import type { LookRequest } from "./looker.ts";
 import type { ModelSource } from "./open-model.ts";
 import type { ChosenDevice } from "./use-device.ts";
+import { workerThread, type WorkerThread } from "./worker-thread.ts";
 
 /** A head of the model, both counted from 0. */
 export interface HeadPlace {
@@ -59,8 +60,9 @@ export function useLook(
 ): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<LookThread | undefined>(undefined);
+  const choices = useRef(0);
   const close = (): void => {
-    worker.current?.thread.terminate();
+    worker.current?.close();
     worker.current = undefined;
   };
   useEffect(() => {
@@ -73,28 +75,32 @@ export function useLook(
       setText: (text) => patch({ text }),
       setGoOn: (goOn) => patch({ goOn }),
       fill: async (text) => {
-        try {
-          patch({ text: await text, problem: undefined });
-        } catch (cause) {
-          patch({ problem: reason(cause) });
-        }
+        const choice = ++choices.current;
+        const tell = (news: Partial<LookState>): void => {
+          if (choice === choices.current) patch(news);
+        };
+        await text.then(
+          (chosen) => tell({ text: chosen, problem: undefined }),
+          (cause: unknown) => tell({ problem: reason(cause) }),
+        );
       },
       read: async () => {
         const from = state.goOn ? held : undefined;
         patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
         const current = (worker.current ??= startWorker(model, device));
+        // What another model had still to tell comes too late.
+        const tell = (news: Partial<LookState> | "end"): void => {
+          if (worker.current === current) patch(news);
+        };
         try {
           const [session] = await Promise.all([from?.save(), current.opened]);
-          patch({ phase: "reading" });
-          const follow = (segment: SegmentLook, total: number): void => {
-            // What another model had still to tell comes too late.
-            if (worker.current === current) patch({ segments: [segment], total });
-          };
+          tell({ phase: "reading" });
+          const follow = (segment: SegmentLook, total: number): void => tell({ segments: [segment], total });
           await current.remote.look(sent({ text: state.text, session }), proxy(follow));
-          patch("end");
+          tell("end");
         } catch (cause) {
-          close();
-          patch({ phase: "idle", problem: reason(cause) });
+          tell({ phase: "idle", problem: reason(cause) });
+          if (worker.current === current) close();
         }
       },
       chooseSegment: (segment) => patch({ segment, token: 0, earlier: undefined }),
@@ -144,15 +150,12 @@ function sent(request: LookRequest): LookRequest {
 }
 
 /** A model in its worker. */
-interface LookThread {
-  readonly thread: Worker;
-  readonly remote: Remote<LookWorker>;
+interface LookThread extends WorkerThread<LookWorker> {
   /** Whether the model is there. */
   readonly opened: Promise<void>;
 }
 
 function startWorker(model: ModelSource, device: ChosenDevice): LookThread {
-  const thread = new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" });
-  const remote = wrap<LookWorker>(thread);
-  return { thread, remote, opened: remote.open(model, device) };
+  const thread = workerThread<LookWorker>(new Worker(new URL("./look-worker.ts", import.meta.url), { type: "module" }));
+  return { ...thread, opened: thread.result(thread.remote.open(model, device)) };
 }

@@ -1,4 +1,4 @@
-import { proxy, transfer, wrap, type Remote } from "comlink";
+import { proxy, transfer, type Remote } from "comlink";
 import { useEffect, useMemo, useReducer, useRef } from "preact/hooks";
 import { download, reason } from "./download.ts";
 import { keepOffline } from "./offline.ts";
@@ -7,6 +7,7 @@ import type { ModelFacts, ReadProgress } from "./reader.ts";
 import { nextGap, type Text } from "./texts.ts";
 import type { ReaderWorker } from "./reader-worker.ts";
 import type { ChosenDevice } from "./use-device.ts";
+import { workerThread, type WorkerThread } from "./worker-thread.ts";
 
 /** What came of a question. */
 export interface Answer {
@@ -66,7 +67,9 @@ export function keyProblem(key: string): string | undefined {
 /** The state of the view and what it can do. The model is in a worker; another one, or on another device, has read nothing of the text. */
 export function useReader(model: ModelSource, device: ChosenDevice): readonly [ReaderState, ReaderActions] {
   const [state, change] = useReducer(patched, INITIAL);
-  const { thread, worker } = useMemo(startWorker, [model, device]);
+  const thread = useMemo(startWorker, [model, device]);
+  const worker = thread.remote;
+  const choices = useRef(0);
   const current = useRef(worker);
   current.current = worker;
   const patch: Patch = (news) => {
@@ -75,23 +78,44 @@ export function useReader(model: ModelSource, device: ChosenDevice): readonly [R
   };
   useEffect(() => {
     patch({ ...NOTHING_READ, phase: "opening", facts: undefined });
-    worker.open(model, device).then(
+    thread.result(worker.open(model, device)).then(
       (facts) => patch({ facts, phase: "idle" }),
       (cause: unknown) => patch({ phase: "failed", problem: `The model cannot be loaded: ${reason(cause)}` }),
     );
-    return () => thread.terminate();
+    return thread.close;
   }, [worker]);
   useEffect(() => {
-    if (state.facts) keepOffline();
+    if (state.facts) void keepOffline(state.facts.device);
   }, [state.facts]);
-  return [state, actionsOf(worker, state, patch)];
+  const choose = async (text: Promise<Text>): Promise<void> => {
+    const choice = ++choices.current;
+    // The text stays when the worker is another one, and the last choice counts, not the last to be there.
+    const tell: Patch = (news) => {
+      if (choice === choices.current) change(news);
+    };
+    await text.then(
+      (chosen) => tell({ ...UNREAD, text: chosen, place: undefined }),
+      (cause: unknown) => tell({ problem: reason(cause) }),
+    );
+  };
+  const actions = actionsOf(worker, state, patch);
+  return [
+    state,
+    {
+      ...actions,
+      choose,
+      read() {
+        choices.current++;
+        return actions.read();
+      },
+    },
+  ];
 }
 
 // --- internal ---
 
-function startWorker(): { readonly thread: Worker; readonly worker: Remote<ReaderWorker> } {
-  const thread = new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" });
-  return { thread, worker: wrap<ReaderWorker>(thread) };
+function startWorker(): WorkerThread<ReaderWorker> {
+  return workerThread(new Worker(new URL("./reader-worker.ts", import.meta.url), { type: "module" }));
 }
 
 type Patch = (change: Partial<ReaderState>) => void;
@@ -121,7 +145,7 @@ function patched(state: ReaderState, change: Partial<ReaderState>): ReaderState 
   return { ...state, ...change };
 }
 
-function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patch): ReaderActions {
+function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patch): Omit<ReaderActions, "choose"> {
   const attempt = async (work: () => Promise<Partial<ReaderState>>): Promise<void> => {
     patch({ problem: undefined });
     try {
@@ -131,13 +155,6 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
     }
   };
   return {
-    choose: async (text) => {
-      try {
-        patch({ ...UNREAD, text: await text, place: undefined });
-      } catch (cause) {
-        patch({ problem: reason(cause) });
-      }
-    },
     hide: (place) => patch({ ...UNREAD, place }),
     setKey: (key) => patch({ ...UNREAD, key }),
     setGoOn: (goOn) => patch({ goOn }),

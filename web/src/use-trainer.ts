@@ -1,23 +1,29 @@
-import { proxy, transfer, wrap, type Remote } from "comlink";
+import { proxy, transfer, type Remote } from "comlink";
 import type { StepMetrics } from "infini-transformer/train";
+import type { WebDevice } from "infini-transformer/web";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { download, reason } from "./download.ts";
 import { loadMaterial } from "./material.ts";
 import { modelTrainedHere, type NamedModel } from "./models.ts";
 import type { OwnText } from "./own-text.ts";
 import { forgetRun, savedRun, takePlace, type SavedRun } from "./run-store.ts";
-import type { TrainerWorker } from "./trainer-worker.ts";
+import type { OpenedRun, TrainerWorker } from "./trainer-worker.ts";
 import type { TrainingTask } from "./trainer.ts";
 import type { ChosenDevice } from "./use-device.ts";
+import { workerThread, type WorkerThread } from "./worker-thread.ts";
 
 export interface TrainerState {
-  readonly phase: "opening" | "idle" | "preparing" | "training" | "pausing" | "paused" | "done";
+  readonly phase: "opening" | "idle" | "preparing" | "training" | "pausing" | "paused" | "done" | "taking";
   readonly task: TrainingTask;
   readonly own: OwnText;
   /** What the run trains on, by name. */
   readonly material: string;
   /** Steps of the run; 0 before it has begun. */
   readonly steps: number;
+  /** What computes it, once that is known. */
+  readonly device: WebDevice | undefined;
+  /** Whether the browser keeps it. */
+  readonly kept: boolean;
   /** What was logged so far, a step each. */
   readonly metrics: readonly StepMetrics[];
   readonly problem: string | undefined;
@@ -48,15 +54,12 @@ export function useTrainer(
   use: (model: NamedModel) => void,
 ): readonly [TrainerState, TrainerActions] {
   const [state, patch] = useReducer(patched, INITIAL);
-  const worker = useRef<TrainerThread | undefined>(undefined);
+  const current = useRef<TrainerThread | undefined>(undefined);
   const place = useRef<string | undefined>(undefined);
 
-  const attempt = async (work: () => Promise<void>): Promise<void> => {
-    try {
-      await work();
-    } catch (cause) {
-      patch({ failed: reason(cause) });
-    }
+  const close = (): void => {
+    current.current?.close();
+    current.current = undefined;
   };
   const begin: Begin = async (remote) => {
     const { task, own } = state;
@@ -68,26 +71,51 @@ export function useTrainer(
     if (place.current === undefined) throw new Error("no run is kept");
     return remote.goOn(place.current, device);
   };
-  const run = async (how: Begin): Promise<TrainerThread> => {
-    worker.current ??= await openRun(how);
-    patch({ steps: worker.current.steps });
-    return worker.current;
+  const run = async (how: Begin): Promise<Run> => {
+    const former = current.current;
+    // Another device is for a worker of its own, where the run is kept.
+    if (former && former.device !== device && (await former.opened).kept) close();
+    const thread = (current.current ??= openThread(device, how));
+    try {
+      const opened = await thread.opened;
+      patch(opened);
+      return { remote: thread.remote, steps: opened.steps };
+    } catch (cause) {
+      close();
+      throw cause;
+    }
   };
-  const train = (how: Begin): Promise<void> =>
-    attempt(async () => {
+  const train = async (how: Begin): Promise<void> => {
+    try {
       patch({ phase: "preparing", problem: undefined });
       const { remote, steps } = await run(how);
       patch({ phase: "training" });
       const done = await remote.run(proxy((metrics: StepMetrics) => patch({ metrics: [metrics] })));
       patch({ phase: done === steps ? "done" : "paused" });
-    });
+    } catch (cause) {
+      // Its worker may be of no use any more. What the browser keeps of the run is what there is.
+      close();
+      patch({ failed: reason(cause), saved: await keptRun(place.current) });
+    }
+  };
+  /** Does something with a run that rests. */
+  const take = async (work: (remote: Run["remote"]) => Promise<void>): Promise<void> => {
+    const { phase } = state;
+    try {
+      patch({ phase: "taking", problem: undefined });
+      await work((await run(goOn)).remote);
+      patch({ phase });
+    } catch (cause) {
+      patch({ phase, problem: reason(cause) });
+    }
+  };
   useEffect(() => {
-    void attempt(async () => {
+    void (async () => {
       place.current = await takePlace();
-      const saved = place.current === undefined ? undefined : await savedRun(place.current);
+      const saved = await keptRun(place.current);
       patch(saved ? foundRun(saved) : { phase: "idle" });
       if (saved?.training && isReload()) await train(goOn);
-    });
+    })();
   }, []);
 
   return [
@@ -98,40 +126,40 @@ export function useTrainer(
       start: () => train(begin),
       pause() {
         patch({ phase: "pausing" });
-        void worker.current?.remote.pause();
+        void current.current?.remote.pause();
       },
       resume: () => train(goOn),
-      save: () =>
-        attempt(async () => {
-          const { remote } = await run(goOn);
-          download(await remote.folder(), `nano-${state.metrics.length}-steps.zip`);
-        }),
+      save: () => take(async (remote) => download(await remote.folder(), `nano-${state.metrics.length}-steps.zip`)),
       use: () =>
-        attempt(async () => {
-          const { remote } = await run(goOn);
+        take(async (remote) => {
           use(modelTrainedHere({ ...state, steps: state.metrics.length, source: await remote.model() }));
         }),
-      discard: () =>
-        attempt(async () => {
-          worker.current?.thread.terminate();
-          worker.current = undefined;
-          if (place.current !== undefined) await forgetRun(place.current);
-          patch("forget");
-        }),
+      discard: async () => {
+        close();
+        patch("forget");
+        // One that is not forgotten is found again when the page is loaded again.
+        if (place.current !== undefined) await forgetRun(place.current).catch(() => {});
+      },
     },
   ];
 }
 
 // --- internal ---
 
-/** Has a worker begin a run, or go on with one; its number of steps. */
-type Begin = (remote: Remote<TrainerWorker>) => Promise<number>;
+/** Has a worker begin a run, or go on with one. */
+type Begin = (remote: Remote<TrainerWorker>) => Promise<OpenedRun>;
 
-/** A run in its worker. */
-interface TrainerThread {
-  readonly thread: Worker;
+/** A run that is there to be trained. */
+interface Run {
   readonly remote: Remote<TrainerWorker>;
   readonly steps: number;
+}
+
+/** A run in its worker. */
+interface TrainerThread extends WorkerThread<TrainerWorker> {
+  /** What was chosen for it. */
+  readonly device: ChosenDevice;
+  readonly opened: Promise<OpenedRun>;
 }
 
 const INITIAL: TrainerState = {
@@ -140,19 +168,22 @@ const INITIAL: TrainerState = {
   own: "",
   material: "",
   steps: 0,
+  device: undefined,
+  kept: true,
   metrics: [],
   problem: undefined,
 };
 
-async function openRun(begin: Begin): Promise<TrainerThread> {
-  const thread = new Worker(new URL("./trainer-worker.ts", import.meta.url), { type: "module" });
-  const remote = wrap<TrainerWorker>(thread);
-  try {
-    return { thread, remote, steps: await begin(remote) };
-  } catch (cause) {
-    thread.terminate();
-    throw cause;
-  }
+function openThread(device: ChosenDevice, begin: Begin): TrainerThread {
+  const thread = workerThread<TrainerWorker>(
+    new Worker(new URL("./trainer-worker.ts", import.meta.url), { type: "module" }),
+  );
+  return { ...thread, device, opened: thread.result(begin(thread.remote)) };
+}
+
+/** The run that is kept at a place, if there is one. */
+async function keptRun(place: string | undefined): Promise<SavedRun | undefined> {
+  return place === undefined ? undefined : savedRun(place).catch(() => undefined);
 }
 
 function foundRun({ task, material, steps, metrics }: SavedRun): Partial<TrainerState> {
@@ -164,11 +195,12 @@ function isReload(): boolean {
   return performance.getEntriesByType("navigation").some((entry) => "type" in entry && entry.type === "reload");
 }
 
-type Change = Partial<TrainerState> | { readonly failed: string } | "forget";
+type Change = Partial<TrainerState> | { readonly failed: string; readonly saved: SavedRun | undefined } | "forget";
 
-/** Metrics are added to those that are there. A run that has begun rests when something goes wrong. */
+/** Metrics are added to those that are there. Of a run in which something went wrong there is what was kept. */
 function patched(state: TrainerState, change: Change): TrainerState {
-  if (change === "forget") return { ...INITIAL, phase: "idle", task: state.task, own: state.own };
-  if ("failed" in change) return { ...state, phase: state.steps > 0 ? "paused" : "idle", problem: change.failed };
+  const none: TrainerState = { ...INITIAL, phase: "idle", task: state.task, own: state.own };
+  if (change === "forget") return none;
+  if ("failed" in change) return { ...none, ...(change.saved && foundRun(change.saved)), problem: change.failed };
   return { ...state, ...change, metrics: [...state.metrics, ...(change.metrics ?? [])] };
 }

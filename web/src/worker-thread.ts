@@ -1,0 +1,21 @@
+import { wrap, type Remote } from "comlink";
+
+/** A worker, and what it can be asked for. */
+export interface WorkerThread<Api> {
+  readonly remote: Remote<Api>;
+  /** What comes of a request; rejects where the worker cannot run at all, which a request would wait for without end. */
+  result<T>(request: Promise<T>): Promise<T>;
+  close(): void;
+}
+
+export function workerThread<Api>(worker: Worker): WorkerThread<Api> {
+  const failure = new Promise<never>((_, reject) => {
+    worker.addEventListener("error", () => reject(new Error("a part of the page is missing; load the page again")));
+  });
+  failure.catch(() => {}); // told by the next request
+  return {
+    remote: wrap<Api>(worker),
+    result: (request) => Promise.race([request, failure]),
+    close: () => worker.terminate(),
+  };
+}
