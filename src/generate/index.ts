@@ -1,7 +1,7 @@
 /** Streams: sessions that read, and text that is written. */
 export { generate, type GenerateOptions } from "./generate.ts";
 export { lookInside, type HeadLook, type LookOptions, type SegmentLook } from "./look.ts";
-export { standaloneSegment } from "./programs.ts";
+export { standaloneSegment, type Output } from "./programs.ts";
 export { mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
 export {
   createSession,

@@ -15,12 +15,15 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
  * those of each, `losses` [B, T] the cross-entropy of each target in nats.
  */
 
-/** What is computed beside the state. Without it, all that only the last layer's output needs is left out. */
+/**
+ * What is computed beside the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
+ * For `state` alone, all that only the last layer's output needs is left out.
+ */
 export type Output = "logits" | "allLogits" | "losses" | "state";
 
 /**
- * Whole segments: `length` tokens of each lane. Where logits are wanted a text has come to its end; what goes before is the
- * bulk of it, and has the weights in its program.
+ * Whole segments: `length` tokens of each lane. Reading and scoring, which most of a text is for, have the weights in their
+ * program; programs with logits, which are run seldom, have them as inputs.
  */
 export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
   const isBulk = output === "state" || output === "losses";

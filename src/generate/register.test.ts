@@ -21,6 +21,15 @@ describe("a register", () => {
     expect(replaced(part, { a: tensor(4), b: tensor(5) }).spare).toEqual({ b: tensor(3) });
   });
 
+  it("keeps a spare tensor for a run that replaces its name", () => {
+    const twice = replaced(replaced(sharing({}), { a: tensor(1), b: tensor(2) }), { a: tensor(3), b: tensor(4) });
+    const { a } = twice.spare;
+    const part = replaced(twice, { b: tensor(5) });
+    expect(part.spare["a"]).toBe(a);
+    expect(part.spare["b"]).toEqual(tensor(4));
+    expect(replaced(part, { a: tensor(6) }).spare["a"]).toEqual(tensor(3));
+  });
+
   it("writes rows into tensors of its own, and into a copy of those of someone else", () => {
     const theirs = { a: floatTensor([2, 2, 1], Float32Array.of(1, 2, 3, 4)), b: tensor(7) };
     const once = withRows(sharing(theirs), { a: floatTensor([2, 1, 1], Float32Array.of(8, 9)) }, 1, 1);

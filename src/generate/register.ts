@@ -2,8 +2,8 @@ import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
 
 /**
- * Tensors that runs replace, or write a row of. Those of the run before last are written to again, so that a stream of any
- * length makes no garbage; unless someone else holds them.
+ * Tensors that runs replace, or write rows of. Those of the run before last are written to again, unless someone else holds
+ * them, so that what a stream throws away does not add up.
  */
 export interface Register {
   readonly value: Flat<HostTensor>;
@@ -19,12 +19,14 @@ export function sharing(value: Flat<HostTensor>): Register {
 }
 
 /** The register after a run that has given new tensors for some names, or all. */
-export function replaced({ value, shared }: Register, results: Flat<HostTensor>): Register {
+export function replaced({ value, spare, shared }: Register, results: Flat<HostTensor>): Register {
   const isNew = (name: string): boolean => results[name] !== undefined && results[name] !== value[name];
+  const unused = Object.fromEntries(Object.entries(spare).filter(([name]) => !isNew(name)));
   const former = Object.entries(value).filter(([name]) => isNew(name) && !shared.has(name));
   return {
     value: { ...value, ...results },
-    spare: Object.fromEntries(former),
+    // What this run had no use for serves another one.
+    spare: { ...unused, ...Object.fromEntries(former) },
     shared: new Set([...shared].filter((name) => !isNew(name))),
   };
 }

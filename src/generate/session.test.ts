@@ -216,9 +216,9 @@ describe("a session of two lanes", () => {
 });
 
 describe("what a session has prepared", () => {
-  const tokens = randomTokens(4 * SEGMENT);
-  /** A whole block, and a segment in two parts. */
-  const parts = [tokens.subarray(0, 3 * SEGMENT + 2), tokens.subarray(3 * SEGMENT + 2)];
+  const tokens = randomTokens(6 * SEGMENT);
+  /** A whole block, single segments, and a segment in two parts. */
+  const parts = [tokens.subarray(0, 5 * SEGMENT + 2), tokens.subarray(5 * SEGMENT + 2)];
 
   it.each<[Parameters<Session["prepare"]>, (session: Session, part: Int32Array) => Promise<unknown>]>([
     [[], (session, part) => session.read(part)],
@@ -236,6 +236,30 @@ describe("what a session has prepared", () => {
     expect(session.position).toBe(tokens.length);
     expect(compiled).toBe(before);
     await session.dispose();
+  });
+});
+
+describe("a program that does not compile", () => {
+  it("is compiled again when it is next asked for, and keeps no other from being released", async () => {
+    let [failing, released] = [true, 0];
+    const moody: Engine = {
+      ...engine,
+      async compile(graph) {
+        if (failing && graph.outputs["losses"]) throw new Error("no memory");
+        const program = await engine.compile(graph);
+        return { ...program, dispose: async () => (released++, program.dispose()) };
+      },
+    };
+    const session = createSession({ loaded: tinyModel(), engine: moody });
+    await session.read(randomTokens(2));
+    await expect(session.score(randomTokens(2), randomTokens(2))).rejects.toThrow("no memory");
+    failing = false;
+    await session.score(randomTokens(2), randomTokens(2));
+    failing = true;
+    await expect(session.score(randomTokens(SEGMENT), randomTokens(SEGMENT))).rejects.toThrow("no memory");
+    await session.dispose();
+    expect(released).toBe(3); // reading, scoring, the end of a segment
+    await expect(session.read(randomTokens(2))).rejects.toThrow("disposed");
   });
 });
 

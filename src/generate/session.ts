@@ -1,12 +1,12 @@
-import type { Engine, Program } from "../engine/engine.ts";
-import type { Graph } from "../graph/graph.ts";
+import type { Engine } from "../engine/engine.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { replaced, sharing, withRows, type Register } from "./register.ts";
-import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
+import type { Output } from "./programs.ts";
+import { blockSizeOf, createPrograms } from "./session-programs.ts";
 
 /** A session file that does not fit the model, or tokens that a session cannot take. */
 export class SessionError extends Error {
@@ -16,7 +16,7 @@ export class SessionError extends Error {
 /** The tokens of one lane, or of each lane; lanes are of equal length. */
 export type LaneTokens = Int32Array | readonly Int32Array[];
 
-/** A state of a session, held by reference; only {@link Session.restore} can do anything with it. */
+/** A state of a session, held by reference, for {@link Session.restore} and for `lookInside` to begin from. */
 export interface Snapshot {
   readonly loaded: LoadedModel;
   readonly batch: number;
@@ -36,9 +36,9 @@ export interface Session {
   readonly stateBytes: number;
 
   /**
-   * Compiles what the first tokens of a long stream would else wait for: whole blocks, and parts of a segment of more than one token.
-   * `state` is what {@link Session.read} takes, `losses` {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the
-   * last block of {@link Session.prefill}. Default: `state`.
+   * Compiles what the first tokens of a stream would else wait for: `state` is what {@link Session.read} takes, `losses`
+   * {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the end of {@link Session.prefill}. Default: `state`.
+   * The program of a single token is compiled when the first one comes.
    */
   prepare(...outputs: Output[]): Promise<void>;
   /**
@@ -81,31 +81,20 @@ export interface SessionOptions {
   /**
    * Tokens of each lane that one run takes where there are that many; rounded to segments, of which it is one at least.
    * Default: over all lanes 512, in narrow models more, so that what a run computes on stays in the caches of a CPU.
+   * The programs that read, score and step have the weights in them: each takes as much memory as these.
    */
   readonly blockLength?: number;
 }
 
 /** A session that has read nothing. */
-export function createSession({ loaded, engine, batch = 1, ...options }: SessionOptions): Session {
+export function createSession({ loaded, engine, batch = 1, blockLength }: SessionOptions): Session {
   const { model, params } = loaded;
-  const { segmentLength: N, vocabularySize, modelDim } = model.config;
-  const { blockLength = Math.max(BLOCK_TOKENS, BLOCK_NUMBERS / modelDim) / batch } = options;
-  const blockSize = Math.max(1, Math.floor(blockLength / N)) * N;
+  const { segmentLength: N, vocabularySize } = model.config;
+  const blockSize = blockSizeOf(model.config, batch, blockLength);
   const weights = flatten<FloatTensor>(params, "params");
   const emptyState = flatten<HostTensor>(model.initialState(batch), "state");
   const emptySegment = flatten<HostTensor>(model.emptySegment(batch), "segment");
-  const programs = new Map<string, Promise<Program>>();
-  const program = (name: string, build: () => Graph): Promise<Program> => {
-    const known = programs.get(name) ?? engine.compile(build());
-    programs.set(name, known);
-    return known;
-  };
-  const blockOf = (length: number, output: Output): Promise<Program> =>
-    program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output));
-  const chunkOf = (size: number, output: Output): Promise<Program> =>
-    program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output));
-
-  const commitment = (): Promise<Program> => program("commit", () => commitProgram(loaded, batch));
+  const programs = createPrograms(loaded, engine, batch);
 
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
   const fingerprint = (): { kind: string; format: string; config: string; weights: string } => ({
@@ -124,7 +113,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     output: Output,
   ): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
-    const run = await blockOf(length, output);
+    const run = await programs.block(length, output);
     const startOfSequence = intTensor([batch], new Int32Array(batch));
     const feeds = merge(weights, state.value, { startOfSequence }, laneFeeds(lanes, targets));
     const results = await run.run(feeds, prefixed("next", state.spare));
@@ -139,7 +128,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   ): Promise<Float32Array> {
     const length = lanes[0]?.length ?? 0;
     const size = length === 1 ? 1 : N;
-    const run = await chunkOf(size, output);
+    const run = await programs.chunk(size, output);
     const place = {
       offset: intScalar(position % N),
       length: intScalar(length),
@@ -160,7 +149,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
   }
 
   async function commit(): Promise<void> {
-    const run = await commitment();
+    const run = await programs.commit();
     const results = await run.run(merge(weights, state.value, segment.value), prefixed("next", state.spare));
     state = after(state, results);
     segment = sharing(emptySegment);
@@ -201,13 +190,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
       (sum, { data }) => sum + data.byteLength,
       0,
     ),
-    async prepare(...outputs) {
-      for (const output of outputs.length > 0 ? outputs : (["state"] as const)) {
-        await chunkOf(N, output);
-        await blockOf(blockSize, output);
-      }
-      await commitment();
-    },
+    prepare: (...outputs) => programs.prepare(blockSize, outputs.length > 0 ? outputs : ["state"]),
     async read(tokens, onProgress) {
       await readAll(tokens, "state", { onProgress });
     },
@@ -257,9 +240,7 @@ export function createSession({ loaded, engine, batch = 1, ...options }: Session
     reset() {
       [state, segment, position] = [sharing(emptyState), sharing(emptySegment), 0];
     },
-    async dispose() {
-      for (const compiled of programs.values()) await (await compiled).dispose();
-    },
+    dispose: () => programs.dispose(),
   };
 }
 
@@ -293,10 +274,6 @@ export function dataOf(results: Flat<HostTensor>, name: string): Float32Array {
 }
 
 // --- internal ---
-
-const BLOCK_TOKENS = 512;
-/** Tokens times features. */
-const BLOCK_NUMBERS = 1 << 17;
 
 /** Changes when the same names come to mean something else. */
 const FORMAT = "2";
