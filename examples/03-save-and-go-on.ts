@@ -11,11 +11,11 @@ const first = encodeText("Call me Ishmael. Some years ago, never mind how long p
 const second = encodeText("having little or no money in my purse, I thought I would sail about a little.");
 
 const whole = createSession(options);
-await whole.prefill(first);
+await whole.read(first);
 const expected = await whole.prefill(second);
 
 const before = createSession(options);
-await before.prefill(first);
+await before.read(first);
 await writeAtomically(file, before.save());
 
 const after = createSession(options);

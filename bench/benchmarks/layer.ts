@@ -121,7 +121,9 @@ async function peers(work: LayerWork): Promise<Layer[]> {
   const opened: Layer[] = [];
   for (const [title, open] of Object.entries(PEERS)) {
     try {
-      opened.push(await open(work));
+      const peer = await open(work);
+      await peer.run(); // what it cannot do it says here
+      opened.push(peer);
     } catch (error) {
       const [reason] = String(error).split("\n");
       process.stderr.write(`no ${title}: ${reason}; ${INSTALL}\n`);

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import passkey from "../../models/passkey/config.json" with { type: "json" };
 import { chunkProgram, commitProgram, segmentsProgram } from "../../src/generate/programs.ts";
+import { blockSizeOf } from "../../src/generate/session-programs.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { optimize } from "../../src/graph/optimize.ts";
 import { trafficOf, type Traffic } from "../../src/graph/traffic.ts";
@@ -18,9 +19,6 @@ export type Budget = Readonly<Record<string, Traffic>>;
 export const BUDGET_FILE = fileURLToPath(new URL("../budget.json", import.meta.url));
 export const UPDATE_COMMAND = "npm run bench -- --update-budget";
 
-/** Tokens of the block that a session of one lane reads at once. */
-const BLOCK = 512;
-
 /** Below this share of its budget a configuration has room that a later change could take without being seen. */
 const SLACK = 0.98;
 
@@ -28,7 +26,10 @@ const SLACK = 0.98;
 export const BUDGETED: Readonly<Record<string, () => Graph>> = {
   "training step, 3.28 M": () => trainingGraph(benchTraining()),
   "training step, nano": () => trainingGraph(parseRunConfig(presets.nano)),
-  "prefill block, shipped model": () => segmentsProgram(shippedModel(), 1, BLOCK, "logits"),
+  "block that is read, shipped model": () => {
+    const loaded = shippedModel();
+    return segmentsProgram(loaded, 1, blockSizeOf(loaded.model.config, 1), "state");
+  },
   "decode step, shipped model": () => chunkProgram(shippedModel(), 1, 1, "logits"),
   "end of a segment, shipped model": () => commitProgram(shippedModel(), 1),
 };

@@ -57,7 +57,9 @@ export interface MixerResult {
   readonly auxiliary?: Tensor;
 }
 
-export interface ExtendResult extends MixerResult {
+/** What tokens inside a segment leave. */
+export interface ExtendResult extends Pick<MixerResult, "y" | "state"> {
+  /** Of the names and shapes of the open segment [.., N, n], the rows [.., C, n] of the C tokens, which go there from `offset` on. */
   readonly rows: Tree<Tensor>;
 }
 

@@ -34,6 +34,12 @@ export class DeviceError extends Error {
   override name = "DeviceError";
 }
 
+/** The error of a device that is there and does not work. */
+export function deviceFailure(device: string, cause: unknown): DeviceError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });
+}
+
 /** Throws {@link FeedError} unless there is a fitting value for every input of the graph. */
 export function checkFeeds(graph: Graph, feeds: Flat<HostTensor>): void {
   for (const [name, { shape, dtype }] of Object.entries(graph.inputs)) {

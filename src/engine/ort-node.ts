@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
 import { optimize } from "../graph/optimize.ts";
-import { DeviceError, type Engine } from "./engine.ts";
+import { DeviceError, deviceFailure, type Engine } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
 import { createProgram } from "./ort-program.ts";
 
@@ -70,7 +70,6 @@ async function createSession(
     return await ort.InferenceSession.create(model, options);
   } catch (cause) {
     if (device === "cpu") throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });
+    throw deviceFailure(device, cause);
   }
 }

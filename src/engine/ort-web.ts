@@ -3,7 +3,7 @@ import { input, neg } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import { optimize } from "../graph/optimize.ts";
-import { DeviceError, type Engine, type Program } from "./engine.ts";
+import { DeviceError, deviceFailure, type Engine, type Program } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
 import { createProgram } from "./ort-program.ts";
 
@@ -14,6 +14,8 @@ export type WebDevice = (typeof WEB_DEVICES)[number];
 /** An engine that says which of these devices it computes on. */
 export interface WebEngine extends Engine {
   readonly device: WebDevice;
+  /** Why WebGPU was passed over, where there is a graphics card and nothing was asked for. */
+  readonly passedOver?: DeviceError;
 }
 
 /** The two files of onnxruntime-web/dist that a device runs on: `ort-wasm-simd-threaded`, for `webgpu` that with `asyncify`. */
@@ -48,15 +50,17 @@ export interface WebEngineOptions {
 export async function createWebEngine({ device, ...options }: WebEngineOptions = {}): Promise<WebEngine> {
   if (device !== undefined) return openDevice(device, options);
   const { assets } = options;
+  let passedOver: DeviceError | undefined;
   const isThere = assets === undefined || typeof assets === "string" || assets.webgpu !== undefined;
   if (isThere && (await hasGraphics())) {
     try {
       return await openDevice("webgpu", options);
     } catch (cause) {
       if (!(cause instanceof DeviceError)) throw cause;
+      passedOver = cause;
     }
   }
-  return openDevice("wasm", options);
+  return { ...(await openDevice("wasm", options)), ...(passedOver && { passedOver }) };
 }
 
 // --- internal ---
@@ -124,8 +128,7 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
 async function probe(engine: Engine): Promise<void> {
   try {
     const program = await engine.compile(createGraph({ y: neg(input("x", [1])) }));
-    const { y } = await program.run({ x: floatTensor([1], Float32Array.of(1)) });
-    await program.dispose();
+    const { y } = await program.run({ x: floatTensor([1], Float32Array.of(1)) }).finally(() => program.dispose());
     if (y?.data[0] !== -1) throw new RangeError(`minus 1 is ${y?.data[0]} on it`);
   } catch (cause) {
     throw cause instanceof DeviceError ? cause : deviceFailure(engine.device, cause);
@@ -160,11 +163,6 @@ async function createSession(
   } catch (cause) {
     throw deviceFailure(device, cause);
   }
-}
-
-function deviceFailure(device: string, cause: unknown): DeviceError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });
 }
 
 /** onnxruntime-web has one instance for all sessions of a page or worker, and a run on WebGPU waits in the middle. */

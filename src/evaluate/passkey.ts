@@ -198,16 +198,16 @@ async function readStretch(
   onProgress: (done: number) => void,
 ): Promise<Float32Array> {
   const lanes = prompts[numbers[0] ?? -1] ?? [];
-  let logits: Float32Array = new Float32Array();
-  for (let start = from; start < to;) {
+  for (let start = from; ;) {
     // Blocks end at the same places wherever a stretch begins, which keeps runs of whole segments long.
     const end = Math.min(to, (Math.floor(start / BLOCK) + 1) * BLOCK);
     const block = lanes.map((lane) => Int32Array.from(lane.subarray(start, end)));
     const before = start - from;
-    logits = await session.prefill(block, (read) => onProgress(before + read));
+    const follow = (read: number): void => onProgress(before + read);
+    if (end === to) return session.prefill(block, follow);
+    await session.read(block, follow);
     start = end;
   }
-  return logits;
 }
 
 /** Splits the cost of a stretch among the cells that it is part of. */

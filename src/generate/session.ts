@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
-import { configHash, restoreTree, weightsHash } from "../model/checkpoint.ts";
+import { configHash, restoreTree, STATE_FORMAT, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { replaced, sharing, withRows, type Register } from "./register.ts";
@@ -99,7 +99,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
   const fingerprint = (): { kind: string; format: string; config: string; weights: string } => ({
     kind: "session",
-    format: FORMAT,
+    format: STATE_FORMAT,
     config: configHash(model.config),
     weights: weightsHash(params),
   });
@@ -215,7 +215,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
       const file = decodeSafetensors(bytes, source);
       const { tensors, metadata } = file;
       if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
-      if (metadata.format !== FORMAT) throw new SessionError(`${source}: was saved by another version`);
+      if (metadata.format !== STATE_FORMAT) throw new SessionError(`${source}: was saved by another version`);
       const { config, weights: saved } = fingerprint();
       if (metadata.config !== config) throw new SessionError(`${source}: was saved by another model`);
       if (metadata.weights !== saved) throw new SessionError(`${source}: was saved by a model with other weights`);
@@ -274,9 +274,6 @@ export function dataOf(results: Flat<HostTensor>, name: string): Float32Array {
 }
 
 // --- internal ---
-
-/** Changes when the same names come to mean something else. */
-const FORMAT = "2";
 
 /** Tokens of the next run of whole segments: a full block, or single segments where fewer are left. */
 function wholeBlocks(left: number, N: number, blockSize: number): number {

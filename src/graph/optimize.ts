@@ -7,7 +7,7 @@ import { apply, GraphError, isOp, type Tensor } from "./tensor.ts";
 
 /* Passes from a graph to one that computes the same. */
 
-/** The graph with composite operations spelled out, no layout changed twice in a row, and equal computations done once. */
+/** The graph with composite operations spelled out, reshapes in a row joined, and equal computations done once. */
 export function optimize(graph: Graph): Graph {
   return shareEqualNodes(joinReshapes(lowerComposites(graph)));
 }

@@ -55,9 +55,11 @@ export function replacePrefix<T>(values: Flat<T>, from: string, to: string): Fla
   return Object.fromEntries(entries.map(([name, value]) => [to + name.slice(from.length), value]));
 }
 
-/** The entries of all, of equal names the last. A spread grows slowly by hundreds of names, and leaves much behind. */
+/** The entries of all, of equal names the last. Spreading objects of hundreds of names makes much garbage, see docs/log.md. */
 export function merge<T>(...flats: readonly Flat<T>[]): Flat<T> {
-  return Object.assign(Object.create(null) as Record<string, T>, ...flats);
+  const merged = Object.create(null) as Record<string, T>; // a table from the start
+  for (const flat of flats) Object.assign(merged, flat);
+  return merged;
 }
 
 // --- internal ---

@@ -5,6 +5,9 @@ import type { ModelConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "./safetensors.ts";
 import { createModel, type LoadedModel } from "./transformer.ts";
 
+/** Of the states of the mixers in a file. Changes when the same names come to mean something else. */
+export const STATE_FORMAT = "2";
+
 /** The weights as a safetensors file. */
 export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Uint8Array {
   return encodeSafetensors(params, { format: "infini-transformer", config: configHash(config) });

@@ -7,6 +7,7 @@ import type { TrainingConfig } from "./config.ts";
 import { accumulateGradients, compileAll, segmentBackward, segmentForward } from "./programs.ts";
 import { scoring } from "./scored.ts";
 
+/** What gradients are of. */
 export interface GradientOptions {
   readonly model: Model;
   readonly params: ModelParams<FloatTensor>;
@@ -25,6 +26,7 @@ export interface Sums {
   readonly spare: Flat<HostTensor>;
 }
 
+/** What a batch has added: its loss, and the sums with its gradients. */
 export interface Added extends Written {
   readonly loss: number;
   readonly sums: Sums;
@@ -100,14 +102,17 @@ export async function rematerializedGradients(options: GradientOptions): Promise
   };
 }
 
+/** The write strengths among the outputs of a program, where there are any. */
 export function writtenOf({ written }: Flat<HostTensor>): Written {
   return written ? { written: scalarOf(written) } : {};
 }
 
+/** The total with those of one more batch. */
 export function addWritten(total: Written, { written }: Written): Written {
   return written === undefined ? total : { written: (total.written ?? 0) + written };
 }
 
+/** The number of a scalar; NaN where there is none. */
 export function scalarOf(tensor: HostTensor | undefined): number {
   return tensor?.data[0] ?? Number.NaN;
 }
@@ -125,7 +130,8 @@ function keptEvery(segments: number): number {
 /** Where the state before each segment goes: to tensors of its own where it is kept, to those of others where it is not. */
 function statesBefore(start: Flat<HostTensor>, count: number, every: number): readonly Flat<HostTensor>[] {
   const shared = Array.from({ length: every - 1 }, () => zerosLike(start));
-  return Array.from({ length: count }, (_, s) => (s === 0 ? start : (shared[(s % every) - 1] ?? zerosLike(start))));
+  const own = (s: number): Flat<HostTensor> => (s === 0 ? start : zerosLike(start));
+  return Array.from({ length: count }, (_, s) => (s % every === 0 ? own(s) : (shared[(s % every) - 1] ?? start)));
 }
 
 async function backThrough(

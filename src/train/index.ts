@@ -11,6 +11,7 @@ export {
   type Stage,
   type TrainingConfig,
 } from "./config.ts";
+export type { GradientOptions } from "./gradients.ts";
 export { DivergedError, train, type StepMetrics, type TrainOptions } from "./loop.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";
 export { presets, type PresetName } from "./presets.ts";

@@ -78,6 +78,22 @@ describe("a run state", () => {
     expect(read).toThrow("run/checkpoint.safetensors: has no step number");
   });
 
+  it("is refused with memory of the lanes from another version, and taken without", () => {
+    const carrying = tinyRun({ carry: 0.5 });
+    const carried = { ...startOfRun(carrying).state };
+    const older = (of: RunConfig, values: TrainingState): Uint8Array => {
+      const { metadata, tensors } = decodeSafetensors(encodeRunState(values, 1, of), "f");
+      const { stateFormat, ...rest } = metadata;
+      expect(stateFormat).toBe("2");
+      return encodeSafetensors(tensors, rest);
+    };
+    expect(decode(older(config, state)).step).toBe(1);
+    const read = (): unknown =>
+      decodeRunState(older(carrying, carried), carried, carrying, "run/checkpoint.safetensors");
+    expect(read).toThrow(ResumeError);
+    expect(read).toThrow("run/checkpoint.safetensors: the memory in it is of another version");
+  });
+
   it("is not the weights alone, nor any other file", () => {
     expect(() => decode(encodeWeights(state, config.model))).toThrow(ResumeError);
     expect(() => decode(new TextEncoder().encode("hello, this is a text of some length"))).toThrow(SafetensorsError);

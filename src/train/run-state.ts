@@ -1,4 +1,4 @@
-import { configHash, restoreTree } from "../model/checkpoint.ts";
+import { configHash, restoreTree, STATE_FORMAT } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
 import { configOf, stagesOf, type RunConfig } from "./config.ts";
@@ -11,12 +11,12 @@ export class ResumeError extends Error {
 
 /** A checkpoint as a safetensors file: weights, optimizer, number of the step and hash of the config. */
 export function encodeRunState(state: TrainingState, step: number, config: RunConfig): Uint8Array {
-  return encodeSafetensors(state, { step: String(step), config: resumeHash(config) });
+  return encodeSafetensors(state, { step: String(step), config: resumeHash(config), stateFormat: STATE_FORMAT });
 }
 
 /**
  * Reads a checkpoint that fits the config, and `like`, which is the state at its start. Throws {@link ResumeError}
- * when it is of another config, SafetensorsError when it is broken.
+ * when it is of another config or, with memory of the lanes, another version, SafetensorsError when it is broken.
  */
 export function decodeRunState(
   bytes: Uint8Array,
@@ -30,7 +30,11 @@ export function decodeRunState(
   }
   const step = metadataCount(file, "step");
   if (step === undefined) throw new ResumeError(`${source}: has no step number`);
-  return { state: restoreTree({ ...like, ...memoryAt(config, step) }, file.tensors, source), step };
+  const memory = memoryAt(config, step);
+  if (Object.keys(memory).length > 0 && file.metadata.stateFormat !== STATE_FORMAT) {
+    throw new ResumeError(`${source}: the memory in it is of another version`);
+  }
+  return { state: restoreTree({ ...like, ...memory }, file.tensors, source), step };
 }
 
 // --- internal ---

@@ -23,11 +23,13 @@ export function scoring({ batch, length, mixture }: Pick<TrainingConfig, "batch"
   return { shape: { batch, length, scored }, pick: (whole) => pickScored(whole, scored) };
 }
 
+// --- internal ---
+
 /** Above this share of all tokens, picking those that count out of the others costs more than it saves. */
 const WORTHWHILE = 0.5;
 
 /** Tokens of a lane to compute logits for, where that is worthwhile; undefined where it is all of them. */
-export function scoredTokens(mixture: Mixture, length: number): number | undefined {
+function scoredTokens(mixture: Mixture, length: number): number | undefined {
   const most = mostScored(mixture, length);
   return most <= WORTHWHILE * length ? most : undefined;
 }
@@ -36,7 +38,7 @@ export function scoredTokens(mixture: Mixture, length: number): number | undefin
  * The `perLane * B` tokens of a batch that count, filled up with tokens of weight zero. Throws RangeError when more
  * than that count.
  */
-export function pickScored({ tokens, targets, weights, startOfSequence }: Batch, perLane: number): ScoredBatch {
+function pickScored({ tokens, targets, weights, startOfSequence }: Batch, perLane: number): ScoredBatch {
   const size = perLane * (tokens.shape[0] ?? 0);
   const counting = [...weights.data.keys()].filter((row) => weights.data[row] !== 0);
   if (counting.length > size)

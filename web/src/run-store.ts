@@ -65,7 +65,7 @@ export function forgetRun(place: string): Promise<void> {
 
 const PLACE = "infini-transformer-run";
 /** A page that is loaded again may ask for its place before it has let go of it. */
-const PATIENCE = 1000;
+const PATIENCE = 5000;
 
 const RUNS = createStore("infini-transformer", "runs");
 

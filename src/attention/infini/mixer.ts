@@ -14,7 +14,7 @@ import { createMemory, type Memory } from "./memory.ts";
 import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths, Writes } from "./rule.ts";
 import { segmentAt } from "./scan.ts";
-import { attendInOpen, attendInSegments, cacheOf, withoutPositions } from "./window.ts";
+import { attendInOpen, attendInSegments, cacheAfter, cacheOf, withoutPositions } from "./window.ts";
 
 /** What is carried from segment to segment. */
 export type InfiniState<T> = {
@@ -88,10 +88,7 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
           written: add(state.written, segments),
           ...(state.previous && { previous: slice(history, 1, length, length + historyLength(config.memory.shift)) }),
           ...(state.cache && {
-            cache: cacheOf(
-              config,
-              mapTree<KeysAndValues<Tensor>>(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
-            ),
+            cache: cacheAfter(config, own),
           }),
         },
         ...(chosen && { writeWish: chosen.wish }),

@@ -71,6 +71,12 @@ export function withoutPositions(
   return { keys: undoRope(keys, ropeSlice(ropeTables(cached + N, headDim, ropeBase), cached, cached + N)), values };
 }
 
+/** What the segment after the last of these [B, S, K, N, d] has in its cache. */
+export function cacheAfter(config: Positions, own: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
+  const last = axisSize(own.keys.shape, 1) - 1;
+  return cacheOf(config, { keys: segmentAt(own.keys, last), values: segmentAt(own.values, last) });
+}
+
 /** What the segment after this one [B, K, N, d], which is without positions, has in its cache. */
 export function cacheOf(
   { segmentLength, headDim, ropeBase }: Positions,

@@ -17,8 +17,8 @@ import { mapTree } from "../../graph/tree.ts";
 import { hideEmpty, newest, windows } from "../fifo.ts";
 import { mergeHeads, splitGroups, splitHeads } from "../heads.ts";
 import { mixByGate, pastOf } from "../infini/gate.ts";
-import { segmentAt, withSegmentAxis } from "../infini/scan.ts";
-import { attendInOpen, attendInSegments, cacheOf, withoutPositions } from "../infini/window.ts";
+import { withSegmentAxis } from "../infini/scan.ts";
+import { attendInOpen, attendInSegments, cacheAfter, cacheOf, withoutPositions } from "../infini/window.ts";
 import { emptyKeys, type KeysAndValues } from "../keys.ts";
 import type { SequenceMixer } from "../mixer.ts";
 import { countSegments, tokensBefore } from "../segments.ts";
@@ -81,10 +81,7 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
         y: mixed(config, params, { queries, local, store, written: state.written }),
         state: {
           store: mapTree(rows, (leaf) => newest(leaf as Tensor, storeSize)),
-          cache: cacheOf(
-            config,
-            mapTree<KeysAndValues<Tensor>>(own, (leaf) => segmentAt(leaf as Tensor, segments - 1)),
-          ),
+          cache: cacheAfter(config, own),
           written: add(state.written, segments),
         },
       };
