@@ -23,7 +23,7 @@ export default defineConfig({
     conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions],
   },
   // What the worker imports is not seen from the page; found late, it would make the page load twice.
-  optimizeDeps: { include: ["onnx-proto", "onnxruntime-web/wasm", "onnxruntime-web/webgpu"] },
+  optimizeDeps: { include: ["fflate", "onnx-proto", "onnxruntime-web/wasm", "onnxruntime-web/webgpu"] },
   server: { headers: ISOLATION, fs: { allow: [root] } },
   preview: { headers: ISOLATION },
   worker: { format: "es" },
