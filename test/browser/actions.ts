@@ -8,6 +8,11 @@ export interface TextFile {
   readonly buffer: Buffer;
 }
 
+/** A script: the files that are kept for `/a/page/`, by their paths and hashes. */
+export const KEPT_FILES = `caches.keys()
+  .then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
+  .then((requests) => requests.flat().map(({ url }) => url.replace(/^.*\\/a\\/page\\//, "")))`;
+
 /** Has a text read with a key in it, and asks for that. */
 export async function findKey(page: Page, file: TextFile, key: string): Promise<void> {
   await page.getByText(/ parameters, /).waitFor();

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
-import { cp, mkdtemp, open, readFile, rm, writeFile, readdir, rename } from "node:fs/promises";
+import { cp, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { findKey, type TextFile } from "./actions.ts";
+import { findKey, KEPT_FILES, type TextFile } from "./actions.ts";
 import { openApplication, type Application } from "./application.ts";
 import { NO_BROWSER, residentBytes } from "./chromium.ts";
 import { serveSite } from "./serve.ts";
@@ -190,11 +190,6 @@ const NEXT_IS_KEPT = `navigator.serviceWorker.ready.then((registration) => new P
   const look = () => (registration.waiting ? resolve() : setTimeout(look, 50));
   look();
 }))`;
-
-/** The files that are kept for `/a/page/`, by their paths and hashes. */
-const KEPT_FILES = `caches.keys()
-  .then((names) => Promise.all(names.map((name) => caches.open(name).then((cache) => cache.keys()))))
-  .then((requests) => requests.flat().map(({ url }) => url.replace(/^.*\\/a\\/page\\//, "")))`;
 
 /** Since the navigation to the page began. */
 const SECONDS = "performance.now() / 1000";
