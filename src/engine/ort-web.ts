@@ -48,7 +48,10 @@ export interface WebEngineOptions {
  * @throws {DeviceError} when onnxruntime-web is not installed, or the browser lacks the device that was asked for.
  */
 export async function createWebEngine({ device, ...options }: WebEngineOptions = {}): Promise<WebEngine> {
-  if (device !== undefined) return openDevice(device, options);
+  if (device !== undefined) {
+    await checkDevice(device);
+    return openDevice(device, options);
+  }
   const { assets } = options;
   let passedOver: DeviceError | undefined;
   const isThere = assets === undefined || typeof assets === "string" || assets.webgpu !== undefined;
@@ -102,7 +105,6 @@ async function graphicsAdapter(): Promise<GraphicsAdapter | undefined> {
 
 async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "device">): Promise<WebEngine> {
   const { threads = defaultThreads(), assets } = options;
-  await checkDevice(device);
   const ort = await loadRuntime(device);
   ort.env.wasm.numThreads = threads;
   const files = typeof assets === "string" ? assets : assets?.[device];

@@ -21,12 +21,12 @@ export function sharing(value: Flat<HostTensor>): Register {
 /** The register after a run that has given new tensors for some names, or all. */
 export function replaced({ value, spare, shared }: Register, results: Flat<HostTensor>): Register {
   const isNew = (name: string): boolean => results[name] !== undefined && results[name] !== value[name];
-  const unused = Object.fromEntries(Object.entries(spare).filter(([name]) => !isNew(name)));
+  // What this run had no use for serves another one.
+  const unused = Object.entries(spare).filter(([name]) => !isNew(name));
   const former = Object.entries(value).filter(([name]) => isNew(name) && !shared.has(name));
   return {
     value: { ...value, ...results },
-    // What this run had no use for serves another one.
-    spare: { ...unused, ...Object.fromEntries(former) },
+    spare: Object.fromEntries([...unused, ...former]),
     shared: new Set([...shared].filter((name) => !isNew(name))),
   };
 }

@@ -35,11 +35,13 @@ export function createPrograms(loaded: LoadedModel, engine: Engine, batch: numbe
   let disposed = false;
   const program = (name: string, build: () => Graph): Promise<Program> => {
     if (disposed) return Promise.reject(new Error("the session has been disposed of"));
-    const known = compiled.get(name) ?? engine.compile(build());
-    compiled.set(name, known);
+    const known = compiled.get(name);
+    if (known) return known;
+    const begun = engine.compile(build());
+    compiled.set(name, begun);
     // What failed is tried again when it is next asked for.
-    known.catch(() => compiled.delete(name));
-    return known;
+    begun.catch(() => compiled.delete(name));
+    return begun;
   };
   const programs: SessionPrograms = {
     block: (length, output) => program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output)),

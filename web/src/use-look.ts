@@ -7,6 +7,7 @@ import type { LookWorker } from "./look-worker.ts";
 import type { LookRequest } from "./looker.ts";
 import type { ModelSource } from "./open-model.ts";
 import type { ChosenDevice } from "./use-device.ts";
+import { useLatest } from "./use-latest.ts";
 import { workerThread, type WorkerThread } from "./worker-thread.ts";
 
 /** A head of the model, both counted from 0. */
@@ -60,7 +61,7 @@ export function useLook(
 ): readonly [LookState, LookActions] {
   const [state, patch] = useReducer(patched, INITIAL);
   const worker = useRef<LookThread | undefined>(undefined);
-  const choices = useRef(0);
+  const choices = useLatest();
   const close = (): void => {
     worker.current?.close();
     worker.current = undefined;
@@ -74,16 +75,12 @@ export function useLook(
     {
       setText: (text) => patch({ text }),
       setGoOn: (goOn) => patch({ goOn }),
-      fill: async (text) => {
-        const choice = ++choices.current;
-        const tell = (news: Partial<LookState>): void => {
-          if (choice === choices.current) patch(news);
-        };
-        await text.then(
-          (chosen) => tell({ text: chosen, problem: undefined }),
-          (cause: unknown) => tell({ problem: reason(cause) }),
-        );
-      },
+      fill: (text) =>
+        choices.follow(
+          text,
+          (chosen) => patch({ text: chosen, problem: undefined }),
+          (cause) => patch({ problem: reason(cause) }),
+        ),
       read: async () => {
         const from = state.goOn ? held : undefined;
         patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });

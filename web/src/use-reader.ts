@@ -7,6 +7,7 @@ import type { ModelFacts, ReadProgress } from "./reader.ts";
 import { nextGap, type Text } from "./texts.ts";
 import type { ReaderWorker } from "./reader-worker.ts";
 import type { ChosenDevice } from "./use-device.ts";
+import { useLatest } from "./use-latest.ts";
 import { workerThread, type WorkerThread } from "./worker-thread.ts";
 
 /** What came of a question. */
@@ -69,7 +70,7 @@ export function useReader(model: ModelSource, device: ChosenDevice): readonly [R
   const [state, change] = useReducer(patched, INITIAL);
   const thread = useMemo(startWorker, [model, device]);
   const worker = thread.remote;
-  const choices = useRef(0);
+  const choices = useLatest();
   const current = useRef(worker);
   current.current = worker;
   const patch: Patch = (news) => {
@@ -87,17 +88,13 @@ export function useReader(model: ModelSource, device: ChosenDevice): readonly [R
   useEffect(() => {
     if (state.facts) void keepOffline(state.facts.device);
   }, [state.facts]);
-  const choose = async (text: Promise<Text>): Promise<void> => {
-    const choice = ++choices.current;
-    // The text stays when the worker is another one, and the last choice counts, not the last to be there.
-    const tell: Patch = (news) => {
-      if (choice === choices.current) change(news);
-    };
-    await text.then(
-      (chosen) => tell({ ...UNREAD, text: chosen, place: undefined }),
-      (cause: unknown) => tell({ problem: reason(cause) }),
+  // The text stays when the worker is another one, so that this is no patch.
+  const choose = (text: Promise<Text>): Promise<void> =>
+    choices.follow(
+      text,
+      (chosen) => change({ ...UNREAD, text: chosen, place: undefined }),
+      (cause) => change({ problem: reason(cause) }),
     );
-  };
   const actions = actionsOf(worker, state, patch);
   return [
     state,
@@ -105,7 +102,7 @@ export function useReader(model: ModelSource, device: ChosenDevice): readonly [R
       ...actions,
       choose,
       read() {
-        choices.current++;
+        choices.forget();
         return actions.read();
       },
     },
