@@ -16,7 +16,7 @@ const expected = await whole.prefill(second);
 
 const before = createSession(options);
 await before.read(first);
-await writeAtomically(file, before.save());
+await writeAtomically(file, await before.save());
 
 const after = createSession(options);
 after.load(await readBytes(file), file);

@@ -85,7 +85,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "zeros",
   ],
   "./autodiff": ["gradients", "vectorJacobianProduct"],
-  "./engine": ["DeviceError", "FeedError", "OPSET_VERSION", "createReferenceEngine", "writeOnnx"],
+  "./engine": ["DeviceError", "FeedError", "OPSET_VERSION", "createReferenceEngine", "createStore", "writeOnnx"],
   "./attention": [
     "FEATURE_MAPS",
     "GATES",

@@ -1,6 +1,6 @@
 import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { HostTensor } from "../graph/host-tensor.ts";
+import type { DType, HostTensor, Shape } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
 
 /** Something that computes graphs. */
@@ -9,7 +9,14 @@ export interface Engine {
   readonly device: string;
   /** Prepares a graph to be run many times. */
   compile(graph: Graph): Promise<Program>;
+  /**
+   * Prepares a graph of which some outputs stay on the device, by name. Absent where the memory of the device is that of the
+   * host, and where the runtime cannot; see store.ts, which is how to use it.
+   */
+  readonly compileResident?: CompileResident;
 }
+
+export type CompileResident = (graph: Graph, resident: ReadonlySet<string>) => Promise<ResidentProgram>;
 
 /** A graph ready to run. */
 export interface Program {
@@ -22,6 +29,35 @@ export interface Program {
   run(feeds: Flat<HostTensor>, into?: Flat<HostTensor>): Promise<Flat<HostTensor>>;
   /** Frees what the program holds outside the JavaScript heap. */
   dispose(): Promise<void>;
+}
+
+/** A tensor in the memory of a device, for programs of the engine that it comes from. */
+export interface DeviceTensor {
+  readonly dtype: HostTensor["dtype"];
+  readonly shape: Shape;
+  /** Frees it. No collector does. */
+  release(): void;
+}
+
+/** A graph ready to run, some of whose outputs stay on the device. */
+export interface ResidentProgram {
+  /**
+   * Computes the outputs from a value for every input, wherever it is.
+   *
+   * @throws {FeedError} when an input is missing or has another type or shape.
+   */
+  run(feeds: Flat<HostTensor | DeviceTensor>): Promise<ResidentResults>;
+  dispose(): Promise<void>;
+}
+
+export interface ResidentResults {
+  readonly onHost: Flat<HostTensor>;
+  /** Those that were to stay; to be released by whom they are given to. */
+  readonly onDevice: Flat<DeviceTensor>;
+}
+
+export function isOnDevice(tensor: HostTensor | DeviceTensor): tensor is DeviceTensor {
+  return !("data" in tensor);
 }
 
 /** A value fed to a program that does not fit its input. The message names the input. */
@@ -41,7 +77,7 @@ export function deviceFailure(device: string, cause: unknown): DeviceError {
 }
 
 /** Throws {@link FeedError} unless there is a fitting value for every input of the graph. */
-export function checkFeeds(graph: Graph, feeds: Flat<HostTensor>): void {
+export function checkFeeds(graph: Graph, feeds: Flat<{ readonly dtype: DType; readonly shape: Shape }>): void {
   for (const [name, { shape, dtype }] of Object.entries(graph.inputs)) {
     const value = feeds[name];
     if (!value) throw new FeedError(`input "${name}" is missing`);

@@ -1,4 +1,14 @@
 /** What runs graphs. The engines that need Node live in `infini-transformer/node`. */
-export { DeviceError, FeedError, type Engine, type Program } from "./engine.ts";
+export {
+  DeviceError,
+  FeedError,
+  type CompileResident,
+  type DeviceTensor,
+  type Engine,
+  type Program,
+  type ResidentProgram,
+  type ResidentResults,
+} from "./engine.ts";
 export { OPSET_VERSION, writeOnnx } from "./onnx-writer.ts";
 export { createReferenceEngine } from "./reference.ts";
+export { createStore, type Store } from "./store.ts";

@@ -5,11 +5,12 @@ import { filled } from "../graph/host-tensor.ts";
 import { DeviceError } from "./engine.ts";
 import { engineSuite } from "./engine.suite.ts";
 import { createNodeEngine, type NodeDevice } from "./ort-node.ts";
+import { storeSuite } from "./store.suite.ts";
 
 engineSuite("cpu", () => createNodeEngine({ device: "cpu", threads: 1 }));
-engineSuite("webgpu", () => createNodeEngine({ device: "webgpu" }), {
-  skip: process.env["INFINI_TEST_WEBGPU"] ? undefined : "INFINI_TEST_WEBGPU is not set",
-});
+const skip = process.env["INFINI_TEST_WEBGPU"] ? undefined : "INFINI_TEST_WEBGPU is not set";
+engineSuite("webgpu", () => createNodeEngine({ device: "webgpu" }), { skip });
+storeSuite("webgpu", () => createNodeEngine({ device: "webgpu" }), { skip, onDevice: true });
 
 describe("createNodeEngine", () => {
   it("leaves nothing behind of outputs that were told where to go", async () => {

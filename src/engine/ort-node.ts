@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
 import { optimize } from "../graph/optimize.ts";
-import { DeviceError, deviceFailure, type Engine } from "./engine.ts";
+import { DeviceError, deviceFailure, type CompileResident, type Engine } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
-import { createProgram } from "./ort-program.ts";
+import { createProgram, createResidentProgram, outputLocations } from "./ort-program.ts";
 
 /** The devices that ONNX Runtime serves in Node. */
 export const NODE_DEVICES = ["cpu", "webgpu", "cuda"] as const;
@@ -37,6 +37,12 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     // Threads that go on spinning for work after a run take a core from the program that runs next.
     extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
   };
+  const compileResident: CompileResident = async (graph, resident) => {
+    const lowered = optimize(graph);
+    const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
+    const session = await createSession(ort, writeOnnx(lowered), residentOptions, device);
+    return createResidentProgram(ort, lowered, session, { resident });
+  };
   return {
     device,
     async compile(graph) {
@@ -44,6 +50,7 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
       const session = await createSession(ort, writeOnnx(lowered), sessionOptions, device);
       return createProgram(ort, lowered, session, { writesOutputs: true });
     },
+    ...(device === "webgpu" && { compileResident }),
   };
 }
 

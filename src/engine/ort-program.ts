@@ -3,8 +3,9 @@ import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
+import type { Queue } from "../queue.ts";
 import { discard } from "./discard.ts";
-import { checkFeeds, type Program } from "./engine.ts";
+import { checkFeeds, FeedError, isOnDevice, type DeviceTensor, type Program, type ResidentProgram } from "./engine.ts";
 
 /** The part of a build of ONNX Runtime that a program needs: onnxruntime-node and onnxruntime-web both have it. */
 export interface Runtime {
@@ -23,13 +24,7 @@ export function createProgram(
   session: InferenceSession,
   { writesOutputs }: ProgramOptions,
 ): Program {
-  // Wrapped once: weights and states come again and again, and what is thrown away at every run adds up.
-  const wrapped = new WeakMap<HostTensor, OrtTensor>();
-  const wrap = (value: HostTensor): OrtTensor => {
-    const tensor = wrapped.get(value) ?? new runtime.Tensor(value.dtype, value.data, value.shape);
-    wrapped.set(value, tensor);
-    return tensor;
-  };
+  const wrap = createWrap(runtime);
   return {
     async run(feeds, into = {}) {
       checkFeeds(graph, feeds);
@@ -43,10 +38,10 @@ export function createProgram(
       if (writesOutputs) discard(copiesOf(results, into));
       return mapEntries(graph.outputs, (name) => {
         const target = into[name];
-        if (!target) return unwrap(results[name]);
+        if (!target) return unwrap(resultOf(results, name));
         // ONNX Runtime does not write an output that is the input of the same name.
         if (graph.inputs[name]) target.data.set((feeds[name] as HostTensor).data);
-        else if (!writesOutputs) target.data.set(unwrap(results[name]).data);
+        else if (!writesOutputs) target.data.set(unwrap(resultOf(results, name)).data);
         return target;
       });
     },
@@ -54,7 +49,79 @@ export function createProgram(
   };
 }
 
+/** What is to be known of a device to keep tensors there. */
+export interface ResidentOptions {
+  /** The outputs that the session leaves on the device. */
+  readonly resident: ReadonlySet<string>;
+  /** Has the runtime do one thing after the other, where it cannot do two at a time. Default: at once. */
+  readonly inTurn?: Queue;
+}
+
+/** A program of an ONNX Runtime session for the same graph that leaves outputs on the device. */
+export function createResidentProgram(
+  runtime: Runtime,
+  graph: Graph,
+  session: InferenceSession,
+  { resident, inTurn = (task) => task() }: ResidentOptions,
+): ResidentProgram {
+  const wrap = createWrap(runtime);
+  const feed = (name: string, value: HostTensor | DeviceTensor): OrtTensor => {
+    if (!isOnDevice(value)) return wrap(value);
+    const tensor = onDevices.get(value);
+    if (!tensor) throw new FeedError(`input "${name}" has been released, or is of another engine`);
+    return tensor;
+  };
+  const keep = (tensor: OrtTensor): DeviceTensor => {
+    const kept: DeviceTensor = {
+      dtype: elementType(tensor),
+      shape: tensor.dims,
+      release() {
+        if (!onDevices.delete(kept)) return;
+        inTurn(async () => tensor.dispose()).catch(() => {}); // a device that is lost holds nothing any more
+      },
+    };
+    onDevices.set(kept, tensor);
+    return kept;
+  };
+  return {
+    run: (feeds) =>
+      inTurn(async () => {
+        checkFeeds(graph, feeds);
+        const inputs = mapEntries(graph.inputs, (name) => feed(name, feeds[name] as HostTensor | DeviceTensor));
+        const results = await session.run(inputs);
+        const all = Object.entries(results);
+        const [stay, leave] = [true, false].map((stays) => all.filter(([name]) => resident.has(name) === stays));
+        return {
+          onHost: Object.fromEntries((leave ?? []).map(([name, tensor]) => [name, unwrap(tensor)])),
+          onDevice: Object.fromEntries((stay ?? []).map(([name, tensor]) => [name, keep(tensor)])),
+        };
+      }),
+    dispose: () => inTurn(() => session.release()),
+  };
+}
+
+/** Where a session is to leave its outputs, as ONNX Runtime takes it. */
+export function outputLocations(
+  graph: Graph,
+  resident: ReadonlySet<string>,
+): NonNullable<InferenceSession.SessionOptions["preferredOutputLocation"]> {
+  return mapEntries(graph.outputs, (name) => (resident.has(name) ? "gpu-buffer" : "cpu"));
+}
+
 // --- internal ---
+
+/** Tensors on devices that have not been released. */
+const onDevices = new WeakMap<DeviceTensor, OrtTensor>();
+
+/** Wraps each tensor once: weights and states come again and again, and what is thrown away at every run adds up. */
+function createWrap({ Tensor }: Runtime): (value: HostTensor) => OrtTensor {
+  const wrapped = new WeakMap<HostTensor, OrtTensor>();
+  return (value) => {
+    const tensor = wrapped.get(value) ?? new Tensor(value.dtype, value.data, value.shape);
+    wrapped.set(value, tensor);
+    return tensor;
+  };
+}
 
 /** What came back for the outputs that have been written where they were told to. */
 function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>): ArrayBufferLike[] {
@@ -72,12 +139,20 @@ function checkTargets(graph: Graph, into: Flat<HostTensor>): void {
   }
 }
 
-function unwrap(tensor: OrtTensor | undefined): HostTensor {
-  if (tensor?.type === "float32") {
-    return { dtype: "float32", shape: tensor.dims, data: tensor.data as Float32Array };
-  }
-  if (tensor?.type === "int32") return { dtype: "int32", shape: tensor.dims, data: tensor.data as Int32Array };
-  throw new TypeError(`an output of type ${tensor?.type ?? "nothing"} cannot leave the graph`);
+function unwrap(tensor: OrtTensor): HostTensor {
+  return { dtype: elementType(tensor), shape: tensor.dims, data: tensor.data as Float32Array | Int32Array };
+}
+
+function elementType({ type }: OrtTensor): HostTensor["dtype"] {
+  if (type === "float32" || type === "int32") return type;
+  throw new TypeError(`an output of type ${type} cannot leave the graph`);
+}
+
+/** Throws TypeError for an output that is missing. */
+function resultOf(results: InferenceSession.ReturnType, name: string): OrtTensor {
+  const result = results[name];
+  if (!result) throw new TypeError(`output "${name}" is missing`);
+  return result;
 }
 
 function mapEntries<T>(record: Flat<unknown>, value: (name: string) => T): Record<string, T> {

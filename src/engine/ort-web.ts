@@ -3,9 +3,10 @@ import { input, neg } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import { optimize } from "../graph/optimize.ts";
-import { DeviceError, deviceFailure, type Engine, type Program } from "./engine.ts";
+import { createQueue } from "../queue.ts";
+import { DeviceError, deviceFailure, type CompileResident, type Engine, type Program } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
-import { createProgram } from "./ort-program.ts";
+import { createProgram, createResidentProgram, outputLocations } from "./ort-program.ts";
 
 /** The devices that ONNX Runtime serves in a browser. */
 export const WEB_DEVICES = ["wasm", "webgpu"] as const;
@@ -114,6 +115,12 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
   };
+  const compileResident: CompileResident = async (graph, resident) => {
+    const lowered = optimize(graph);
+    const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
+    const session = await inTurn(() => createSession(ort, writeOnnx(lowered), residentOptions, device));
+    return createResidentProgram(ort, lowered, session, { resident, inTurn });
+  };
   const engine: WebEngine = {
     device,
     async compile(graph) {
@@ -121,6 +128,7 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
       const session = await inTurn(() => createSession(ort, writeOnnx(lowered), sessionOptions, device));
       return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));
     },
+    ...(device === "webgpu" && { compileResident }),
   };
   if (device === "webgpu") await probe(engine);
   return engine;
@@ -174,14 +182,5 @@ function oneAtATime(program: Program): Program {
   return {
     run: (feeds, into) => inTurn(() => program.run(feeds, into)),
     dispose: () => inTurn(() => program.dispose()),
-  };
-}
-
-function createQueue(): <T>(task: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (task) => {
-    const result = last.then(task);
-    last = result.catch(() => undefined);
-    return result;
   };
 }

@@ -85,7 +85,7 @@ export async function findKeysInBook(
 
 /** What every lane answers, with the session left as it was. */
 async function askAside(session: Session): Promise<string[]> {
-  const state = session.snapshot();
+  const state = await session.snapshot();
   const { segmentLength, memory } = session.loaded.model.config;
   const question = encodeText(`\n${PASSKEY_QUESTION}`);
   const needed = question.length + ANSWER_TOKENS;

@@ -1,6 +1,6 @@
 import { decodeTokens, encodeText } from "../data/bytes.ts";
 import { SEGMENT, tinyModel } from "../generate/fixtures.ts";
-import { SessionError, type LaneTokens, type Session } from "../generate/session.ts";
+import { SessionError, type LaneTokens, type Session, type Snapshot } from "../generate/session.ts";
 
 export interface FakeSession extends Session {
   /** What each lane has read since the last reset, questions that were taken back not counted. */
@@ -72,15 +72,15 @@ export function fakeSession(
     },
     logits: () => Promise.reject(new SessionError("there are no logits of all tokens")),
     score: () => Promise.reject(new SessionError("nothing is scored")),
-    save: () => new TextEncoder().encode(JSON.stringify(texts)),
+    save: async () => new TextEncoder().encode(JSON.stringify(texts)),
     load: (bytes) => void (texts = JSON.parse(new TextDecoder().decode(bytes)) as string[]),
-    snapshot() {
+    async snapshot() {
       calls.snapshot += 1;
       return { loaded, batch, position: texts[0]?.length ?? 0, state: {}, segment: {}, texts };
     },
     restore(snapshot) {
       calls.restore += 1;
-      ({ texts } = snapshot as ReturnType<typeof this.snapshot> & { texts: string[] });
+      ({ texts } = snapshot as Snapshot & { texts: string[] });
     },
     reset() {
       calls.reset += 1;

@@ -235,8 +235,8 @@ function record(session: Session): { recorder: Session; asked: Asked[] } {
       asked.at(-1)?.answers.forEach((answer, lane) => answer.push((tokens as readonly number[])[lane] ?? -1));
       return session.step(tokens);
     },
-    snapshot() {
-      const snapshot = session.snapshot();
+    async snapshot() {
+      const snapshot = await session.snapshot();
       read.set(snapshot, texts);
       return snapshot;
     },

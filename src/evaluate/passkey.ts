@@ -179,7 +179,7 @@ async function readRound(
     if (before) session.restore(before);
     else session.reset();
     const logits = await readStretch(session, made, stretch, (read) => onProgress(done + read));
-    states.set(to, session.snapshot());
+    states.set(to, await session.snapshot());
     const answers = stretch.ending.length > 0 ? await answersAfter(session, logits, ANSWER_TOKENS) : [];
     done += to - from;
     share(cells, stretch, (performance.now() - started) / 1000);

@@ -140,8 +140,9 @@ async function lookAt(
 async function snapshotAfter(loaded: LoadedModel, tokens: Int32Array, batch = 1): Promise<Snapshot> {
   const session = createSession({ loaded, engine, batch });
   await session.prefill(Array.from({ length: batch }, () => tokens));
+  const snapshot = await session.snapshot();
   await session.dispose();
-  return session.snapshot();
+  return snapshot;
 }
 
 /** All that is shown of a segment, but for what it resembles of the first so many. */

@@ -1,6 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
+import { createStore } from "../engine/store.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, merge, replacePrefix, type Flat } from "../graph/tree.ts";
+import { flatten, replacePrefix, type Flat } from "../graph/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
@@ -59,22 +60,22 @@ export async function* lookInside(
   const { segmentLength: N, vocabularySize } = model.config;
   if (!hasMemory(model.config)) throw new SessionError("the model has no memory to look into");
   checkLanes(tokens, 1, vocabularySize);
-  const weights = flatten<FloatTensor>(params, "params");
   const traces = flatten<FloatTensor>(noTraces(model.config, earlier), "traces");
   const closed = await upToSegment(createSession({ loaded, engine }), from, tokens);
-  let { state } = closed;
-  const program = await engine.compile(lookProgram(loaded, earlier));
+  const store = createStore(engine, { ...flatten<FloatTensor>(params, "params"), ...closed.state });
+  const program = await store.compile(lookProgram(loaded, earlier));
   try {
     for (let index = 0; index * N < closed.rest.length; index++) {
       const part = closed.rest.slice(index * N, (index + 1) * N);
       const fed = { tokens: intTensor([1, N], padTo(part, N)) }; // what fills up comes last, so nothing before it sees it
-      const results = await program.run(merge(weights, state, traces, fed));
+      const results = await program.run({ ...traces, ...fed });
       yield segmentLook(results, loaded, part, index, earlier);
-      state = replacePrefix(results, "next.state.", "state.");
+      store.keep();
       keepTrace(traces, replacePrefix(results, "trace.", "traces."), index % earlier);
     }
   } finally {
     await program.dispose();
+    await store.dispose();
   }
 }
 
@@ -93,7 +94,7 @@ async function upToSegment(
     if (tokens.length <= room)
       throw new SessionError(`the open segment takes ${room} more tokens, and there are ${tokens.length}`);
     if (room > 0) await session.read(tokens.subarray(0, room));
-    return { state: session.snapshot().state, rest: tokens.subarray(room) };
+    return { state: (await session.snapshot()).state, rest: tokens.subarray(room) };
   } finally {
     await session.dispose();
   }

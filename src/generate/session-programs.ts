@@ -1,4 +1,6 @@
-import type { Engine, Program } from "../engine/engine.ts";
+import type { Program } from "../engine/engine.ts";
+import { createProgramCache } from "../engine/program-cache.ts";
+import type { Store } from "../engine/store.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoadedModel } from "../model/transformer.ts";
@@ -29,20 +31,11 @@ export function blockSizeOf(
   return Math.max(1, Math.floor(blockLength / segmentLength)) * segmentLength;
 }
 
-export function createPrograms(loaded: LoadedModel, engine: Engine, batch: number): SessionPrograms {
+export function createPrograms(loaded: LoadedModel, store: Store, batch: number): SessionPrograms {
   const N = loaded.model.config.segmentLength;
-  const compiled = new Map<string, Promise<Program>>();
-  let disposed = false;
-  const program = (name: string, build: () => Graph): Promise<Program> => {
-    if (disposed) return Promise.reject(new Error("the session has been disposed of"));
-    const known = compiled.get(name);
-    if (known) return known;
-    const begun = engine.compile(build());
-    compiled.set(name, begun);
-    // What failed is tried again when it is next asked for.
-    begun.catch(() => compiled.delete(name));
-    return begun;
-  };
+  const compiled = createProgramCache<Program>("the session");
+  const program = (name: string, build: () => Graph): Promise<Program> =>
+    compiled.get(name, () => store.compile(build()));
   const programs: SessionPrograms = {
     block: (length, output) => program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output)),
     chunk: (size, output) => program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output)),
@@ -55,11 +48,7 @@ export function createPrograms(loaded: LoadedModel, engine: Engine, batch: numbe
       }
       await programs.commit();
     },
-    async dispose() {
-      disposed = true;
-      const all = await Promise.allSettled(compiled.values());
-      for (const each of all) if (each.status === "fulfilled") await each.value.dispose();
-    },
+    dispose: () => compiled.dispose(),
   };
   return programs;
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MEMORY_UPDATES } from "../attention/infini/config.ts";
 import type { Engine } from "../engine/engine.ts";
+import { madeUpDevice } from "../engine/fixtures.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
@@ -128,18 +129,18 @@ describe.each(
       fc.asyncProperty(fc.nat(LENGTH - 1), async (place) => {
         const session = fresh();
         if (place > 0) await session.prefill(cut(0, place));
-        const saved = session.save();
+        const saved = await session.save();
         const expected = await session.prefill(cut(place, LENGTH));
-        const end = session.save();
+        const end = await session.save();
         const other = fresh(2 * SEGMENT);
         await other.prefill(cut(3, 9));
         other.load(saved, "saved");
         expect(other.position).toBe(place);
-        expect(other.save()).toEqual(saved);
+        expect(await other.save()).toEqual(saved);
         const again = fresh();
         again.load(saved, "saved");
         expect(await again.prefill(cut(place, LENGTH))).toEqual(expected);
-        expect(again.save()).toEqual(end);
+        expect(await again.save()).toEqual(end);
       }),
       { numRuns: 8 },
     );
@@ -150,14 +151,14 @@ describe.each(
       fc.asyncProperty(fc.nat(LENGTH - 1), fc.integer({ min: 1, max: 9 }), async (place, aside) => {
         const session = fresh();
         if (place > 0) await session.prefill(cut(0, place));
-        const snapshot = session.snapshot();
-        const saved = session.save();
+        const snapshot = await session.snapshot();
+        const saved = await session.save();
         const expected = await session.prefill(cut(place, LENGTH));
         for (const other of [session, fresh(2 * SEGMENT)]) {
           await other.prefill(cut(0, aside));
           other.restore(snapshot);
           expect(other.position).toBe(place);
-          expect(other.save()).toEqual(saved);
+          expect(await other.save()).toEqual(saved);
           const read = await other.prefill(cut(place, LENGTH));
           if (other === session) expect(read).toEqual(expected);
           else expectNear(read, expected, tolerance);
@@ -168,13 +169,13 @@ describe.each(
   });
 
   it("forgets everything on reset", async () => {
-    const blank = fresh().save();
+    const blank = await fresh().save();
     const session = fresh();
     await session.prefill(cut(2, 12));
-    expect(session.save()).not.toEqual(blank);
+    expect(await session.save()).not.toEqual(blank);
     session.reset();
     expect(session.position).toBe(0);
-    expect(session.save()).toEqual(blank);
+    expect(await session.save()).toEqual(blank);
     expect(await session.score(cut(0, LENGTH), cut(1, LENGTH + 1))).toEqual(losses);
   });
 
@@ -184,7 +185,7 @@ describe.each(
     expect(size).toBe(stateBytes(loaded.model.config, batch));
     for (let i = 0; i < LENGTH; i++) {
       await session.prefill(cut(i, i + 1));
-      const kept = Object.values(decodeSafetensors(session.save(), "saved").tensors);
+      const kept = Object.values(decodeSafetensors(await session.save(), "saved").tensors);
       expect(kept.reduce((sum, { data }) => sum + data.byteLength, 0)).toBe(size);
       expect(session.stateBytes).toBe(size);
     }
@@ -215,6 +216,86 @@ describe("a session of two lanes", () => {
   });
 });
 
+describe("a session on a device with a memory of its own", () => {
+  const lanes = [randomTokens(LENGTH, 1), randomTokens(LENGTH, 2)];
+  const parts = [2, 10, 11, 12, 19, LENGTH].map((end, i, ends) => {
+    const start = ends[i - 1] ?? 0;
+    return lanes.map((lane) => lane.subarray(start, end));
+  });
+
+  it.each(models)("computes what a session on the host does, bit for bit, with $name", async ({ mixing }) => {
+    const loaded = tinyModel(mixing);
+    const device = madeUpDevice(engine);
+    const both = [engine, device.engine].map((each) => createSession({ loaded, engine: each, batch: 2 }));
+    const [onHost, onDevice] = both as [Session, Session];
+    for (const part of parts) expect(await onDevice.prefill(part)).toEqual(await onHost.prefill(part));
+    const saved = await onHost.save();
+    expect(await onDevice.save()).toEqual(saved);
+    const snapshot = await onDevice.snapshot();
+    const further = await onHost.prefill(parts[1] ?? []);
+    for (let time = 0; time < 2; time++) {
+      expect(await onDevice.prefill(parts[1] ?? [])).toEqual(further);
+      if (time === 0) onDevice.restore(snapshot);
+    }
+    onDevice.load(saved, "saved");
+    expect(await onDevice.prefill(parts[1] ?? [])).toEqual(further);
+    for (const session of both) session.reset();
+    expect(await onDevice.score(lanes, lanes)).toEqual(await onHost.score(lanes, lanes));
+    for (const session of both) await session.dispose();
+    expect(device.tensors).toBe(0);
+  });
+
+  it("sends tokens and gets what was asked for, and the state when it is saved", async () => {
+    const device = madeUpDevice(engine);
+    const loaded = tinyModel();
+    const session = createSession({ loaded, engine: device.engine, blockLength: 2 * SEGMENT });
+    const traffic = async (act: () => Promise<unknown>): Promise<{ toDevice: number; toHost: number }> => {
+      const before = { ...device.moved };
+      await act();
+      return { toDevice: device.moved.toDevice - before.toDevice, toHost: device.moved.toHost - before.toHost };
+    };
+    await session.read(randomTokens(2 * SEGMENT));
+    for (let i = 0; i < SEGMENT; i++) await session.step(i);
+    expect(await traffic(() => session.read(randomTokens(6 * SEGMENT)))).toEqual({
+      toDevice: 4 * (6 * SEGMENT + 3), // three runs, each of which is told where sequences start
+      toHost: 4 * 3, // and says that it is done
+    });
+    await session.step(1); // an open segment, which was empty, goes there with its first token
+    const kept = device.tensors;
+    expect(await traffic(() => session.step(2))).toEqual({ toDevice: 4 * 3, toHost: 4 * 20 });
+    expect(await traffic(() => session.save())).toEqual({ toDevice: 0, toHost: session.stateBytes });
+    expect(device.tensors).toBe(kept);
+    await session.dispose();
+  });
+});
+
+describe("what a session does", () => {
+  it("is done one after the other", async () => {
+    const loaded = tinyModel();
+    const [session, other] = [createSession({ loaded, engine }), createSession({ loaded, engine })];
+    const tokens = randomTokens(LENGTH);
+    const [, saved, logits] = await Promise.all([
+      session.read(tokens.subarray(0, 7)),
+      session.save(),
+      session.prefill(tokens.subarray(7)),
+    ]);
+    await other.read(tokens.subarray(0, 7));
+    expect(saved).toEqual(await other.save());
+    expect(logits).toEqual(await other.prefill(tokens.subarray(7)));
+    for (const each of [session, other]) await each.dispose();
+  });
+
+  it("goes on after something that failed", async () => {
+    const session = createSession({ loaded: tinyModel(), engine });
+    const failing = session.read(Int32Array.of(99));
+    const reading = session.read(randomTokens(3));
+    await expectRejection(failing, /token 99/);
+    await reading;
+    expect(session.position).toBe(3);
+    await session.dispose();
+  });
+});
+
 describe("what a session refuses", () => {
   const two = (a: number, b: number): LaneTokens => [randomTokens(a), randomTokens(b)];
 
@@ -232,12 +313,12 @@ describe("what a session refuses", () => {
   ])("%s, and stays as it was", async (_, tokens, problem) => {
     const session = createSession({ loaded: tinyModel(), engine, batch: 2 });
     await session.prefill(two(6, 6));
-    const before = session.save();
+    const before = await session.save();
     await expectRejection(session.read(tokens), problem);
     await expectRejection(session.prefill(tokens), problem);
     await expectRejection(session.score(tokens, tokens), problem);
     await expectRejection(session.logits(tokens), problem);
-    expect(session.save()).toEqual(before);
+    expect(await session.save()).toEqual(before);
   });
 
   it("a step with a token outside the vocabulary, or for another number of lanes", async () => {
@@ -311,9 +392,9 @@ describe("a saved state that a session refuses", () => {
   async function expectUnharmed(act: (session: Session) => void, problem: RegExp): Promise<void> {
     const session = createSession({ loaded, engine });
     await session.prefill(randomTokens(7));
-    const before = session.save();
+    const before = await session.save();
     expect(() => act(session)).toThrow(problem);
-    expect(session.save()).toEqual(before);
+    expect(await session.save()).toEqual(before);
   }
 });
 
@@ -324,12 +405,12 @@ describe("a snapshot that a session refuses", () => {
     ["of another model", tinyModel(), 1, /the snapshot is of another model/],
     ["of another number of lanes", loaded, 2, /the session has 1 lanes, the snapshot has 2/],
   ])("is one %s", async (_, model, batch, problem) => {
-    const snapshot = createSession({ loaded: model, engine, batch }).snapshot();
+    const snapshot = await createSession({ loaded: model, engine, batch }).snapshot();
     const session = createSession({ loaded, engine });
     await session.prefill(randomTokens(7));
-    const before = session.save();
+    const before = await session.save();
     expect(() => session.restore(snapshot)).toThrow(new SessionError(problem.source));
-    expect(session.save()).toEqual(before);
+    expect(await session.save()).toEqual(before);
   });
 });
 

@@ -1,10 +1,11 @@
 import type { Engine } from "../engine/engine.ts";
+import { createStore } from "../engine/store.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
+import { flatten, type Flat } from "../graph/tree.ts";
 import { configHash, restoreTree, STATE_FORMAT, weightsHash } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
 import type { LoadedModel } from "../model/transformer.ts";
-import { replaced, sharing, withRows, type Register } from "./register.ts";
+import { createQueue } from "../queue.ts";
 import type { Output } from "./programs.ts";
 import { blockSizeOf, createPrograms } from "./session-programs.ts";
 
@@ -16,7 +17,7 @@ export class SessionError extends Error {
 /** The tokens of one lane, or of each lane; lanes are of equal length. */
 export type LaneTokens = Int32Array | readonly Int32Array[];
 
-/** A state of a session, held by reference, for {@link Session.restore} and for `lookInside` to begin from. */
+/** A state of a session in the memory of the host, for {@link Session.restore} and for `lookInside` to begin from. */
 export interface Snapshot {
   readonly loaded: LoadedModel;
   readonly batch: number;
@@ -26,7 +27,10 @@ export interface Snapshot {
   readonly segment: Flat<HostTensor>;
 }
 
-/** A model that reads a stream. What it keeps has the same size after any number of tokens. */
+/**
+ * A model that reads a stream. What it keeps has the same size after any number of tokens. What it promises it does one after the
+ * other, in the order of the calls; `load`, `restore` and `reset` take effect at once and must not be called in between.
+ */
 export interface Session {
   readonly loaded: LoadedModel;
   readonly batch: number;
@@ -61,11 +65,14 @@ export interface Session {
   score(tokens: LaneTokens, targets: LaneTokens): Promise<Float32Array>;
 
   /** The state as a safetensors file. */
-  save(): Uint8Array;
+  save(): Promise<Uint8Array>;
   /** Goes on from a saved state. Throws {@link SessionError} or SafetensorsError when it does not fit. */
   load(bytes: Uint8Array, source: string): void;
-  /** The state as it is now. Nothing is copied, so it costs nothing to take and no more to keep than a state. */
-  snapshot(): Snapshot;
+  /**
+   * The state as it is now. It costs no more to keep than a state, and nothing to take: only from a device with a memory of its
+   * own is it copied.
+   */
+  snapshot(): Promise<Snapshot>;
   /** Goes on from a snapshot. Throws {@link SessionError} for one of another model or another number of lanes. */
   restore(snapshot: Snapshot): void;
   /** Forgets everything. */
@@ -91,10 +98,10 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
   const { model, params } = loaded;
   const { segmentLength: N, vocabularySize } = model.config;
   const blockSize = blockSizeOf(model.config, batch, blockLength);
-  const weights = flatten<FloatTensor>(params, "params");
   const emptyState = flatten<HostTensor>(model.initialState(batch), "state");
   const emptySegment = flatten<HostTensor>(model.emptySegment(batch), "segment");
-  const programs = createPrograms(loaded, engine, batch);
+  const store = createStore(engine, { ...flatten<FloatTensor>(params, "params"), ...emptyState, ...emptySegment });
+  const programs = createPrograms(loaded, store, batch);
 
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
   const fingerprint = (): { kind: string; format: string; config: string; weights: string } => ({
@@ -104,7 +111,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     weights: weightsHash(params),
   });
 
-  let [state, segment] = [sharing(emptyState), sharing(emptySegment)];
+  const nowhere = intTensor([batch], new Int32Array(batch)); // no lane starts a sequence
+  const inTurn = createQueue();
   let position = 0;
 
   async function readBlock(
@@ -112,12 +120,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     targets: readonly Int32Array[] | undefined,
     output: Output,
   ): Promise<Float32Array> {
-    const length = lanes[0]?.length ?? 0;
-    const run = await programs.block(length, output);
-    const startOfSequence = intTensor([batch], new Int32Array(batch));
-    const feeds = merge(weights, state.value, { startOfSequence }, laneFeeds(lanes, targets));
-    const results = await run.run(feeds, prefixed("next", state.spare));
-    state = after(state, results);
+    const run = await programs.block(lanes[0]?.length ?? 0, output);
+    const results = await run.run({ startOfSequence: nowhere, ...laneFeeds(lanes, targets) });
+    store.keep();
     return resultOf(results, output);
   }
 
@@ -138,10 +143,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
       lanes.map((lane) => padTo(lane, size)),
       targets?.map((lane) => padTo(lane, size)),
     );
-    const feeds = merge(size > 1 ? weights : {}, state.value, segment.value, place, padded);
-    const results = await run.run(feeds, prefixed("next", state.spare));
-    state = after(state, results);
-    segment = withRows(segment, replacePrefix(results, "rows.", ""), position % N, length);
+    const results = await run.run({ ...place, ...padded });
+    store.keep();
     if (position % N === N - length) await commit();
     const result = resultOf(results, output);
     const width = result.length / batch;
@@ -150,9 +153,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
 
   async function commit(): Promise<void> {
     const run = await programs.commit();
-    const results = await run.run(merge(weights, state.value, segment.value), prefixed("next", state.spare));
-    state = after(state, results);
-    segment = sharing(emptySegment);
+    await run.run({});
+    store.keep();
+    store.clear(isSegment);
   }
 
   async function readAll(
@@ -165,6 +168,16 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     const total = lanes[0]?.length ?? 0;
     const targetCount = goals?.[0]?.length ?? total;
     if (targetCount !== total) throw new SessionError(`there are ${targetCount} targets for ${total} tokens`);
+    return inTurn(() => readLanes(lanes, goals, wanted, onProgress));
+  }
+
+  async function readLanes(
+    lanes: readonly Int32Array[],
+    goals: readonly Int32Array[] | undefined,
+    wanted: Output,
+    onProgress: ((done: number) => void) | undefined,
+  ): Promise<Float32Array[]> {
+    const total = lanes[0]?.length ?? 0;
     const results: Float32Array[] = [];
     for (let done = 0; done < total;) {
       const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
@@ -198,7 +211,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
       const [logits] = await readAll(tokens, "logits", { onProgress });
       return logits ?? new Float32Array();
     },
-    step: async (tokens) => {
+    async step(tokens) {
       const each = typeof tokens === "number" ? [tokens] : tokens;
       const [logits] = await readAll(
         each.map((token) => Int32Array.of(token)),
@@ -208,9 +221,11 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     },
     logits: async (tokens) => joinRows(await readAll(tokens, "allLogits"), batch),
     score: async (tokens, targets) => joinRows(await readAll(tokens, "losses", { targets }), batch),
-    save() {
-      return encodeSafetensors({ ...state.value, ...segment.value }, { ...fingerprint(), position: String(position) });
-    },
+    save: () =>
+      inTurn(async () => {
+        const metadata = { ...fingerprint(), position: String(position) };
+        return encodeSafetensors(await store.read(isCarried), metadata);
+      }),
     load(bytes, source) {
       const file = decodeSafetensors(bytes, source);
       const { tensors, metadata } = file;
@@ -222,25 +237,32 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
       const savedPosition = metadataCount(file, "position");
       if (savedPosition === undefined) throw new SessionError(`${source}: has no position`);
       const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
-      state = sharing(flatten<HostTensor>(restored.state, "state"));
-      segment = sharing(flatten<HostTensor>(restored.segment, "segment"));
+      store.write(flatten<HostTensor>(restored));
       position = savedPosition;
     },
-    snapshot() {
-      [state, segment] = [sharing(state.value), sharing(segment.value)];
-      return { loaded, batch, position, state: state.value, segment: segment.value };
-    },
+    snapshot: () =>
+      inTurn(async () => {
+        const tensors = Object.entries(await store.hold(isCarried));
+        const those = (wanted: (name: string) => boolean): Flat<HostTensor> =>
+          Object.fromEntries(tensors.filter(([name]) => wanted(name)));
+        return { loaded, batch, position, state: those(isState), segment: those(isSegment) };
+      }),
     restore(snapshot) {
       if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is of another model");
       if (snapshot.batch !== batch)
         throw new SessionError(`the session has ${batch} lanes, the snapshot has ${snapshot.batch}`);
       position = snapshot.position;
-      [state, segment] = [sharing(snapshot.state), sharing(snapshot.segment)];
+      store.write({ ...snapshot.state, ...snapshot.segment });
     },
     reset() {
-      [state, segment, position] = [sharing(emptyState), sharing(emptySegment), 0];
+      position = 0;
+      store.write({ ...emptyState, ...emptySegment });
     },
-    dispose: () => programs.dispose(),
+    dispose: () =>
+      inTurn(async () => {
+        await programs.dispose();
+        await store.dispose();
+      }),
   };
 }
 
@@ -281,10 +303,9 @@ function wholeBlocks(left: number, N: number, blockSize: number): number {
   return left >= N ? N : 0;
 }
 
-/** A register after a run whose results have the names of what they replace after `next.`. */
-function after(register: Register, results: Flat<HostTensor>): Register {
-  return replaced(register, replacePrefix(results, "next.", ""));
-}
+const isState = (name: string): boolean => name.startsWith("state.");
+const isSegment = (name: string): boolean => name.startsWith("segment.");
+const isCarried = (name: string): boolean => isState(name) || isSegment(name);
 
 function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {
   const stack = (rows: readonly Int32Array[]): HostTensor => {

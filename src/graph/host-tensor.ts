@@ -54,6 +54,11 @@ export function zeros(shape: Shape): FloatTensor {
   return floatTensor(shape, new Float32Array(sizeOf(shape)));
 }
 
+/** Zeros of the type and shape of another tensor. */
+export function zerosOf({ dtype, shape }: Pick<HostTensor, "dtype" | "shape">): HostTensor {
+  return dtype === "int32" ? intTensor(shape, new Int32Array(sizeOf(shape))) : zeros(shape);
+}
+
 /** The same numbers in memory of their own. */
 export function copyOf(tensor: HostTensor): HostTensor {
   return { ...tensor, data: tensor.data.slice() };

@@ -56,7 +56,7 @@ export function replacePrefix<T>(values: Flat<T>, from: string, to: string): Fla
 }
 
 /** The entries of all, of equal names the last. Spreading objects of hundreds of names makes much garbage, see docs/log.md. */
-export function merge<T>(...flats: readonly Flat<T>[]): Flat<T> {
+export function merge<T>(...flats: readonly Flat<T>[]): Record<string, T> {
   const merged = Object.create(null) as Record<string, T>; // a table from the start
   for (const flat of flats) Object.assign(merged, flat);
   return merged;

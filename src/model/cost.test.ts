@@ -59,7 +59,7 @@ describe("stateBytes", () => {
     expect(session.stateBytes).toBe(stateBytes(config, 2));
     for (const length of [3, config.segmentLength + 4]) {
       await session.prefill([tokens(length), tokens(length)]);
-      const { tensors } = decodeSafetensors(session.save(), "session");
+      const { tensors } = decodeSafetensors(await session.save(), "session");
       const kept = Object.values(tensors).reduce((total, { data }) => total + data.byteLength, 0);
       expect(kept).toBe(stateBytes(config, 2));
     }

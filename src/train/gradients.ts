@@ -1,5 +1,6 @@
 import type { Batch } from "../data/batch.ts";
 import type { Engine, Program } from "../engine/engine.ts";
+import type { Store } from "../engine/store.ts";
 import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
@@ -20,38 +21,39 @@ export interface Written {
   readonly written?: number;
 }
 
-/** Gradients that add up, as `gradients.*`, and tensors of the same names and shapes that the next sums go to. */
-export interface Sums {
-  readonly gradients: Flat<HostTensor>;
-  readonly spare: Flat<HostTensor>;
-}
-
-/** What a batch has added: its loss, and the sums with its gradients. */
+/** What a batch has added beside its gradients. */
 export interface Added extends Written {
   readonly loss: number;
-  readonly sums: Sums;
 }
 
-/** Adds the gradients of a batch to those of the batches before it. */
+/** Adds the gradients of a batch to those of the batches before it, `gradients.*` of the store that has the parameters. */
 export interface GradientSource {
-  add(batch: Batch, params: Flat<HostTensor>, sums: Sums): Promise<Added>;
+  add(batch: Batch, rates: Flat<HostTensor>): Promise<Added>;
   dispose(): Promise<void>;
 }
 
 /** Gradients of zero, to start from. */
-export function noGradients(params: ModelParams<FloatTensor>): Sums {
-  const like = prefixed("gradients", flatten<FloatTensor>(params));
-  return { gradients: zerosLike(like), spare: zerosLike(like) };
+export function noGradients(params: ModelParams<FloatTensor>): Flat<HostTensor> {
+  return zerosLike(prefixed("gradients", flatten<FloatTensor>(params)));
+}
+
+/** Whether a name in the store is that of a gradient. */
+export function isGradient(name: string): boolean {
+  return name.startsWith("gradients.");
 }
 
 /** Of all segments of a batch in one graph. */
-export async function parallelGradients({ model, params, engine, training }: GradientOptions): Promise<GradientSource> {
+export async function parallelGradients(
+  { model, params, training }: GradientOptions,
+  store: Store,
+): Promise<GradientSource> {
   const { shape, pick } = scoring(training);
-  const program = await engine.compile(accumulateGradients(model, params, shape));
+  const program = await store.compile(accumulateGradients(model, params, shape));
   return {
-    async add(batch, feeds, sums) {
-      const outputs = await program.run(merge(feeds, { ...pick(batch) }, sums.gradients), prefixed("next", sums.spare));
-      return { loss: scalarOf(outputs.loss), sums: turned(sums), ...writtenOf(outputs) };
+    async add(batch, rates) {
+      const outputs = await program.run({ ...rates, ...pick(batch) });
+      store.keep();
+      return { loss: scalarOf(outputs.loss), ...writtenOf(outputs) };
     },
     dispose: () => program.dispose(),
   };
@@ -61,12 +63,12 @@ export async function parallelGradients({ model, params, engine, training }: Gra
  * One segment after the other, forward and back. A state is kept before every {@link keptEvery}th segment, and those between are
  * computed again from there.
  */
-export async function rematerializedGradients(options: GradientOptions): Promise<GradientSource> {
-  const { model, params, engine, training } = options;
+export async function rematerializedGradients(options: GradientOptions, store: Store): Promise<GradientSource> {
+  const { model, params, training } = options;
   const { batch: lanes, length } = training;
   const { segmentLength } = model.config;
   const shape = { batch: lanes, length: segmentLength };
-  const { forward, backward } = await compileAll(engine, {
+  const { forward, backward } = await compileAll(store, {
     forward: segmentForward(model, params, shape),
     backward: segmentBackward(model, params, shape),
   });
@@ -77,14 +79,11 @@ export async function rematerializedGradients(options: GradientOptions): Promise
   const stateSlopes = replacePrefix(start, "state.", "nextStateGradients.");
   const slopes = [zerosLike(stateSlopes), zerosLike(stateSlopes)] as const;
   return {
-    async add(batch, feeds, sums) {
+    async add(batch, rates) {
       const segments = states.map((_, s) => cutBatch(batch, s * segmentLength, segmentLength));
       const read = async (from: number, to: number): Promise<void> => {
         for (let s = from; s < to; s++) {
-          await forward.run(
-            merge(feeds, { ...segments[s] }, states[s] ?? start),
-            prefixed("next", states[s + 1] ?? {}),
-          );
+          await forward.run(merge({ ...segments[s] }, states[s] ?? start), prefixed("next", states[s + 1] ?? {}));
         }
       };
       await read(0, count - 1);
@@ -93,7 +92,7 @@ export async function rematerializedGradients(options: GradientOptions): Promise
         if (isOverwritten) await read(s - every + 1, s);
         return states[s] ?? start;
       };
-      return backThrough(backward, segments, restore, slopes, feeds, sums);
+      return backThrough({ backward, store, segments, restore, slopes, rates });
     },
     async dispose() {
       await forward.dispose();
@@ -134,30 +133,33 @@ function statesBefore(start: Flat<HostTensor>, count: number, every: number): re
   return Array.from({ length: count }, (_, s) => (s % every === 0 ? own(s) : (shared[(s % every) - 1] ?? start)));
 }
 
-async function backThrough(
-  backward: Program,
-  segments: readonly Batch[],
-  restore: (segment: number) => Promise<Flat<HostTensor>>,
-  slopes: readonly [Flat<HostTensor>, Flat<HostTensor>],
-  feeds: Flat<HostTensor>,
-  before: Sums,
-): Promise<Added> {
-  let sums = before;
+interface BackwardPass {
+  readonly backward: Program;
+  readonly store: Store;
+  readonly segments: readonly Batch[];
+  readonly rates: Flat<HostTensor>;
+  /** The state before a segment. */
+  restore(segment: number): Promise<Flat<HostTensor>>;
+  /** Two sets of tensors for the gradients of a state, used in turns. */
+  readonly slopes: readonly [Flat<HostTensor>, Flat<HostTensor>];
+}
+
+async function backThrough(pass: BackwardPass): Promise<Added> {
+  const { backward, store, segments, rates } = pass;
   let loss = 0;
   let written: Written = {};
-  let [incoming, outgoing] = slopes;
+  let [incoming, outgoing] = pass.slopes;
   // Nothing comes after the last segment, so its state has no gradient.
   for (const { data } of Object.values(incoming)) data.fill(0);
   for (let s = segments.length - 1; s >= 0; s--) {
-    const inputs = merge(feeds, { ...segments[s] }, await restore(s), incoming, sums.gradients);
-    const into = replacePrefix(outgoing, "nextStateGradients.", "stateGradients.");
-    const outputs = await backward.run(inputs, merge(prefixed("next", sums.spare), into));
+    const feeds = merge(rates, { ...segments[s] }, await pass.restore(s), incoming);
+    const outputs = await backward.run(feeds, replacePrefix(outgoing, "nextStateGradients.", "stateGradients."));
+    store.keep();
     loss += scalarOf(outputs.loss);
     written = addWritten(written, writtenOf(outputs));
-    sums = turned(sums);
     [incoming, outgoing] = [outgoing, incoming];
   }
-  return { loss, sums, ...written };
+  return { loss, ...written };
 }
 
 /** Tokens start .. start+length-1 of every lane. */
@@ -176,11 +178,6 @@ function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: n
     weights: floatTensor(shape, cut(weights.data, new Float32Array(lanes * length))),
     startOfSequence,
   };
-}
-
-/** The sums after a run that has written to the spare ones. */
-function turned({ gradients, spare }: Sums): Sums {
-  return { gradients: spare, spare: gradients };
 }
 
 function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {

@@ -49,7 +49,7 @@ export async function train(options: TrainOptions): Promise<number> {
     const result = await stepper.step(data, learningRate, step);
     const { loss, gradientNorm } = result;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      if (saved < step - 1) await options.save(stepper.state, step - 1);
+      if (saved < step - 1) await options.save(await stepper.state(), step - 1);
       throw new DivergedError(
         `step ${step}: the loss is ${loss}, the gradient norm ${gradientNorm}; the checkpoint holds step ${step - 1}`,
       );
@@ -59,10 +59,10 @@ export async function train(options: TrainOptions): Promise<number> {
     const tokensPerSecond = (accumulate * batch * length) / seconds;
     await options.onStep({ step, ...result, learningRate, tokensPerSecond });
     if (step % checkpointEvery === 0) {
-      await options.save(stepper.state, step);
+      await options.save(await stepper.state(), step);
       saved = step;
     }
   }
-  if (saved < step) await options.save(stepper.state, step);
+  if (saved < step) await options.save(await stepper.state(), step);
   return step;
 }

@@ -1,5 +1,6 @@
 import { vectorJacobianProduct, gradients } from "../autodiff/gradients.ts";
-import type { Engine, Program } from "../engine/engine.ts";
+import type { Program } from "../engine/engine.ts";
+import type { Store } from "../engine/store.ts";
 import {
   add,
   constant,
@@ -139,11 +140,11 @@ export function updateStep(params: ModelParams<FloatTensor>, update: UpdateConfi
 
 /** Compiles several graphs, one after the other. */
 export async function compileAll<Name extends string>(
-  engine: Engine,
+  { compile }: Pick<Store, "compile">,
   graphs: Record<Name, Graph>,
 ): Promise<Record<Name, Program>> {
   const programs: Partial<Record<Name, Program>> = {};
-  for (const name in graphs) programs[name] = await engine.compile(graphs[name]);
+  for (const name in graphs) programs[name] = await compile(graphs[name]);
   return programs as Record<Name, Program>;
 }
 

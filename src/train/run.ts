@@ -96,7 +96,7 @@ async function runStage(options: RunOptions, stage: Stage, from: RunPosition): P
     onStep: (metrics) => onStep?.(metrics),
     save: async (state, reached) => save?.({ state, step: reached }),
   });
-  const { state } = stepper;
+  const state = await stepper.state();
   await stepper.dispose();
   return { state, step };
 }

@@ -1,10 +1,12 @@
 import type { Batch } from "../data/batch.ts";
-import { copyOf, floatTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, merge, prefixed, type Flat } from "../graph/tree.ts";
+import { createStore, type Store } from "../engine/store.ts";
+import { floatTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { flatten, prefixed, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import { carriesMemory, type TrainingConfig } from "./config.ts";
 import {
   addWritten,
+  isGradient,
   noGradients,
   parallelGradients,
   rematerializedGradients,
@@ -31,8 +33,8 @@ export interface StepResult {
 
 /** Performs training steps on a state of its own. */
 export interface Stepper {
-  /** The state after the last step that was kept; valid until the next but one. */
-  readonly state: TrainingState;
+  /** The state after the last step that was kept; good until the next step but one. */
+  state(): Promise<TrainingState>;
   /** Tries a step with these batches. It takes effect with {@link keep} only. */
   step(batches: readonly Batch[], learningRate: number, step: number): Promise<StepResult>;
   /** Makes the result of the last step the state. */
@@ -73,14 +75,12 @@ export function withoutMemory(state: TrainingState): TrainingState {
 export async function createStepper(options: StepperOptions): Promise<Stepper> {
   const { params, optimizer, training } = options;
   const start = options.state ?? initialTrainingState(params, optimizer);
-  let state = copyTensors({ ...emptyMemory(options.model, training), ...start });
-  let spare: TrainingState = copyTensors(state);
-  const fused = training.accumulate === 1 && training.mode === "parallel";
-  const runner = await (fused ? fusedRunner(options) : accumulatingRunner(options));
+  const isFused = training.accumulate === 1 && training.mode === "parallel";
+  const gradients = isFused ? {} : noGradients(params);
+  const store = createStore(options.engine, { ...emptyMemory(options.model, training), ...start, ...gradients });
+  const runner = await (isFused ? fusedRunner(options, store) : accumulatingRunner(options, store));
   return {
-    get state() {
-      return state;
-    },
+    state: () => store.read((name) => !isGradient(name)),
     async step(batches, learningRate, step) {
       const tokens = training.accumulate * training.batch * training.length;
       const rates = {
@@ -90,64 +90,55 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
         writeMargin: scalarTensor(training.writeMargin),
         auxiliaryWeight: scalarTensor(1 / tokens),
       };
-      const { written, ...result } = await runner.run(
-        normalizeWeights(batches),
-        merge(state, rates),
-        prefixed("next", spare),
-      );
+      const { written, ...result } = await runner.run(normalizeWeights(batches), rates);
       return { ...result, ...(written === undefined ? {} : { writeStrength: written / tokens }) };
     },
-    keep() {
-      [state, spare] = [spare, state];
+    keep: () => store.keep(),
+    async dispose() {
+      await runner.dispose();
+      await store.dispose();
     },
-    dispose: () => runner.dispose(),
   };
 }
 
 // --- internal ---
 
 interface Runner {
-  run(
-    batches: readonly Batch[],
-    feeds: Flat<HostTensor>,
-    into: Flat<HostTensor>,
-  ): Promise<Written & Pick<StepResult, "loss" | "gradientNorm">>;
+  run(batches: readonly Batch[], rates: Flat<HostTensor>): Promise<Written & Pick<StepResult, "loss" | "gradientNorm">>;
   dispose(): Promise<void>;
 }
 
-async function fusedRunner({ model, params, engine, training, optimizer }: StepperOptions): Promise<Runner> {
+async function fusedRunner({ model, params, training, optimizer }: StepperOptions, store: Store): Promise<Runner> {
   const { shape, pick } = scoring(training);
   const update = { ...training, optimizer };
-  const program = await engine.compile(trainingStep(model, params, shape, update, carriesMemory(training)));
+  const program = await store.compile(trainingStep(model, params, shape, update, carriesMemory(training)));
   return {
-    async run(batches, feeds, into) {
+    async run(batches, rates) {
       const [batch] = batches.map(pick);
-      const outputs = await program.run(merge(feeds, { ...batch }), into);
+      const outputs = await program.run({ ...rates, ...batch });
       return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm), ...writtenOf(outputs) };
     },
     dispose: () => program.dispose(),
   };
 }
 
-async function accumulatingRunner(options: StepperOptions): Promise<Runner> {
-  const { params, engine, training, optimizer } = options;
+async function accumulatingRunner(options: StepperOptions, store: Store): Promise<Runner> {
+  const { params, training, optimizer } = options;
   const update: UpdateConfig = { ...training, optimizer };
-  const source = await (training.mode === "parallel" ? parallelGradients(options) : rematerializedGradients(options));
-  const program = await engine.compile(updateStep(params, update));
-  // Written in turns, by every step: gradients as large as the model would else be allocated for each batch and segment.
-  let sums = noGradients(params);
+  const gradientsOf = training.mode === "parallel" ? parallelGradients : rematerializedGradients;
+  const source = await gradientsOf(options, store);
+  const program = await store.compile(updateStep(params, update));
   return {
-    async run(batches, feeds, into) {
-      for (const { data } of Object.values(sums.gradients)) data.fill(0);
+    async run(batches, rates) {
+      store.clear(isGradient);
       let loss = 0;
       let written: Written = {};
       for (const batch of batches) {
-        const result = await source.add(batch, feeds, sums);
-        sums = result.sums;
+        const result = await source.add(batch, rates);
         loss += result.loss;
         written = addWritten(written, result);
       }
-      const outputs = await program.run(merge(feeds, sums.gradients), into);
+      const outputs = await program.run(rates);
       return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...written };
     },
     async dispose() {
@@ -168,10 +159,6 @@ function normalizeWeights(batches: readonly Batch[]): Batch[] {
       batch.weights.data.map((w) => w * scale),
     ),
   }));
-}
-
-function copyTensors(values: Flat<HostTensor>): Flat<HostTensor> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, copyOf(value)]));
 }
 
 function scalarTensor(value: number): FloatTensor {

@@ -1,6 +1,8 @@
-/* A page that runs the conformance suite of engines; bundled and opened by engine.test.ts. */
+/* A page that runs the conformance suites of engines and stores; bundled and opened by engine.test.ts. */
+import type { Engine } from "../../src/engine/engine.ts";
 import { engineSuite } from "../../src/engine/engine.suite.ts";
 import { createWebEngine, type WebDevice } from "../../src/engine/ort-web.ts";
+import { storeSuite } from "../../src/engine/store.suite.ts";
 import { runTests, type TestResult } from "./tiny-vitest.ts";
 
 declare global {
@@ -11,6 +13,8 @@ declare global {
 
 globalThis.chosenDevice = async () => (await createWebEngine({ assets: "/ort/" })).device;
 globalThis.runEngineSuite = (device, tolerance) => {
-  engineSuite(device, () => createWebEngine({ device, assets: "/ort/" }), { tolerance });
+  const createEngine = (): Promise<Engine> => createWebEngine({ device, assets: "/ort/" });
+  engineSuite(device, createEngine, { tolerance });
+  storeSuite(device, createEngine, { onDevice: device === "webgpu" });
   return runTests();
 };

@@ -217,7 +217,7 @@ async function looksInNode(text: string, before: Int32Array = new Int32Array()):
   const session = createSession({ loaded, engine });
   if (before.length > 0) await session.prefill(before);
   const filling = "\n".repeat((SEGMENT - (before.length % SEGMENT)) % SEGMENT);
-  const from = session.snapshot();
+  const from = await session.snapshot();
   for await (const look of lookInside({ loaded, engine, from }, encodeText(filling + text))) looks.push(look);
   await session.dispose();
   return looks;

@@ -168,7 +168,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
   it("goes on from a session that Node saved, with another text", async () => {
     const session = await nodeSession();
     await session.prefill(encodeText(`${PASSKEY_TASK}\n${passkeySentence("12345")}\n`));
-    await chooseFile("Load …", "saved.safetensors", session.save());
+    await chooseFile("Load …", "saved.safetensors", await session.save());
     await page.getByText(new RegExp(`^${session.position} tokens, in `)).waitFor();
     await chooseText("chapter.txt", chapter.subarray(0, 2500));
     expect(await page.getByLabel("as the next text of the same session").isChecked()).toBe(true);

@@ -9,7 +9,7 @@ export interface ReaderWorker {
   read(options: ReadOptions, onProgress: (progress: ReadProgress) => void): Promise<ReadProgress>;
   stop(): void;
   ask(): Promise<string>;
-  save(): Uint8Array;
+  save(): Promise<Uint8Array>;
   /** Returns the tokens that the saved session had read. */
   load(bytes: Uint8Array, source: string): number;
   reset(): void;

@@ -56,7 +56,7 @@ export interface Reader {
   stop(): void;
   /** The number that the model answers with, or nothing. What it remembers stays as it is. */
   ask(): Promise<string>;
-  save(): Uint8Array;
+  save(): Promise<Uint8Array>;
   load(bytes: Uint8Array, source: string): void;
   reset(): void;
 }
@@ -106,7 +106,7 @@ export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
       stopped = true;
     },
     async ask() {
-      const state = session.snapshot();
+      const state = await session.snapshot();
       const tokens: number[] = [];
       const options = { maxTokens: ANSWER_TOKENS, stopAfter: (token: number) => token === FULL_STOP };
       try {

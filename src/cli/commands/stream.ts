@@ -58,7 +58,7 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
   const started = performance.now();
   const read = await (tokenizer === byteTokenizer ? readStream(session, file) : readWhole(session, file, tokenizer));
   const seconds = (performance.now() - started) / 1000;
-  if (save !== undefined) await writeAtomically(save, session.save());
+  if (save !== undefined) await writeAtomically(save, await session.save());
   const answer = ask === undefined ? undefined : await answerTo(session, tokenizer, ask, flags.maxTokens);
   if (answer !== undefined) print(`${ask}${answer}`, json);
   print(

@@ -1,0 +1,61 @@
+import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
+import type { Flat } from "../graph/tree.ts";
+import { FeedError, isOnDevice, type DeviceTensor, type Engine } from "./engine.ts";
+
+/** An engine with a device of its own, which is the memory of another engine's programs, and what goes on there. */
+export interface MadeUpDevice {
+  readonly engine: Engine;
+  /** Tensors that are there now. */
+  readonly tensors: number;
+  /** Bytes that have gone there and come from there, other than weights that a program has in it. */
+  readonly moved: { toDevice: number; toHost: number };
+}
+
+/** A device in software, for tests: what is read after it was released is an error. */
+export function madeUpDevice(host: Engine): MadeUpDevice {
+  const there = new Map<DeviceTensor, HostTensor>();
+  const moved = { toDevice: 0, toHost: 0 };
+  const keep = (value: HostTensor): DeviceTensor => {
+    const { dtype, shape } = value;
+    const kept = { dtype, shape, release: () => void there.delete(kept) };
+    there.set(kept, copyOf(value));
+    return kept;
+  };
+  const engine: Engine = {
+    ...host,
+    async compileResident(graph, resident) {
+      const program = await host.compile(graph);
+      return {
+        async run(feeds) {
+          const fed = Object.keys(graph.inputs).map((name) => [name, fetched(name, feeds[name])] as const);
+          const results = Object.entries(await program.run(Object.fromEntries(fed) as Flat<HostTensor>));
+          const stay = results.filter(([name]) => resident.has(name));
+          const leave = results.filter(([name]) => !resident.has(name));
+          for (const [, { data }] of leave) moved.toHost += data.byteLength;
+          return {
+            onHost: Object.fromEntries(leave),
+            onDevice: Object.fromEntries(stay.map(([name, value]) => [name, keep(value)])),
+          };
+        },
+        dispose: () => program.dispose(),
+      };
+    },
+  };
+  function fetched(name: string, value: HostTensor | DeviceTensor | undefined): HostTensor | undefined {
+    if (!value) return undefined;
+    if (isOnDevice(value)) {
+      const found = there.get(value);
+      if (!found) throw new FeedError(`input "${name}" has been released`);
+      return found;
+    }
+    moved.toDevice += value.data.byteLength;
+    return value;
+  }
+  return {
+    engine,
+    get tensors() {
+      return there.size;
+    },
+    moved,
+  };
+}

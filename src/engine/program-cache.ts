@@ -1,0 +1,33 @@
+interface Disposable {
+  dispose(): Promise<void>;
+}
+
+/** Programs by name, each compiled when it is first asked for. */
+export interface ProgramCache<P extends Disposable> {
+  /** The program of a name. What failed is tried again when it is next asked for. */
+  get(name: string, compile: () => Promise<P>): Promise<P>;
+  /** Disposes of all, and compiles no more. */
+  dispose(): Promise<void>;
+}
+
+/** @param owner What the error says has been disposed of, as in `the session`. */
+export function createProgramCache<P extends Disposable>(owner: string): ProgramCache<P> {
+  const programs = new Map<string, Promise<P>>();
+  let disposed = false;
+  return {
+    get(name, compile) {
+      if (disposed) return Promise.reject(new Error(`${owner} has been disposed of`));
+      const known = programs.get(name);
+      if (known) return known;
+      const begun = compile();
+      programs.set(name, begun);
+      begun.catch(() => programs.delete(name));
+      return begun;
+    },
+    async dispose() {
+      disposed = true;
+      const all = await Promise.allSettled(programs.values());
+      for (const each of all) if (each.status === "fulfilled") await each.value.dispose();
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/** Has tasks done one after the other, in the order they come; one that fails holds up none. */
+export type Queue = <T>(task: () => Promise<T>) => Promise<T>;
+
+export function createQueue(): Queue {
+  let last: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const result = last.then(task);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
