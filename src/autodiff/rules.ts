@@ -1,6 +1,7 @@
 import {
   add,
   broadcastTo,
+  cast,
   cumulativeSum,
   div,
   eluPlusOne,
@@ -213,7 +214,8 @@ function halves(x: Tensor): [Tensor, Tensor] {
 
 function chooseGradients(y: Tensor, dy: Tensor, first: Tensor): Tensor[] {
   const [a, b] = [operand(y, 0), operand(y, 1)];
-  return [sumTo(where(first, dy, 0), a.shape), sumTo(where(first, 0, dy), b.shape)];
+  const share = cast(first, "float32");
+  return [sumTo(mul(dy, share), a.shape), sumTo(mul(dy, sub(1, share)), b.shape)];
 }
 
 /** Undoes a reduction: every reduced element gets the gradient of the sum it went into. */

@@ -10,8 +10,14 @@ const { onnx } = onnxProto;
 export const OPSET_VERSION = 23;
 const IR_VERSION = 11;
 
-/** A graph of primitive operations as the bytes of an ONNX model. */
-export function writeOnnx(graph: Graph): Uint8Array {
+/**
+ * A graph of primitive operations as the bytes of an ONNX model.
+ *
+ * @param device What is to run it. For `webgpu`, operators that ONNX Runtime has no kernel for there, and would compute on the
+ *   CPU in the middle of a run, are written as others. Default `cpu`.
+ */
+export function writeOnnx(graph: Graph, device = "cpu"): Uint8Array {
+  const own = device === "webgpu" ? { ...emitters, ...webgpuEmitters } : emitters;
   const writer = createWriter();
   const names = new Map<Tensor, string>();
   const outputNames = firstNames(graph);
@@ -19,7 +25,7 @@ export function writeOnnx(graph: Graph): Uint8Array {
 
   function writeNode(node: Tensor, name: string): string {
     if (node.op === "input") return (node.attributes as OpAttributes["input"]).name;
-    const emit = emitters[node.op as keyof typeof emitters] as Emitter<Op> | undefined;
+    const emit = own[node.op as keyof typeof own] as Emitter<Op> | undefined;
     if (!emit) throw new GraphError(`${node.op} must be lowered before it is written`);
     writer.add(emit(node, node.inputs.map(nameOf), writer), name);
     return name;
@@ -185,12 +191,32 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
   scatterAdd: ({ inputs: operands, shape }, inputs, writer) => {
     const [updates = "", indices = ""] = inputs;
     const toInt64 = [int("to", DataType.INT64)];
-    const wide = writer.add({ type: "Cast", inputs: [indices], attributes: toInt64 });
     const indexShape = writer.int64s([...(operands[1]?.shape ?? []), 1]);
-    const columns = writer.add({ type: "Reshape", inputs: [wide, indexShape] });
+    const narrow = writer.add({ type: "Reshape", inputs: [indices, indexShape] });
+    const columns = writer.add({ type: "Cast", inputs: [narrow], attributes: toInt64 });
     const table = writer.add({ type: "ConstantOfShape", inputs: [writer.int64s(shape)] });
     const additive = { name: "reduction", type: AttributeType.STRING, s: new TextEncoder().encode("add") };
     return { type: "ScatterND", inputs: [table, columns, updates], attributes: [additive] };
+  },
+};
+
+/** What is written otherwise for WebGPU. */
+const webgpuEmitters: Pick<typeof emitters, "elu" | "logSoftmax"> = {
+  // max(x, 0) + exp(min(x, 0)) - 1
+  elu: (_, [x = ""], writer) => {
+    const below = writer.add({ type: "Clip", inputs: [x, "", writer.float(0)] });
+    const grown = writer.add({ type: "Exp", inputs: [below] });
+    const lowered = writer.add({ type: "Sub", inputs: [grown, writer.float(1)] });
+    return { type: "Add", inputs: [writer.add({ type: "Relu", inputs: [x] }), lowered] };
+  },
+  // x - max(x) - log(sum(exp(x - max(x))))
+  logSoftmax: (_, [x = ""], writer) => {
+    const axes = writer.int64s([-1]);
+    const largest = writer.add({ type: "ReduceMax", inputs: [x, axes] });
+    const shifted = writer.add({ type: "Sub", inputs: [x, largest] });
+    const powers = writer.add({ type: "Exp", inputs: [shifted] });
+    const total = writer.add({ type: "ReduceSum", inputs: [powers, axes] });
+    return { type: "Sub", inputs: [shifted, writer.add({ type: "Log", inputs: [total] })] };
   },
 };
 

@@ -40,14 +40,14 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
   const compileResident: CompileResident = async (graph, resident) => {
     const lowered = optimize(graph);
     const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
-    const session = await createSession(ort, writeOnnx(lowered), residentOptions, device);
+    const session = await createSession(ort, writeOnnx(lowered, device), residentOptions, device);
     return createResidentProgram(ort, lowered, session, { resident });
   };
   return {
     device,
     async compile(graph) {
       const lowered = optimize(graph);
-      const session = await createSession(ort, writeOnnx(lowered), sessionOptions, device);
+      const session = await createSession(ort, writeOnnx(lowered, device), sessionOptions, device);
       return createProgram(ort, lowered, session, { writesOutputs: true });
     },
     ...(device === "webgpu" && { compileResident }),

@@ -118,14 +118,14 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
   const compileResident: CompileResident = async (graph, resident) => {
     const lowered = optimize(graph);
     const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
-    const session = await inTurn(() => createSession(ort, writeOnnx(lowered), residentOptions, device));
+    const session = await inTurn(() => createSession(ort, writeOnnx(lowered, device), residentOptions, device));
     return createResidentProgram(ort, lowered, session, { resident, inTurn });
   };
   const engine: WebEngine = {
     device,
     async compile(graph) {
       const lowered = optimize(graph);
-      const session = await inTurn(() => createSession(ort, writeOnnx(lowered), sessionOptions, device));
+      const session = await inTurn(() => createSession(ort, writeOnnx(lowered, device), sessionOptions, device));
       return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));
     },
     ...(device === "webgpu" && { compileResident }),

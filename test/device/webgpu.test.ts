@@ -26,6 +26,10 @@ describe.skipIf(MISSING)(`webgpu in Node${MISSING}`, () => {
     );
   }, 60_000);
 
+  it("computes whole programs, with nothing left to the CPU", async () => {
+    expect(JSON.parse(await output("--import", "tsx", scriptOf("placement.ts")))).toEqual([]);
+  }, 120_000);
+
   it("passes the suites of engines and stores", async () => {
     const vitest = join(REPOSITORY, "node_modules/vitest/vitest.mjs");
     const suites = ["run", "src/engine/ort-node.test.ts", "--testNamePattern", "webgpu", "--reporter", "json"];
@@ -44,8 +48,11 @@ interface Summary {
 }
 
 async function computedOn(device: string): Promise<Computed> {
-  const script = fileURLToPath(new URL("work.ts", import.meta.url));
-  return JSON.parse(await output("--import", "tsx", script, device)) as Computed;
+  return JSON.parse(await output("--import", "tsx", scriptOf("work.ts"), device)) as Computed;
+}
+
+function scriptOf(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
 }
 
 /** What a process of Node writes that has the driver. */
