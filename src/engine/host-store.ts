@@ -1,5 +1,6 @@
 import type { Graph } from "../graph/graph.ts";
 import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
+import { withConstants } from "../graph/optimize.ts";
 import { merge, type Flat } from "../graph/tree.ts";
 import { FeedError, type Engine, type Program } from "./engine.ts";
 import { checkNames, replacements, rowChanges } from "./store-names.ts";
@@ -17,7 +18,9 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store
   const valuesOf = (entries: readonly [string, Cell][]): Flat<HostTensor> =>
     Object.fromEntries(entries.map(([name, { value }]) => [name, value]));
   return {
-    async compile(graph) {
+    async compile(given, isFixed = () => false) {
+      const fixed = chosen(isFixed).map(([name, { value }]) => [name, value] as const);
+      const graph = withConstants(given, new Map(fixed));
       const program = await engine.compile(graph);
       const run = bind(graph, program, cells);
       return {

@@ -146,6 +146,17 @@ export function storeSuite(
       await closed(both);
     });
 
+    it("computes the same with values that are fixed", async () => {
+      const store = createStore(engine, { count: row(1, 2), weight: row(3, 3) });
+      const program = await store.compile(COUNTING, (each) => each === "weight");
+      for (const expected of [4, 7]) {
+        await program.run({ by: row(0, 0) });
+        store.keep();
+        expect(numbersOf(await store.read())).toEqual({ count: [expected, expected + 1], weight: [3, 3] });
+      }
+      await closed({ store, program });
+    });
+
     it("stays as it was when a run fails", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;

@@ -16,8 +16,11 @@ export interface Store {
    * A program that takes from the store every input that it has. Of its outputs, `next.NAME` is what replaces NAME of the
    * store, and `rows.NAME` [.., C, n] are rows for NAME [.., N, n]: the first `length` of them go there from `offset` on,
    * two int32 scalars that the run is fed. Neither is among the results of a run, and neither takes effect before {@link keep}.
+   *
+   * @param isFixed Names that nothing is to replace as long as the program is used. On the host their values become part of the
+   *   program, which takes as much memory as they do and is faster for it. Default: none.
    */
-  compile(graph: Graph): Promise<Program>;
+  compile(graph: Graph, isFixed?: (name: string) => boolean): Promise<Program>;
   /** Has what the last run gave take its place in the store. Otherwise the next run forgets it. */
   keep(): void;
   /**

@@ -21,13 +21,9 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
  */
 export type Output = "logits" | "allLogits" | "losses" | "state";
 
-/**
- * Whole segments: `length` tokens of each lane. Reading and scoring, which most of a text is for, have the weights in their
- * program; programs with logits, which are run seldom, have them as inputs.
- */
+/** Whole segments: `length` tokens of each lane. */
 export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
-  const isBulk = output === "state" || output === "losses";
-  const weights = isBulk ? constantWeights(params) : parameterInputs(params);
+  const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, length], "int32");
   const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
   const result = model.apply(weights, tokens, state);
@@ -58,10 +54,10 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
 
 /**
  * Up to `size` tokens inside one segment: what they leave of the state as it was is no result, and `rows.segment.*` are to be
- * put into the open segment. A single token has the weights in its program, so that it costs little.
+ * put into the open segment.
  */
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
-  const weights = size === 1 ? constantWeights(params) : parameterInputs(params);
+  const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
   const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
   const open = {
@@ -77,7 +73,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
 
 /** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
 export function standaloneSegment({ model, params }: LoadedModel): Graph {
-  const weights = constantWeights(params);
+  const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
   return createGraph({ logits: model.logits(weights, result.hidden), ...next("state", result.state) });
@@ -93,11 +89,6 @@ export function commitProgram({ model, params }: LoadedModel, batch: number): Gr
 }
 
 // --- internal ---
-
-/** Weights that are part of the program: ONNX Runtime arranges them once, and they are not handed over at every run. */
-function constantWeights(params: ModelParams<FloatTensor>): ModelParams<Tensor> {
-  return mapTree(params, (value) => constant(value as FloatTensor));
-}
 
 function outputOf(
   model: Model,

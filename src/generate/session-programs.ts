@@ -31,14 +31,21 @@ export function blockSizeOf(
   return Math.max(1, Math.floor(blockLength / segmentLength)) * segmentLength;
 }
 
+/** @param store Has the weights under `params.*`; what is run often gets them fixed. */
 export function createPrograms(loaded: LoadedModel, store: Store, batch: number): SessionPrograms {
   const N = loaded.model.config.segmentLength;
   const compiled = createProgramCache<Program>("the session");
-  const program = (name: string, build: () => Graph): Promise<Program> =>
-    compiled.get(name, () => store.compile(build()));
+  const program = (name: string, build: () => Graph, isOften = false): Promise<Program> =>
+    compiled.get(name, () => store.compile(build(), isOften ? isWeight : undefined));
   const programs: SessionPrograms = {
-    block: (length, output) => program(`${output} of ${length}`, () => segmentsProgram(loaded, batch, length, output)),
-    chunk: (size, output) => program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output)),
+    block: (length, output) =>
+      program(
+        `${output} of ${length}`,
+        () => segmentsProgram(loaded, batch, length, output),
+        output === "state" || output === "losses",
+      ),
+    chunk: (size, output) =>
+      program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output), size === 1),
     commit: () => program("commit", () => commitProgram(loaded, batch)),
     async prepare(blockSize, outputs) {
       for (const output of outputs) {
@@ -54,6 +61,8 @@ export function createPrograms(loaded: LoadedModel, store: Store, batch: number)
 }
 
 // --- internal ---
+
+const isWeight = (name: string): boolean => name.startsWith("params.");
 
 const BLOCK_TOKENS = 512;
 /** Tokens times features. */

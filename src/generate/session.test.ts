@@ -223,25 +223,24 @@ describe("a session on a device with a memory of its own", () => {
     return lanes.map((lane) => lane.subarray(start, end));
   });
 
-  it.each(models)("computes what a session on the host does, bit for bit, with $name", async ({ mixing }) => {
+  it.each(models)("computes what a session on the host does, with $name", async ({ mixing, tolerance }) => {
     const loaded = tinyModel(mixing);
     const device = madeUpDevice(engine);
-    const both = [engine, device.engine].map((each) => createSession({ loaded, engine: each, batch: 2 }));
-    const [onHost, onDevice] = both as [Session, Session];
-    for (const part of parts) expect(await onDevice.prefill(part)).toEqual(await onHost.prefill(part));
-    const saved = await onHost.save();
-    expect(await onDevice.save()).toEqual(saved);
-    const snapshot = await onDevice.snapshot();
-    const further = await onHost.prefill(parts[1] ?? []);
-    for (let time = 0; time < 2; time++) {
-      expect(await onDevice.prefill(parts[1] ?? [])).toEqual(further);
-      if (time === 0) onDevice.restore(snapshot);
-    }
+    const onHost = createSession({ loaded, engine, batch: 2 });
+    const onDevice = createSession({ loaded, engine: device.engine, batch: 2 });
+    for (const part of parts) expectNear(await onDevice.prefill(part), await onHost.prefill(part), tolerance);
+    const [again = []] = parts;
+    const [saved, snapshot] = [await onDevice.save(), await onDevice.snapshot()];
+    const further = await onDevice.prefill(again);
+    onDevice.restore(snapshot);
+    expect(await onDevice.prefill(again)).toEqual(further);
     onDevice.load(saved, "saved");
-    expect(await onDevice.prefill(parts[1] ?? [])).toEqual(further);
-    for (const session of both) session.reset();
-    expect(await onDevice.score(lanes, lanes)).toEqual(await onHost.score(lanes, lanes));
-    for (const session of both) await session.dispose();
+    expect(await onDevice.prefill(again)).toEqual(further);
+    onHost.load(saved, "saved");
+    expectNear(await onHost.prefill(again), further, tolerance);
+    for (const session of [onHost, onDevice]) session.reset();
+    expectNear(await onDevice.score(lanes, lanes), await onHost.score(lanes, lanes), tolerance);
+    for (const session of [onHost, onDevice]) await session.dispose();
     expect(device.tensors).toBe(0);
   });
 

@@ -88,7 +88,7 @@ export interface SessionOptions {
   /**
    * Tokens of each lane that one run takes where there are that many; rounded to segments, of which it is one at least.
    * Default: over all lanes 512, in narrow models more, so that what a run computes on stays in the caches of a CPU.
-   * The programs that read, score and step have the weights in them: each takes as much memory as these.
+   * On the host the programs that read, score and step have the weights in them: each takes as much memory as these.
    */
   readonly blockLength?: number;
 }

@@ -41,11 +41,20 @@ import { expectOrdered } from "./fixtures.ts";
 import { createGraph, type Graph } from "./graph.ts";
 import { floatTensor, intTensor } from "./host-tensor.ts";
 import { lowerings } from "./lower.ts";
-import { joinReshapes, lowerComposites, optimize, shareEqualNodes } from "./optimize.ts";
+import { joinReshapes, lowerComposites, optimize, shareEqualNodes, withConstants } from "./optimize.ts";
 import { type Tensor } from "./tensor.ts";
 
 const x = input("x", [3]);
 const y = input("y", [3]);
+
+describe("withConstants", () => {
+  it("has a value in the place of an input, and leaves the others", () => {
+    const value = floatTensor([3], Float32Array.of(1, 2, 3));
+    const graph = withConstants(createGraph({ z: mul(x, add(x, y)) }), new Map([["x", value]]));
+    expect(Object.keys(graph.inputs)).toEqual(["y"]);
+    expect(evaluate(graph, { y: { shape: [3], data: [10, 20, 30] } })["z"]?.data).toEqual(Float64Array.of(11, 44, 99));
+  });
+});
 
 describe("joinReshapes", () => {
   const grid = input("grid", [2, 1, 3]);

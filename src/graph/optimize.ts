@@ -1,4 +1,4 @@
-import { reshape } from "./builder.ts";
+import { constant, reshape } from "./builder.ts";
 import { createGraph, type Graph } from "./graph.ts";
 import type { HostTensor } from "./host-tensor.ts";
 import { lowerings } from "./lower.ts";
@@ -10,6 +10,14 @@ import { apply, GraphError, isOp, type Tensor } from "./tensor.ts";
 /** The graph with composite operations spelled out, reshapes in a row joined, and equal computations done once. */
 export function optimize(graph: Graph): Graph {
   return shareEqualNodes(joinReshapes(lowerComposites(graph)));
+}
+
+/** The graph with constants in the place of the inputs that there are values for. */
+export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTensor>): Graph {
+  return rewrite(graph, (node) => {
+    const value = isOp(node, "input") ? values.get(node.attributes.name) : undefined;
+    return value ? constant(value) : node;
+  });
 }
 
 /** The same graph in primitive operations. */
