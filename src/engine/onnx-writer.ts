@@ -58,6 +58,8 @@ interface Writer {
   add(spec: NodeSpec, name?: string): string;
   /** The name of a one-dimensional int64 constant. */
   int64s(values: readonly number[]): string;
+  /** The name of a constant [lanes, rows] with the numbers of the rows. */
+  positions(lanes: number, rows: number): string;
   /** The name of a float32 scalar. */
   float(value: number): string;
   finish(graph: Graph): Uint8Array;
@@ -147,7 +149,7 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
     return { type: "Slice", inputs: [largest, writer.int64s([k - 1]), writer.int64s([k]), writer.int64s([last])] };
   },
 
-  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2].
+  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2], or one table [T, d/2] and positions [batch, T] in it.
   rotate: ({ shape, inputs: [, ...operands] }, [x = "", ...tables], writer) => {
     const [rows, size] = shape.slice(-2) as [number, number];
     const shared = operands.every((table) => table.shape.at(-2) === rows && sizeOf(table.shape) === (rows * size) / 2);
@@ -155,10 +157,10 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
       writer.add({ type: "Reshape", inputs: [name, writer.int64s(dims)] });
     const spread = (name: string): string =>
       shared ? name : writer.add({ type: "Expand", inputs: [name, writer.int64s([...shape.slice(0, -1), size / 2])] });
-    const angles = tables.map((name) => reshaped(spread(name), [shared ? 1 : -1, rows, size / 2]));
-    const heads = reshaped(x, shared ? [1, -1, rows, size] : [-1, 1, rows, size]);
-    const rotated = writer.add({ type: "RotaryEmbedding", inputs: [heads, ...angles] });
-    return { type: "Reshape", inputs: [rotated, writer.int64s(shape)] };
+    const angles = tables.map((name) => reshaped(spread(name), [...(shared ? [] : [-1]), rows, size / 2]));
+    const lanes = sizeOf(shape.slice(0, -2));
+    const inputs = [reshaped(x, [lanes, 1, rows, size]), ...angles, ...(shared ? [writer.positions(lanes, rows)] : [])];
+    return { type: "Reshape", inputs: [writer.add({ type: "RotaryEmbedding", inputs }), writer.int64s(shape)] };
   },
 
   matmul: direct("MatMul"),
@@ -223,18 +225,24 @@ const webgpuEmitters: Pick<typeof emitters, "elu" | "logSoftmax"> = {
 function createWriter(): Writer {
   const nodes: onnxProto.onnx.INodeProto[] = [];
   const initializers = new Map<string, onnxProto.onnx.ITensorProto>();
+  const whole = (name: string, values: readonly number[], dims: number[]): string => {
+    const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+    initializers.set(name, { name, dataType: DataType.INT64, dims, rawData });
+    return name;
+  };
   return {
     add({ type, inputs, attributes = [], unread = 0 }, name = `#helper${nodes.length}`) {
       const output = [name, ...Array.from({ length: unread }, (_, i) => `${name}#${i}`)];
       nodes.push({ opType: type, name, input: [...inputs], output, attribute: [...attributes] });
       return name;
     },
-    int64s(values) {
-      const name = `#int64:${values.join()}`;
-      const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
-      initializers.set(name, { name, dataType: DataType.INT64, dims: [values.length], rawData });
-      return name;
-    },
+    int64s: (values) => whole(`#int64:${values.join()}`, values, [values.length]),
+    positions: (lanes, rows) =>
+      whole(
+        `#positions:${lanes},${rows}`,
+        Array.from({ length: lanes * rows }, (_, i) => i % rows),
+        [lanes, rows],
+      ),
     float(value) {
       const name = `#float:${value}`;
       initializers.set(name, { name, dataType: DataType.FLOAT, dims: [], floatData: [value] });
