@@ -19,7 +19,7 @@ await before.read(first);
 await writeAtomically(file, await before.save());
 
 const after = createSession(options);
-after.load(await readBytes(file), file);
+await after.load(await readBytes(file), file);
 const logits = await after.prefill(second);
 
 const difference = Math.max(...logits.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN))));

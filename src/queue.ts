@@ -5,7 +5,11 @@ export function createQueue(): Queue {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {
     const result = last.then(task);
-    last = result.catch(() => undefined);
-    return result;
+    last = result.then(nothing, nothing); // neither kept alive nor failed
+    return result.then((value) => value); // a promise of its own, so that a failure that nobody awaits is told
   };
 }
+
+// --- internal ---
+
+function nothing(): void {}

@@ -59,7 +59,7 @@ async function inNode(name: string, threads: number, { tokens, steps }: typeof W
   return {
     name,
     async measure() {
-      session.reset();
+      await session.reset();
       return { speed: await readTo(session, tokens), training: await trainNano(engine, steps) };
     },
     stop: () => session.dispose(),

@@ -59,8 +59,8 @@ async function reader(
 ): Promise<Contestant> {
   const session = createSession({ loaded, engine, batch });
   const lanes = lanesOf(tokens, batch);
-  const read = (): Promise<Float32Array> => {
-    session.reset();
+  const read = async (): Promise<Float32Array> => {
+    await session.reset();
     return session.prefill(lanes);
   };
   const logits = await read();

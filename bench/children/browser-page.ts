@@ -18,8 +18,8 @@ const engine = await createWebEngine({ device: "wasm", assets: "/ort/" });
 const session = await warmSession(await fetchModelFolder(new URL("/model/", href)), engine);
 
 globalThis.work = {
-  readTo: (position, fromStart) => {
-    if (fromStart) session.reset();
+  readTo: async (position, fromStart) => {
+    if (fromStart) await session.reset();
     return readTo(session, position);
   },
   trainNano: (steps) => trainNano(engine, steps),

@@ -17,7 +17,7 @@ const WARM_UP_STEPS = 2;
 export async function warmSession(loaded: LoadedModel, engine: Engine): Promise<Session> {
   const session = createSession({ loaded, engine });
   await session.read(benchTokens(PIECE));
-  session.reset();
+  await session.reset();
   return session;
 }
 

@@ -214,6 +214,7 @@ function halves(x: Tensor): [Tensor, Tensor] {
 
 function chooseGradients(y: Tensor, dy: Tensor, first: Tensor): Tensor[] {
   const [a, b] = [operand(y, 0), operand(y, 1)];
+  // A product, not `where`: ONNX Runtime transposes conditions, which WebGPU has no kernel for. A gradient that is not finite reaches both.
   const share = cast(first, "float32");
   return [sumTo(mul(dy, share), a.shape), sumTo(mul(dy, sub(1, share)), b.shape)];
 }

@@ -15,10 +15,10 @@ export interface DeviceCopies {
 /** Copies by programs that do nothing else, one for each set of names: ONNX Runtime in Node has no other way. */
 export function createCopies(compileResident: CompileResident): DeviceCopies {
   const programs = createProgramCache<ResidentProgram>("the store");
-  const copy = async (place: Place, values: Flat<HostTensor | DeviceTensor>): Promise<ResidentResults> => {
+  const copy = async (to: Destination, values: Flat<HostTensor | DeviceTensor>): Promise<ResidentResults> => {
     const names = Object.keys(values);
     if (names.length === 0) return { onHost: {}, onDevice: {} };
-    const program = await programs.get([place, ...names].join(), () => compileCopy(compileResident, place, values));
+    const program = await programs.get([to, ...names].join(), () => compileCopy(compileResident, to, values));
     return program.run(values);
   };
   return {
@@ -30,18 +30,18 @@ export function createCopies(compileResident: CompileResident): DeviceCopies {
 
 // --- internal ---
 
-type Place = "device" | "host";
+type Destination = "device" | "host";
 
 const PREFIX = "copy.";
 
 function compileCopy(
   compileResident: CompileResident,
-  place: Place,
+  to: Destination,
   values: Flat<HostTensor | DeviceTensor>,
 ): Promise<ResidentProgram> {
   const outputs = Object.entries(values).map(
     ([name, { shape, dtype }]) => [PREFIX + name, input(name, shape, dtype)] as const,
   );
   const graph = createGraph(Object.fromEntries(outputs));
-  return compileResident(graph, new Set(place === "device" ? Object.keys(graph.outputs) : []));
+  return compileResident(graph, new Set(to === "device" ? Object.keys(graph.outputs) : []));
 }

@@ -1,9 +1,9 @@
 import { zerosOf, type HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
-import { createCopies } from "./device-copies.ts";
-import { isOnDevice, type CompileResident, type DeviceTensor, type Program } from "./engine.ts";
 import { deviceGraph, DONE } from "./device-graph.ts";
-import { checkNames, replacements } from "./store-names.ts";
+import { createDeviceValues, release } from "./device-values.ts";
+import { checkTargets, type CompileResident, type DeviceTensor } from "./engine.ts";
+import { checkNames, replacementOf, replacements, rowChanges, rowPlace } from "./store-changes.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -11,98 +11,67 @@ import type { Store } from "./store.ts";
  * it is replaced.
  */
 export function createDeviceStore(compileResident: CompileResident, given: Flat<HostTensor>): Store {
-  const values = new Map<string, AnyTensor>(Object.entries(given));
-  const copies = createCopies(compileResident);
-  let news: Flat<DeviceTensor> = {};
-
-  const put = (name: string, value: AnyTensor): void => {
-    release(values.get(name));
-    values.set(name, value);
-  };
+  const values = createDeviceValues(compileResident, given);
+  /** What the last run gave, until it is kept. */
+  let pending: Flat<DeviceTensor> = {};
   const forget = (): void => {
-    Object.values(news).forEach(release);
-    news = {};
+    Object.values(pending).forEach(release);
+    pending = {};
   };
-  const entriesOf = (names: readonly string[]): [string, AnyTensor][] =>
-    names.flatMap((name): [string, AnyTensor][] => {
-      const value = values.get(name);
-      return value ? [[name, value]] : [];
-    });
-  const bringOver = async (names: readonly string[]): Promise<void> => {
-    const brought = await copies.toDevice(hostTensors(entriesOf(names)));
-    for (const [name, value] of Object.entries(brought)) put(name, value);
-  };
-  const read = async (wanted: (name: string) => boolean = () => true): Promise<Flat<HostTensor>> => {
-    const entries = entriesOf([...values.keys()].filter(wanted));
-    const inOrder = Object.fromEntries(entries) as Flat<HostTensor>;
-    return { ...inOrder, ...(await copies.toHost(deviceTensors(entries))) };
-  };
+  const read = (wanted: (name: string) => boolean = () => true): Promise<Flat<HostTensor>> =>
+    values.toHost([...values.all.keys()].filter(wanted));
   return {
     async compile(graph) {
-      const whole = deviceGraph(graph, values);
-      const replaced = replacements(whole, (name) => values.has(name));
+      const [rows, whole] = [rowChanges(graph, values.all), deviceGraph(graph, values.all)];
+      const replaced = replacements(whole, values.all);
       const program = await compileResident(whole, new Set(replaced.keys()));
-      const [stored, fed] = divided(Object.keys(whole.inputs), (name) => values.has(name));
-      // What a run replaces is fed from the host where it is there: nobody reads it a second time.
-      const [, lasting] = divided(stored, (name) => replaced.has(`next.${name}`));
+      const inputs = Object.keys(whole.inputs);
+      // What a run replaces is fed from the host where it is there: once it is kept, nobody reads it a second time.
+      const lasting = inputs.filter((name) => values.all.has(name) && !replaced.has(replacementOf(name)));
       return {
-        async run(feeds, into) {
+        async run(feeds, into = {}) {
           forget();
-          await bringOver(lasting);
-          const ofRun = fed.flatMap((name) => (feeds[name] ? [[name, feeds[name]] as const] : []));
-          const results = await program.run(Object.fromEntries([...entriesOf(stored), ...ofRun]));
+          checkTargets(graph, into);
+          if (rows.length > 0) rowPlace(rows, feeds);
+          await values.toDevice(lasting);
+          const fed = inputs.flatMap((name) => {
+            const value = values.all.get(name) ?? feeds[name];
+            return value ? [[name, value] as const] : [];
+          });
+          const results = await program.run(Object.fromEntries(fed));
           const changes = Object.entries(results.onDevice);
-          news = Object.fromEntries(changes.map(([output, value]) => [replaced.get(output), value]));
+          pending = Object.fromEntries(changes.map(([output, value]) => [replaced.get(output), value]));
           return copiedInto(results.onHost, into);
         },
         dispose: () => program.dispose(),
-      } satisfies Program;
+      };
     },
     keep() {
-      for (const [name, value] of Object.entries(news)) put(name, value);
-      news = {};
+      for (const [name, value] of Object.entries(pending)) values.put(name, value);
+      pending = {};
     },
     read,
     hold: read,
     write(written) {
-      checkNames(Object.keys(written), (name) => values.has(name));
+      checkNames(Object.keys(written), values.all);
       forget();
-      for (const [name, value] of Object.entries(written)) put(name, value);
+      for (const [name, value] of Object.entries(written)) values.put(name, value);
     },
     clear(wanted) {
       forget();
-      for (const [name, value] of values) if (wanted(name)) put(name, zerosOf(value));
+      for (const [name, value] of values.all) if (wanted(name)) values.put(name, zerosOf(value));
     },
     async dispose() {
       forget();
-      for (const value of values.values()) release(value);
-      await copies.dispose();
+      await values.dispose();
     },
   };
 }
 
 // --- internal ---
 
-type AnyTensor = HostTensor | DeviceTensor;
-
-function release(value: AnyTensor | undefined): void {
-  if (value && isOnDevice(value)) value.release();
-}
-
-function hostTensors(entries: readonly [string, AnyTensor][]): Flat<HostTensor> {
-  return Object.fromEntries(entries.flatMap(([name, value]) => (isOnDevice(value) ? [] : [[name, value]])));
-}
-
-function deviceTensors(entries: readonly [string, AnyTensor][]): Flat<DeviceTensor> {
-  return Object.fromEntries(entries.flatMap(([name, value]) => (isOnDevice(value) ? [[name, value]] : [])));
-}
-
-function divided(names: readonly string[], isFirst: (name: string) => boolean): [string[], string[]] {
-  return [names.filter(isFirst), names.filter((name) => !isFirst(name))];
-}
-
 /** The results that were asked for, those that have a place in `into` written to it. */
-function copiedInto(results: Flat<HostTensor>, into: Flat<HostTensor> = {}): Flat<HostTensor> {
+function copiedInto(results: Flat<HostTensor>, into: Flat<HostTensor>): Flat<HostTensor> {
   const copied = Object.entries(results).flatMap(([name, result]) => {
     if (name === DONE) return [];
     const target = into[name];

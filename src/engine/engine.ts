@@ -87,3 +87,12 @@ export function checkFeeds(graph: Graph, feeds: Flat<{ readonly dtype: DType; re
     }
   }
 }
+
+/** Throws TypeError unless the tensors given for outputs of the graph fit them. */
+export function checkTargets(graph: Graph, into: Flat<HostTensor>): void {
+  for (const [name, { shape, dtype }] of Object.entries(graph.outputs)) {
+    const target = into[name];
+    if (target && (target.dtype !== dtype || !sameShape(target.shape, shape)))
+      throw new TypeError(`output "${name}" is ${dtype}[${shape.join(", ")}] and does not fit the tensor given for it`);
+  }
+}

@@ -7,7 +7,7 @@ export interface MadeUpDevice {
   readonly engine: Engine;
   /** Tensors that are there now. */
   readonly tensors: number;
-  /** Bytes that have gone there and come from there, other than weights that a program has in it. */
+  /** Bytes that runs have sent there and brought back. */
   readonly moved: { toDevice: number; toHost: number };
 }
 
@@ -27,6 +27,7 @@ export function madeUpDevice(host: Engine): MadeUpDevice {
       const program = await host.compile(graph);
       return {
         async run(feeds) {
+          await Promise.resolve(); // as any other device, which computes later
           const fed = Object.keys(graph.inputs).map((name) => [name, fetched(name, feeds[name])] as const);
           const results = Object.entries(await program.run(Object.fromEntries(fed) as Flat<HostTensor>));
           const stay = results.filter(([name]) => resident.has(name));

@@ -2,8 +2,8 @@ import type { Graph } from "../graph/graph.ts";
 import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
 import { withConstants } from "../graph/optimize.ts";
 import { merge, type Flat } from "../graph/tree.ts";
-import { FeedError, type Engine, type Program } from "./engine.ts";
-import { checkNames, replacements, rowChanges } from "./store-names.ts";
+import type { Engine, Program } from "./engine.ts";
+import { checkNames, replacements, rowChanges, rowPlace, type RowPlace } from "./store-changes.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -11,31 +11,32 @@ import type { Store } from "./store.ts";
  * them, so that what is thrown away does not add up.
  */
 export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store {
-  const cells = new Map(Object.entries(values).map(([name, value]) => [name, createCell(value)]));
-  let news: readonly (() => void)[] = [];
+  const cells: Cells = new Map(Object.entries(values).map(([name, value]) => [name, createCell(value)]));
+  const shapes = new Map(Object.entries(values));
+  /** What the last run gave, until it is kept. */
+  let pending: readonly (() => void)[] = [];
 
   const chosen = (wanted: (name: string) => boolean): [string, Cell][] => [...cells].filter(([name]) => wanted(name));
   const valuesOf = (entries: readonly [string, Cell][]): Flat<HostTensor> =>
     Object.fromEntries(entries.map(([name, { value }]) => [name, value]));
   return {
-    async compile(given, isFixed = () => false) {
-      const fixed = chosen(isFixed).map(([name, { value }]) => [name, value] as const);
-      const graph = withConstants(given, new Map(fixed));
-      const program = await engine.compile(graph);
-      const run = bind(graph, program, cells);
+    async compile(graph, isFixed = () => false) {
+      const whole = withConstants(graph, new Map(Object.entries(valuesOf(chosen(isFixed)))));
+      const program = await engine.compile(whole);
+      const run = bind(whole, program, cells, shapes);
       return {
         async run(feeds, into) {
-          news = [];
+          pending = [];
           const { others, changes } = await run(feeds, into);
-          news = changes;
+          pending = changes;
           return others;
         },
         dispose: () => program.dispose(),
       };
     },
     keep() {
-      for (const takeEffect of news) takeEffect();
-      news = [];
+      for (const takeEffect of pending) takeEffect();
+      pending = [];
     },
     read: async (wanted = () => true) => valuesOf(chosen(wanted)),
     async hold(wanted = () => true) {
@@ -43,18 +44,16 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store
       for (const [, cell] of held) cell.isHeld = true;
       return valuesOf(held);
     },
-    write(given) {
-      checkNames(Object.keys(given), (name) => cells.has(name));
-      news = [];
-      for (const [name, cell] of cells) {
-        const value = given[name];
-        if (!value) continue;
-        replace(cell, value);
-        cell.isHeld = true;
+    write(written) {
+      checkNames(Object.keys(written), shapes);
+      pending = [];
+      for (const [name, value] of Object.entries(written)) {
+        const cell = cells.get(name);
+        if (cell) giveTo(cell, value);
       }
     },
     clear(wanted) {
-      news = [];
+      pending = [];
       for (const [, cell] of chosen(wanted)) ownValue(cell).data.fill(0);
     },
     dispose: async () => {},
@@ -68,8 +67,10 @@ interface Cell {
   /** Whether someone else holds the value too, so that it must never be written to. */
   isHeld: boolean;
   /** Tensors that nobody reads any more. */
-  readonly spares: HostTensor[];
+  spares: HostTensor[];
 }
+
+type Cells = ReadonlyMap<string, Cell>;
 
 interface Outcome {
   /** Results that do not go into the store. */
@@ -85,14 +86,21 @@ function createCell(value: HostTensor): Cell {
 function replace(cell: Cell, value: HostTensor): void {
   if (value === cell.value) return;
   if (!cell.isHeld) cell.spares.push(cell.value);
+  cell.spares = cell.spares.filter((spare) => spare !== value);
   cell.value = value;
   cell.isHeld = false;
+}
+
+/** Puts a value of someone else in the place of that of a cell. */
+function giveTo(cell: Cell, value: HostTensor): void {
+  replace(cell, value);
+  cell.isHeld = true;
 }
 
 /** The value, which may be written to. */
 function ownValue(cell: Cell): HostTensor {
   if (!cell.isHeld) return cell.value;
-  const spare = cell.spares.pop();
+  const spare = cell.spares.at(-1);
   spare?.data.set(cell.value.data);
   replace(cell, spare ?? copyOf(cell.value));
   return cell.value;
@@ -101,30 +109,31 @@ function ownValue(cell: Cell): HostTensor {
 function bind(
   graph: Graph,
   program: Program,
-  cells: ReadonlyMap<string, Cell>,
+  cells: Cells,
+  shapes: ReadonlyMap<string, HostTensor>,
 ): (feeds: Flat<HostTensor>, into?: Flat<HostTensor>) => Promise<Outcome> {
   const inputs = Object.keys(graph.inputs);
-  const isStored = (name: string): boolean => cells.has(name);
-  const replaced = new Map([...replacements(graph, isStored)].map(([output, name]) => [output, cells.get(name)]));
-  const written = new Map([...rowChanges(graph, isStored)].map(([output, name]) => [output, cells.get(name)]));
-  return async (feeds, into) => {
-    const values: Record<string, HostTensor> = merge();
+  const cellOf = (name: string): Cell | undefined => cells.get(name);
+  const replaced = new Map([...replacements(graph, shapes)].map(([output, name]) => [output, cellOf(name)]));
+  const rows = rowChanges(graph, shapes);
+  const written = new Map(rows.map(({ output, name }) => [output, cellOf(name)]));
+  return async (feeds, into = {}) => {
+    const place = rows.length > 0 ? rowPlace(rows, feeds) : undefined;
+    const values = merge<HostTensor>();
     for (const name of inputs) {
       const value = cells.get(name)?.value ?? feeds[name];
       if (value) values[name] = value;
     }
-    const targets: Record<string, HostTensor> = merge(into ?? {});
+    const targets = merge(into);
     for (const [output, cell] of replaced) {
       const spare = cell?.spares.at(-1);
       if (spare) targets[output] = spare;
     }
-    const results = await program.run(values, targets);
     const others: Record<string, HostTensor> = {};
     const changes: (() => void)[] = [];
-    const place = written.size > 0 ? placeOf(feeds) : undefined;
-    for (const [output, result] of Object.entries(results)) {
+    for (const [output, result] of Object.entries(await program.run(values, targets))) {
       const [cell, open] = [replaced.get(output), written.get(output)];
-      if (cell) changes.push(() => takeSpare(cell, result));
+      if (cell) changes.push(() => replace(cell, result));
       else if (open && place) changes.push(() => writeRows(ownValue(open), result, place));
       else others[output] = result;
     }
@@ -132,24 +141,7 @@ function bind(
   };
 }
 
-/** Puts a result in the place of a value, and takes it out of the spare ones if it has been written to one. */
-function takeSpare(cell: Cell, result: HostTensor): void {
-  if (cell.spares.at(-1) === result) cell.spares.pop();
-  replace(cell, result);
-}
-
-interface Place {
-  readonly offset: number;
-  readonly length: number;
-}
-
-function placeOf({ offset, length }: Flat<HostTensor>): Place {
-  const [start, count] = [offset?.data[0], length?.data[0]];
-  if (start === undefined || count === undefined) throw new FeedError("rows need an offset and a length");
-  return { offset: start, length: count };
-}
-
-function writeRows({ shape, data }: HostTensor, rows: HostTensor, { offset, length }: Place): void {
+function writeRows({ shape, data }: HostTensor, rows: HostTensor, { offset, length }: RowPlace): void {
   const [N = 1, n = 1] = shape.slice(-2);
   const [C = 1] = rows.shape.slice(-2);
   for (let i = 0; i < data.length / (N * n); i++) {

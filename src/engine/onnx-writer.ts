@@ -17,7 +17,7 @@ const IR_VERSION = 11;
  *   CPU in the middle of a run, are written as others. Default `cpu`.
  */
 export function writeOnnx(graph: Graph, device = "cpu"): Uint8Array {
-  const own = device === "webgpu" ? { ...emitters, ...webgpuEmitters } : emitters;
+  const known = device === "webgpu" ? { ...emitters, ...webgpuEmitters } : emitters;
   const writer = createWriter();
   const names = new Map<Tensor, string>();
   const outputNames = firstNames(graph);
@@ -25,7 +25,7 @@ export function writeOnnx(graph: Graph, device = "cpu"): Uint8Array {
 
   function writeNode(node: Tensor, name: string): string {
     if (node.op === "input") return (node.attributes as OpAttributes["input"]).name;
-    const emit = own[node.op as keyof typeof own] as Emitter<Op> | undefined;
+    const emit = known[node.op as keyof typeof known] as Emitter<Op> | undefined;
     if (!emit) throw new GraphError(`${node.op} must be lowered before it is written`);
     writer.add(emit(node, node.inputs.map(nameOf), writer), name);
     return name;
@@ -149,7 +149,8 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
     return { type: "Slice", inputs: [largest, writer.int64s([k - 1]), writer.int64s([k]), writer.int64s([last])] };
   },
 
-  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2], or one table [T, d/2] and positions [batch, T] in it.
+  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2], or one table [T, d/2] and positions [batch, T] in it. It goes
+  // from head to head inside a position, so that a lane for each head has it go through memory in order.
   rotate: ({ shape, inputs: [, ...operands] }, [x = "", ...tables], writer) => {
     const [rows, size] = shape.slice(-2) as [number, number];
     const shared = operands.every((table) => table.shape.at(-2) === rows && sizeOf(table.shape) === (rows * size) / 2);
@@ -194,6 +195,7 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
     const [updates = "", indices = ""] = inputs;
     const toInt64 = [int("to", DataType.INT64)];
     const indexShape = writer.int64s([...(operands[1]?.shape ?? []), 1]);
+    // Reshaped while they are narrow: WebGPU has no kernel that reshapes int64.
     const narrow = writer.add({ type: "Reshape", inputs: [indices, indexShape] });
     const columns = writer.add({ type: "Cast", inputs: [narrow], attributes: toInt64 });
     const table = writer.add({ type: "ConstantOfShape", inputs: [writer.int64s(shape)] });

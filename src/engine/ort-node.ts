@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
+import { input, neg } from "../graph/builder.ts";
+import { createGraph } from "../graph/graph.ts";
 import { optimize } from "../graph/optimize.ts";
 import { DeviceError, deviceFailure, type CompileResident, type Engine } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
@@ -37,7 +39,11 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     // Threads that go on spinning for work after a run take a core from the program that runs next.
     extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
   };
+  let anchor: Promise<InferenceSession> | undefined;
   const compileResident: CompileResident = async (graph, resident) => {
+    // The device goes with the last session, and what is freed on it after that ends the process: one stays.
+    anchor ??= createSession(ort, writeOnnx(NOTHING), sessionOptions, device);
+    await anchor;
     const lowered = optimize(graph);
     const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
     const session = await createSession(ort, writeOnnx(lowered, device), residentOptions, device);
@@ -57,6 +63,8 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
 // --- internal ---
 
 type Runtime = typeof import("onnxruntime-node");
+
+const NOTHING = createGraph({ y: neg(input("x", [1])) });
 
 async function loadRuntime(): Promise<Runtime> {
   try {

@@ -1,11 +1,18 @@
 import type { InferenceSession, TensorConstructor, Tensor as OrtTensor } from "onnxruntime-common";
-import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
 import type { Queue } from "../queue.ts";
 import { discard } from "./discard.ts";
-import { checkFeeds, FeedError, isOnDevice, type DeviceTensor, type Program, type ResidentProgram } from "./engine.ts";
+import {
+  checkFeeds,
+  checkTargets,
+  FeedError,
+  isOnDevice,
+  type DeviceTensor,
+  type Program,
+  type ResidentProgram,
+} from "./engine.ts";
 
 /** The part of a build of ONNX Runtime that a program needs: onnxruntime-node and onnxruntime-web both have it. */
 export interface Runtime {
@@ -129,14 +136,6 @@ function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>):
     const copy = results[name]?.data;
     return ArrayBuffer.isView(copy) && copy.buffer !== data.buffer ? [copy.buffer] : [];
   });
-}
-
-function checkTargets(graph: Graph, into: Flat<HostTensor>): void {
-  for (const [name, { shape, dtype }] of Object.entries(graph.outputs)) {
-    const target = into[name];
-    if (target && (target.dtype !== dtype || !sameShape(target.shape, shape)))
-      throw new TypeError(`output "${name}" is ${dtype}[${shape.join(", ")}] and does not fit the tensor given for it`);
-  }
 }
 
 function unwrap(tensor: OrtTensor): HostTensor {

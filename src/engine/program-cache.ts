@@ -26,8 +26,12 @@ export function createProgramCache<P extends Disposable>(owner: string): Program
     },
     async dispose() {
       disposed = true;
-      const all = await Promise.allSettled(programs.values());
-      for (const each of all) if (each.status === "fulfilled") await each.value.dispose();
+      const compiled = await Promise.allSettled(programs.values());
+      programs.clear();
+      const ended = await Promise.allSettled(
+        compiled.flatMap((each) => (each.status === "fulfilled" ? [each.value.dispose()] : [])),
+      );
+      for (const each of ended) if (each.status === "rejected") throw each.reason;
     },
   };
 }

@@ -30,8 +30,8 @@ export function storeSuite(
       return { store, program: await store.compile(graph) };
     };
     const closed = async ({ store, program }: Opened): Promise<void> => {
-      await program.dispose();
       await store.dispose();
+      await program.dispose();
     };
 
     it("is where the engine computes", () => expect(engine.compileResident !== undefined).toBe(onDevice));
@@ -155,6 +155,59 @@ export function storeSuite(
         expect(numbersOf(await store.read())).toEqual({ count: [expected, expected + 1], weight: [3, 3] });
       }
       await closed({ store, program });
+    });
+
+    it("never writes to values that were read and are written back", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      const step = async (): Promise<Flat<HostTensor>> => {
+        await program.run({ by: row(0, 0) });
+        store.keep();
+        return store.read((each) => each === "count");
+      };
+      await step();
+      const first = await step();
+      const second = await step();
+      store.write(first);
+      const before = numbersOf(first);
+      for (let i = 0; i < 3; i++) await step();
+      expect(numbersOf(first)).toEqual(before);
+      store.write(first);
+      store.write(second);
+      await program.run({ by: row(0, 0) });
+      expect(numbersOf(await store.read()).count).toEqual(numbersOf(second).count);
+      await closed(both);
+    });
+
+    it("frees what a program has left that nobody has read", async () => {
+      const graph = createGraph({ "next.count": add(input("count", [2]), 1) });
+      const both = await opened({ count: row(1, 2) }, graph);
+      await both.program.run({});
+      both.store.keep();
+      await both.program.run({});
+      await closed(both);
+    });
+
+    it("refuses rows and targets that do not fit, and stays as it was", async () => {
+      const rows = mul(slice(input("open", [4, 1]), 0, 0, 2), 10);
+      const graph = createGraph({ "rows.open": rows, first: slice(rows, 0, 0, 1) });
+      const both = await opened({ open: floatTensor([4, 1], Float32Array.of(1, 2, 3, 4)) }, graph);
+      const { store, program } = both;
+      const place = (offset: number, length: number): Flat<HostTensor> => ({
+        offset: whole(offset),
+        length: whole(length),
+      });
+      for (const [offset, length] of [
+        [3, 2],
+        [0, 3],
+        [-1, 1],
+      ] as const)
+        await expect(program.run(place(offset, length))).rejects.toThrow(/rows do not fit into the 4 of "open"/);
+      await expect(program.run({ length: whole(1) })).rejects.toThrow(/input "offset" is missing/);
+      await expect(program.run(place(0, 2), { first: row() })).rejects.toThrow();
+      store.keep();
+      expect(numbersOf(await store.read()).open).toEqual([1, 2, 3, 4]);
+      await closed(both);
     });
 
     it("stays as it was when a run fails", async () => {

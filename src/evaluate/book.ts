@@ -96,7 +96,7 @@ async function askAside(session: Session): Promise<string[]> {
   const lines = apart ? encodeText("\n".repeat(left)) : [];
   const prompt = Int32Array.from([...lines, ...question]);
   const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), ANSWER_TOKENS);
-  session.restore(state);
+  await session.restore(state);
   return answers;
 }
 

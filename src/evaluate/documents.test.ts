@@ -19,7 +19,7 @@ describe("evaluateDocuments", () => {
   it("reads each document with an empty memory, and weighs them by their tokens", async () => {
     const nats: number[] = [];
     for (const document of [LONG, SHORT]) {
-      session.reset();
+      await session.reset();
       const { tokens, perplexity } = await evaluatePerplexity(session, document);
       nats.push(tokens * Math.log(perplexity));
     }
@@ -73,7 +73,7 @@ function positionSession(): Session {
   let read = 0;
   return {
     ...fakeSession(1, () => ""),
-    reset: () => void (read = 0),
+    reset: async () => void (read = 0),
     async score(tokens) {
       const { length } = tokens as Int32Array;
       return Float32Array.from({ length }, () => (read += 1));

@@ -49,7 +49,7 @@ export async function evaluateDocuments(
   const sums = edges.map(() => ({ nats: 0, tokens: 0 }));
   let done = 0;
   for (const document of documents) {
-    session.reset();
+    await session.reset();
     for (let start = 0; start < document.length - 1; start += reportEvery) {
       const end = Math.min(document.length - 1, start + reportEvery);
       const losses = await session.score(document.subarray(start, end), document.subarray(start + 1, end + 1));

@@ -73,16 +73,16 @@ export function fakeSession(
     logits: () => Promise.reject(new SessionError("there are no logits of all tokens")),
     score: () => Promise.reject(new SessionError("nothing is scored")),
     save: async () => new TextEncoder().encode(JSON.stringify(texts)),
-    load: (bytes) => void (texts = JSON.parse(new TextDecoder().decode(bytes)) as string[]),
+    load: async (bytes) => void (texts = JSON.parse(new TextDecoder().decode(bytes)) as string[]),
     async snapshot() {
       calls.snapshot += 1;
       return { loaded, batch, position: texts[0]?.length ?? 0, state: {}, segment: {}, texts };
     },
-    restore(snapshot) {
+    async restore(snapshot) {
       calls.restore += 1;
       ({ texts } = snapshot as Snapshot & { texts: string[] });
     },
-    reset() {
+    async reset() {
       calls.reset += 1;
       texts = Array<string>(batch).fill("");
     },

@@ -209,8 +209,8 @@ function recorded(session: Session, read: number[][]): Session {
     get position() {
       return session.position;
     },
-    reset() {
-      session.reset();
+    async reset() {
+      await session.reset();
       lanes = Array.from({ length: session.batch }, () => []);
       read.push(...lanes);
     },
@@ -238,7 +238,7 @@ function recallingSession(
     get position() {
       return lanes[0]?.length ?? 0;
     },
-    reset() {
+    async reset() {
       lanes = Array.from({ length: batch }, () => []);
     },
     async read(tokens, onProgress) {

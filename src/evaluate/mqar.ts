@@ -121,7 +121,7 @@ async function countRight(
   const queries = examples[0]?.queries ?? 0;
   let right = examples.map(() => 0);
   const cut = (from: number, to: number): Int32Array[] => examples.map(({ inputs }) => inputs.subarray(from, to));
-  session.reset();
+  await session.reset();
   await session.read(cut(0, queries), onProgress);
   for (let start = queries, end = start; start < length; start = end) {
     end = Math.min(length, start + segmentLength - (start % segmentLength));

@@ -182,7 +182,7 @@ describe("evaluatePasskey", () => {
       const fresh = createSession({ loaded, engine, batch: 2 });
       for (const { prompts, logits, answers } of asked) {
         const again = record(fresh);
-        again.recorder.reset();
+        await again.recorder.reset();
         await answerPrompts(again.recorder, prompts.map(encodeText), ANSWER_TOKENS);
         expect(answers).toEqual(again.asked[0]?.answers);
         const expected = again.asked[0]?.logits ?? new Float32Array();
@@ -240,13 +240,13 @@ function record(session: Session): { recorder: Session; asked: Asked[] } {
       read.set(snapshot, texts);
       return snapshot;
     },
-    restore(snapshot) {
+    async restore(snapshot) {
       texts = read.get(snapshot) ?? [];
-      session.restore(snapshot);
+      await session.restore(snapshot);
     },
-    reset() {
+    async reset() {
       texts = ["", ""];
-      session.reset();
+      await session.reset();
     },
   };
   return { recorder, asked };

@@ -176,8 +176,8 @@ async function readRound(
     const { from, to } = stretch;
     const started = performance.now();
     const before = states.get(from);
-    if (before) session.restore(before);
-    else session.reset();
+    if (before) await session.restore(before);
+    else await session.reset();
     const logits = await readStretch(session, made, stretch, (read) => onProgress(done + read));
     states.set(to, await session.snapshot());
     const answers = stretch.ending.length > 0 ? await answersAfter(session, logits, ANSWER_TOKENS) : [];

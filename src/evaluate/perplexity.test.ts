@@ -41,7 +41,7 @@ describe("evaluatePerplexity", () => {
     async (reportEvery) => {
       const seen: [number, number][] = [];
       const whole = await evaluatePerplexity(session, text);
-      session.reset();
+      await session.reset();
       const result = await evaluatePerplexity(session, text, {
         reportEvery,
         onProgress: (done, total) => seen.push([done, total]),
@@ -79,7 +79,7 @@ describe("poolPerplexity", () => {
     const parts = [text.subarray(0, half), text.subarray(half)].map((part, i) => ({ part, bytes: 100 + i }));
     const results = [];
     for (const { part, bytes } of parts) {
-      session.reset();
+      await session.reset();
       results.push(await evaluatePerplexity(session, part, { bytes }));
     }
     const pooled = poolPerplexity(results);

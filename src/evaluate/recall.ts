@@ -84,7 +84,7 @@ async function evaluateCell(
     const drawn = Array.from({ length: session.batch }, (_, lane) =>
       drawPrompt(task, length, root.fork(start + lane), book),
     );
-    session.reset();
+    await session.reset();
     const prompts = drawn.map(({ tokens }) => tokens);
     const answers = await answerPrompts(session, prompts, task.answerTokens, (read) =>
       onProgress((start / session.batch) * length + read),

@@ -22,7 +22,7 @@ describe("generate", () => {
       expected.push(mostLikely(logits));
       logits = await session.step(mostLikely(logits));
     }
-    session.reset();
+    await session.reset();
     const tokens = await generated({ maxTokens: 12 });
     expect(tokens).toEqual(expected);
     expect(new Set(tokens).size).toBeGreaterThan(1);
@@ -30,7 +30,7 @@ describe("generate", () => {
 
   it("goes on from what the session has read", async () => {
     const whole = await generated({ maxTokens: 5 });
-    session.reset();
+    await session.reset();
     await session.prefill(prompt.subarray(0, 6));
     expect(await generated({ maxTokens: 5 }, prompt.subarray(6))).toEqual(whole);
   });
@@ -60,7 +60,7 @@ describe("generate", () => {
     const tokens = await generated({ maxTokens: 30, temperature: 1 });
     const stop = tokens[4] ?? -1;
     const end = tokens.indexOf(stop) + 1;
-    session.reset();
+    await session.reset();
     expect(await generated({ maxTokens: 30, temperature: 1, stopAfter: (token) => token === stop })).toEqual(
       tokens.slice(0, end),
     );
@@ -90,6 +90,6 @@ async function generated(options: GenerateOptions, start = prompt): Promise<numb
 }
 
 async function afresh(options: GenerateOptions): Promise<number[]> {
-  session.reset();
+  await session.reset();
   return generated(options);
 }

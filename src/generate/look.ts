@@ -74,8 +74,8 @@ export async function* lookInside(
       keepTrace(traces, replacePrefix(results, "trace.", "traces."), index % earlier);
     }
   } finally {
-    await program.dispose();
     await store.dispose();
+    await program.dispose();
   }
 }
 
@@ -88,7 +88,7 @@ async function upToSegment(
   tokens: Int32Array,
 ): Promise<{ readonly state: Flat<HostTensor>; readonly rest: Int32Array }> {
   try {
-    if (from) session.restore(from);
+    if (from) await session.restore(from);
     const { segmentLength: N } = session.loaded.model.config;
     const room = (N - (session.position % N)) % N;
     if (tokens.length <= room)

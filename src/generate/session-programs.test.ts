@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../engine/engine.ts";
+import { madeUpDevice } from "../engine/fixtures.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
-import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
+import type { Graph } from "../graph/graph.ts";
+import { randomTokens, SEGMENT, tinyModel, weightsOf } from "./fixtures.ts";
 import { createSession, type Session } from "./session.ts";
 
 let engine: Engine;
@@ -31,6 +33,33 @@ describe("what a session has prepared", () => {
     expect(session.position).toBe(tokens.length);
     expect(compiled).toBe(before);
     await session.dispose();
+  });
+});
+
+describe("the weights", () => {
+  it("are part of what is run often on the host, and one copy for all programs on a device", async () => {
+    const graphs: Graph[] = [];
+    const seen = (working: Engine): Engine => ({
+      ...working,
+      compile: (graph) => (graphs.push(graph), working.compile(graph)),
+    });
+    const device = madeUpDevice(seen(engine));
+    const weights = Object.keys(weightsOf(tinyModel())).length;
+    for (const onDevice of [false, true]) {
+      const working = onDevice ? device.engine : seen(engine);
+      const session = createSession({ loaded: tinyModel(), engine: working, blockLength: 3 * SEGMENT });
+      await session.prepare("state", "losses", "logits");
+      await session.step(1);
+      const models = graphs.splice(0).filter(({ inputs }) => inputs["tokens"]);
+      const fixed = models.filter(({ inputs }) => !Object.keys(inputs).some((name) => name.startsWith("params.")));
+      // Blocks and single segments that are read or scored, and the single token.
+      expect(fixed.length).toBe(onDevice ? 0 : 5);
+      await session.read(randomTokens(2 * SEGMENT + 3));
+      await session.score(randomTokens(SEGMENT), randomTokens(SEGMENT));
+      if (onDevice) expect(device.tensors).toBeLessThan(2 * weights);
+      await session.dispose();
+    }
+    expect(device.tensors).toBe(0);
   });
 });
 

@@ -4,6 +4,7 @@ import { MEMORY_UPDATES } from "../attention/infini/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { madeUpDevice } from "../engine/fixtures.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
+import type { Graph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../model/safetensors.ts";
@@ -11,6 +12,7 @@ import type { ModelConfigInput } from "../model/config.ts";
 import { stateBytes } from "../model/cost.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
+import { commitProgram } from "./programs.ts";
 import { createSession, SessionError, type LaneTokens, type Session } from "./session.ts";
 
 const LENGTH = 23; // five segments and a rest
@@ -54,7 +56,7 @@ describe.each(
   const fresh = (blockLength = 1024): Session => {
     const session = sessions.get(blockLength) ?? createSession({ loaded, engine, batch, blockLength });
     sessions.set(blockLength, session);
-    session.reset();
+    void session.reset(); // comes before all that is asked for later
     return session;
   };
   let losses: Float32Array;
@@ -134,11 +136,11 @@ describe.each(
         const end = await session.save();
         const other = fresh(2 * SEGMENT);
         await other.prefill(cut(3, 9));
-        other.load(saved, "saved");
+        await other.load(saved, "saved");
         expect(other.position).toBe(place);
         expect(await other.save()).toEqual(saved);
         const again = fresh();
-        again.load(saved, "saved");
+        await again.load(saved, "saved");
         expect(await again.prefill(cut(place, LENGTH))).toEqual(expected);
         expect(await again.save()).toEqual(end);
       }),
@@ -156,7 +158,7 @@ describe.each(
         const expected = await session.prefill(cut(place, LENGTH));
         for (const other of [session, fresh(2 * SEGMENT)]) {
           await other.prefill(cut(0, aside));
-          other.restore(snapshot);
+          await other.restore(snapshot);
           expect(other.position).toBe(place);
           expect(await other.save()).toEqual(saved);
           const read = await other.prefill(cut(place, LENGTH));
@@ -173,7 +175,7 @@ describe.each(
     const session = fresh();
     await session.prefill(cut(2, 12));
     expect(await session.save()).not.toEqual(blank);
-    session.reset();
+    await session.reset();
     expect(session.position).toBe(0);
     expect(await session.save()).toEqual(blank);
     expect(await session.score(cut(0, LENGTH), cut(1, LENGTH + 1))).toEqual(losses);
@@ -232,13 +234,13 @@ describe("a session on a device with a memory of its own", () => {
     const [again = []] = parts;
     const [saved, snapshot] = [await onDevice.save(), await onDevice.snapshot()];
     const further = await onDevice.prefill(again);
-    onDevice.restore(snapshot);
+    await onDevice.restore(snapshot);
     expect(await onDevice.prefill(again)).toEqual(further);
-    onDevice.load(saved, "saved");
+    await onDevice.load(saved, "saved");
     expect(await onDevice.prefill(again)).toEqual(further);
-    onHost.load(saved, "saved");
+    await onHost.load(saved, "saved");
     expectNear(await onHost.prefill(again), further, tolerance);
-    for (const session of [onHost, onDevice]) session.reset();
+    for (const session of [onHost, onDevice]) await session.reset();
     expectNear(await onDevice.score(lanes, lanes), await onHost.score(lanes, lanes), tolerance);
     for (const session of [onHost, onDevice]) await session.dispose();
     expect(device.tensors).toBe(0);
@@ -282,6 +284,62 @@ describe("what a session does", () => {
     expect(saved).toEqual(await other.save());
     expect(logits).toEqual(await other.prefill(tokens.subarray(7)));
     for (const each of [session, other]) await each.dispose();
+  });
+
+  it("is undone by nothing that comes in between", async () => {
+    const device = madeUpDevice(engine);
+    const session = createSession({ loaded: tinyModel(), engine: device.engine });
+    const tokens = randomTokens(7);
+    await session.read(tokens);
+    const expected = await session.save();
+    const [saved, , snapshot, , again] = await Promise.all([
+      session.save(),
+      session.reset(),
+      session.snapshot(),
+      session.read(tokens),
+      session.save(),
+    ]);
+    expect(saved).toEqual(expected);
+    expect(snapshot.position).toBe(0);
+    expect(again).toEqual(expected);
+    await session.dispose();
+    expect(device.tensors).toBe(0);
+  });
+
+  it("ends at a block when it is disposed of", async () => {
+    const device = madeUpDevice(engine);
+    const session = createSession({ loaded: tinyModel(), engine: device.engine, blockLength: SEGMENT });
+    const seen: number[] = [];
+    const reading = session.read(randomTokens(20 * SEGMENT), (done) => {
+      seen.push(done);
+      if (seen.length === 3) void session.dispose();
+    });
+    await expectRejection(reading, /has been disposed of/);
+    expect(seen).toEqual([1, 2, 3].map((blocks) => blocks * SEGMENT));
+    await session.dispose();
+    expect(device.tensors).toBe(0);
+  });
+
+  it.each(models)("can be tried again where the end of a segment failed, with $name", async ({ mixing, tolerance }) => {
+    const loaded = tinyModel(mixing);
+    const tokens = randomTokens(3 * SEGMENT + 2);
+    const undisturbed = createSession({ loaded, engine });
+    const session = createSession({ loaded, engine: failingOnce(engine, COMMITS) });
+    const read = async (each: Session, start: number, end: number): Promise<Float32Array> =>
+      each.prefill(tokens.subarray(start, end));
+    await read(session, 0, 2);
+    const failed = await read(session, 2, SEGMENT).then(
+      () => false,
+      () => true,
+    );
+    expect(session.position).toBe(SEGMENT);
+    await read(undisturbed, 0, 2);
+    await read(undisturbed, 2, SEGMENT);
+    expect(await session.save()).toEqual(await undisturbed.save());
+    const [ours, theirs] = [await read(session, SEGMENT, 14), await read(undisturbed, SEGMENT, 14)];
+    expectNear(ours, theirs, tolerance);
+    expect(failed).toBe(Object.keys(commitProgram(loaded, 1).outputs).length > 0);
+    for (const each of [session, undisturbed]) await each.dispose();
   });
 
   it("goes on after something that failed", async () => {
@@ -368,10 +426,10 @@ describe("a saved state that a session refuses", () => {
 
   it("is one cut off anywhere", async () => {
     const bytes = await savedBy(loaded);
-    await expectUnharmed((session) => {
+    await expectUnharmed(async (session) => {
       for (let end = 0; end < bytes.length; end += 7)
-        expect(() => session.load(bytes.subarray(0, end), "f")).toThrow(SafetensorsError);
-      session.load(bytes.subarray(0, -1), "f");
+        await expect(session.load(bytes.subarray(0, end), "f")).rejects.toThrow(SafetensorsError);
+      await session.load(bytes.subarray(0, -1), "f");
     }, /f: is cut off/);
   });
 
@@ -388,11 +446,11 @@ describe("a saved state that a session refuses", () => {
     return encodeSafetensors(tensors, edit(metadata));
   }
 
-  async function expectUnharmed(act: (session: Session) => void, problem: RegExp): Promise<void> {
+  async function expectUnharmed(act: (session: Session) => Promise<void>, problem: RegExp): Promise<void> {
     const session = createSession({ loaded, engine });
     await session.prefill(randomTokens(7));
     const before = await session.save();
-    expect(() => act(session)).toThrow(problem);
+    await expect(act(session)).rejects.toThrow(problem);
     expect(await session.save()).toEqual(before);
   }
 });
@@ -408,12 +466,34 @@ describe("a snapshot that a session refuses", () => {
     const session = createSession({ loaded, engine });
     await session.prefill(randomTokens(7));
     const before = await session.save();
-    expect(() => session.restore(snapshot)).toThrow(new SessionError(problem.source));
+    await expect(session.restore(snapshot)).rejects.toThrow(new SessionError(problem.source));
     expect(await session.save()).toEqual(before);
   });
 });
 
 // --- internal ---
+
+/** Whether a graph is that of the end of a segment: it takes no tokens. */
+const COMMITS = (graph: Graph): boolean => !graph.inputs["tokens"] && Object.keys(graph.outputs).length > 0;
+
+/** An engine on which the first run of such a graph fails. */
+function failingOnce(working: Engine, isSuch: (graph: Graph) => boolean): Engine {
+  let failed = false;
+  return {
+    ...working,
+    async compile(graph) {
+      const program = await working.compile(graph);
+      return {
+        ...program,
+        run(feeds, into) {
+          if (failed || !isSuch(graph)) return program.run(feeds, into);
+          failed = true;
+          return Promise.reject(new Error("the device is busy"));
+        },
+      };
+    },
+  };
+}
 
 /** Starts and ends of consecutive parts of these sizes, over and over, up to a length. */
 /** The same model with one number changed in its last bits. */

@@ -28,8 +28,8 @@ export interface Snapshot {
 }
 
 /**
- * A model that reads a stream. What it keeps has the same size after any number of tokens. What it promises it does one after the
- * other, in the order of the calls; `load`, `restore` and `reset` take effect at once and must not be called in between.
+ * A model that reads a stream. What it keeps has the same size after any number of tokens. What it is asked for it does one after the
+ * other, in the order of the calls, but for `prepare`, which goes on beside it.
  */
 export interface Session {
   readonly loaded: LoadedModel;
@@ -66,17 +66,18 @@ export interface Session {
 
   /** The state as a safetensors file. */
   save(): Promise<Uint8Array>;
-  /** Goes on from a saved state. Throws {@link SessionError} or SafetensorsError when it does not fit. */
-  load(bytes: Uint8Array, source: string): void;
+  /** Goes on from a saved state. Throws {@link SessionError} or SafetensorsError, and stays as it was, when it does not fit. */
+  load(bytes: Uint8Array, source: string): Promise<void>;
   /**
    * The state as it is now. It costs no more to keep than a state, and nothing to take: only from a device with a memory of its
    * own is it copied.
    */
   snapshot(): Promise<Snapshot>;
   /** Goes on from a snapshot. Throws {@link SessionError} for one of another model or another number of lanes. */
-  restore(snapshot: Snapshot): void;
+  restore(snapshot: Snapshot): Promise<void>;
   /** Forgets everything. */
-  reset(): void;
+  reset(): Promise<void>;
+  /** Ends a reading at the block that it is at, which then throws {@link SessionError}, and frees everything. */
   dispose(): Promise<void>;
 }
 
@@ -112,8 +113,23 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
   });
 
   const nowhere = intTensor([batch], new Int32Array(batch)); // no lane starts a sequence
-  const inTurn = createQueue();
+  const queue = createQueue();
   let position = 0;
+  /** Whether the open segment is full, and not yet in the memory: where that failed it is tried again. */
+  let isFull = false;
+  let disposed = false;
+
+  function inTurn<T>(task: () => Promise<T>): Promise<T> {
+    return queue(async () => {
+      if (isFull) await commit();
+      return task();
+    });
+  }
+
+  function goOnFrom(values: Flat<HostTensor>, at: number): void {
+    store.write(values);
+    [position, isFull] = [at, false];
+  }
 
   async function readBlock(
     lanes: readonly Int32Array[],
@@ -123,6 +139,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     const run = await programs.block(lanes[0]?.length ?? 0, output);
     const results = await run.run({ startOfSequence: nowhere, ...laneFeeds(lanes, targets) });
     store.keep();
+    position += lanes[0]?.length ?? 0;
     return resultOf(results, output);
   }
 
@@ -145,7 +162,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     );
     const results = await run.run({ ...place, ...padded });
     store.keep();
-    if (position % N === N - length) await commit();
+    position += length;
+    isFull = position % N === 0;
+    if (isFull) await commit();
     const result = resultOf(results, output);
     const width = result.length / batch;
     return output === "losses" || output === "allLogits" ? trimRows(result, width, (width / size) * length) : result;
@@ -156,6 +175,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     await run.run({});
     store.keep();
     store.clear(isSegment);
+    isFull = false;
   }
 
   async function readAll(
@@ -180,13 +200,13 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     const total = lanes[0]?.length ?? 0;
     const results: Float32Array[] = [];
     for (let done = 0; done < total;) {
+      if (disposed) throw new SessionError("the session has been disposed of");
       const aligned = position % N === 0 ? wholeBlocks(total - done, N, blockSize) : 0;
       const length = aligned || Math.min(total - done, N - (position % N));
       const cut = (lane: Int32Array): Int32Array => lane.subarray(done, done + length);
       const output = wanted === "logits" && done + length < total ? "state" : wanted;
       const result = await (aligned ? readBlock : readChunk)(lanes.map(cut), goals?.map(cut), output);
       if (output !== "state") results.push(result);
-      position += length;
       done += length;
       onProgress?.(done);
     }
@@ -226,20 +246,20 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
         const metadata = { ...fingerprint(), position: String(position) };
         return encodeSafetensors(await store.read(isCarried), metadata);
       }),
-    load(bytes, source) {
-      const file = decodeSafetensors(bytes, source);
-      const { tensors, metadata } = file;
-      if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
-      if (metadata.format !== STATE_FORMAT) throw new SessionError(`${source}: was saved by another version`);
-      const { config, weights: saved } = fingerprint();
-      if (metadata.config !== config) throw new SessionError(`${source}: was saved by another model`);
-      if (metadata.weights !== saved) throw new SessionError(`${source}: was saved by a model with other weights`);
-      const savedPosition = metadataCount(file, "position");
-      if (savedPosition === undefined) throw new SessionError(`${source}: has no position`);
-      const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
-      store.write(flatten<HostTensor>(restored));
-      position = savedPosition;
-    },
+    load: (bytes, source) =>
+      queue(async () => {
+        const file = decodeSafetensors(bytes, source);
+        const { tensors, metadata } = file;
+        if (metadata.kind !== "session") throw new SessionError(`${source}: is not a saved session`);
+        if (metadata.format !== STATE_FORMAT) throw new SessionError(`${source}: was saved by another version`);
+        const { config, weights: saved } = fingerprint();
+        if (metadata.config !== config) throw new SessionError(`${source}: was saved by another model`);
+        if (metadata.weights !== saved) throw new SessionError(`${source}: was saved by a model with other weights`);
+        const savedPosition = metadataCount(file, "position");
+        if (savedPosition === undefined) throw new SessionError(`${source}: has no position`);
+        const restored = restoreTree({ state: nest(emptyState), segment: nest(emptySegment) }, tensors, source);
+        goOnFrom(flatten<HostTensor>(restored), savedPosition);
+      }),
     snapshot: () =>
       inTurn(async () => {
         const tensors = Object.entries(await store.hold(isCarried));
@@ -247,22 +267,21 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
           Object.fromEntries(tensors.filter(([name]) => wanted(name)));
         return { loaded, batch, position, state: those(isState), segment: those(isSegment) };
       }),
-    restore(snapshot) {
-      if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is of another model");
-      if (snapshot.batch !== batch)
-        throw new SessionError(`the session has ${batch} lanes, the snapshot has ${snapshot.batch}`);
-      position = snapshot.position;
-      store.write({ ...snapshot.state, ...snapshot.segment });
-    },
-    reset() {
-      position = 0;
-      store.write({ ...emptyState, ...emptySegment });
-    },
-    dispose: () =>
-      inTurn(async () => {
-        await programs.dispose();
-        await store.dispose();
+    restore: (snapshot) =>
+      queue(async () => {
+        if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is of another model");
+        if (snapshot.batch !== batch)
+          throw new SessionError(`the session has ${batch} lanes, the snapshot has ${snapshot.batch}`);
+        goOnFrom({ ...snapshot.state, ...snapshot.segment }, snapshot.position);
       }),
+    reset: () => queue(async () => goOnFrom({ ...emptyState, ...emptySegment }, 0)),
+    dispose() {
+      disposed = true;
+      return queue(async () => {
+        await store.dispose();
+        await programs.dispose();
+      });
+    },
   };
 }
 

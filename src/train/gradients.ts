@@ -1,7 +1,7 @@
 import type { Batch } from "../data/batch.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import type { Store } from "../engine/store.ts";
-import { floatTensor, intTensor, zeros, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { floatTensor, intTensor, zerosOf, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
@@ -181,5 +181,5 @@ function cutBatch({ tokens, targets, weights, startOfSequence }: Batch, start: n
 }
 
 function zerosLike(values: Flat<HostTensor>): Flat<HostTensor> {
-  return Object.fromEntries(Object.entries(values).map(([name, { shape }]) => [name, zeros(shape)]));
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, zerosOf(value)]));
 }

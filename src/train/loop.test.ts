@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Batch } from "../data/batch.ts";
 import type { Document } from "../data/document.ts";
+import { madeUpDevice } from "../engine/fixtures.ts";
 import { createRng } from "../random.ts";
 import { learningRateAt, type RunConfig, type TrainingConfig } from "./config.ts";
 import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
@@ -135,6 +136,14 @@ describe("a step that diverges", () => {
     await train({ ...options, stepper: untroubled, batches: good, toStep: 4 });
     expect(await stepper.state()).toEqual(await untroubled.state());
     for (const each of [stepper, untroubled]) await each.dispose();
+  });
+
+  it("leaves nothing on a device", async () => {
+    const device = madeUpDevice(await testEngine());
+    const config = tinyRun({ steps: 50, learningRate: 1e30, optimizer: { kind: "adamw", weightDecay: 0 } });
+    await expect(play(config, { engine: device.engine })).rejects.toThrow(DivergedError);
+    expect(device.moved.toHost).toBeGreaterThan(0);
+    expect(device.tensors).toBe(0);
   });
 
   it("comes of a learning rate that is far too high, in a finite checkpoint", async () => {

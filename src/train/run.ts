@@ -86,17 +86,19 @@ async function runStage(options: RunOptions, stage: Stage, from: RunPosition): P
     engine,
     state: from.step > after ? from.state : withoutMemory(from.state),
   });
-  const step = await train({
-    stepper,
-    training,
-    batches,
-    fromStep: from.step,
-    toStep: until,
-    ...(signal && { signal }),
-    onStep: (metrics) => onStep?.(metrics),
-    save: async (state, reached) => save?.({ state, step: reached }),
-  });
-  const state = await stepper.state();
-  await stepper.dispose();
-  return { state, step };
+  try {
+    const step = await train({
+      stepper,
+      training,
+      batches,
+      fromStep: from.step,
+      toStep: until,
+      ...(signal && { signal }),
+      onStep: (metrics) => onStep?.(metrics),
+      save: async (state, reached) => save?.({ state, step: reached }),
+    });
+    return { state: await stepper.state(), step };
+  } finally {
+    await stepper.dispose();
+  }
 }

@@ -95,8 +95,8 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
     },
     keep: () => store.keep(),
     async dispose() {
-      await runner.dispose();
       await store.dispose();
+      await runner.dispose();
     },
   };
 }

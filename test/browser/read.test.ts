@@ -159,7 +159,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
       page.getByRole("button", { name: "Save" }).click(),
     ]);
     const session = await nodeSession();
-    session.load(await readFile(await download.path()), download.suggestedFilename());
+    await session.load(await readFile(await download.path()), download.suggestedFilename());
     expect(session.position).toBe(await position());
     expect(await answerOf(session)).toBe(" 23456.");
     await session.dispose();

@@ -298,7 +298,7 @@ function stepAfterInNode(archive: Uint8Array): Promise<number | undefined> {
 function tokensInNode(archive: Uint8Array, saved: Uint8Array): Promise<number> {
   return inFolder(archive, async (folder) => {
     const session = createSession({ loaded: await loadModelFolder(folder), engine: await createNodeEngine() });
-    session.load(saved, "the session of the page");
+    await session.load(saved, "the session of the page");
     return session.position;
   });
 }

@@ -43,7 +43,7 @@ export function withPasskey(text: string, key: string): string {
 async function snapshotOf(loaded: LoadedModel, engine: Engine, bytes: Uint8Array): Promise<Snapshot> {
   const session = createSession({ loaded, engine });
   try {
-    session.load(bytes, "what Read holds");
+    await session.load(bytes, "what Read holds");
     return await session.snapshot();
   } finally {
     await session.dispose();

@@ -11,8 +11,8 @@ export interface ReaderWorker {
   ask(): Promise<string>;
   save(): Promise<Uint8Array>;
   /** Returns the tokens that the saved session had read. */
-  load(bytes: Uint8Array, source: string): number;
-  reset(): void;
+  load(bytes: Uint8Array, source: string): Promise<number>;
+  reset(): Promise<void>;
 }
 
 let reader: Reader | undefined;
@@ -32,8 +32,8 @@ const api: ReaderWorker = {
   stop: () => opened().stop(),
   ask: () => opened().ask(),
   save: () => opened().save(),
-  load(bytes, source) {
-    opened().load(bytes, source);
+  async load(bytes, source) {
+    await opened().load(bytes, source);
     return opened().position;
   },
   reset: () => opened().reset(),

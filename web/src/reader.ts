@@ -57,8 +57,8 @@ export interface Reader {
   /** The number that the model answers with, or nothing. What it remembers stays as it is. */
   ask(): Promise<string>;
   save(): Promise<Uint8Array>;
-  load(bytes: Uint8Array, source: string): void;
-  reset(): void;
+  load(bytes: Uint8Array, source: string): Promise<void>;
+  reset(): Promise<void>;
 }
 
 /** A reader that has read nothing. */
@@ -112,7 +112,7 @@ export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
       try {
         for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), options)) tokens.push(token);
       } finally {
-        session.restore(state);
+        await session.restore(state);
       }
       return decodeTokens(tokens).match(/\d+/)?.[0] ?? "";
     },

@@ -158,11 +158,15 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
     read: () => attempt(() => read(worker, state, patch)),
     stop: () => void worker.stop(),
     ask: () => attempt(() => ask(worker, state, patch)),
-    save: () =>
-      attempt(async () => {
+    // Another action may begin before it is done, so that what the view does is not its to say.
+    async save() {
+      patch({ problem: undefined });
+      try {
         download(await worker.save(), `session-${state.position}-tokens.safetensors`);
-        return {};
-      }),
+      } catch (cause) {
+        patch({ problem: reason(cause) });
+      }
+    },
     session: () => worker.save(),
     load: (file) =>
       attempt(async () => {

@@ -54,7 +54,7 @@ async function runStream(folder: string, file: string, flags: StreamFlags): Prom
     engine: await createNodeEngine({ device: flags.device }),
     blockLength: 4096,
   });
-  if (load !== undefined) session.load(await readBytes(load), load);
+  if (load !== undefined) await session.load(await readBytes(load), load);
   const started = performance.now();
   const read = await (tokenizer === byteTokenizer ? readStream(session, file) : readWhole(session, file, tokenizer));
   const seconds = (performance.now() - started) / 1000;

@@ -71,7 +71,7 @@ async function readAll(session: Session, texts: readonly Text[]): Promise<Perple
   const results: PerplexityResult[] = [];
   let before = 0;
   for (const { tokens, bytes } of texts) {
-    session.reset();
+    await session.reset();
     const onProgress = (done: number): void => progress.update(before + done);
     results.push(await evaluatePerplexity(session, tokens, { bytes, onProgress }));
     before += tokens.length - 1;
