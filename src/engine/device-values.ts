@@ -2,12 +2,11 @@ import type { HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
 import { createCopies } from "./device-copies.ts";
 import { isOnDevice, type CompileResident, type DeviceTensor } from "./engine.ts";
-import type { Stored } from "./store-changes.ts";
 
 /** Named tensors, each on the host or on a device. */
 export interface DeviceValues {
   /** Where they are now, by name. */
-  readonly all: ReadonlyMap<string, HostTensor | DeviceTensor> & Stored;
+  readonly all: ReadonlyMap<string, HostTensor | DeviceTensor>;
   /** Puts a value in the place of that of a name, which is released. */
   put(name: string, value: HostTensor | DeviceTensor): void;
   /** Brings those of these names to the device. */

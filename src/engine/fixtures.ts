@@ -1,6 +1,7 @@
 import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
 import type { Flat } from "../graph/tree.ts";
-import { FeedError, isOnDevice, type DeviceTensor, type Engine } from "./engine.ts";
+import type { Graph } from "../graph/graph.ts";
+import { FeedError, isOnDevice, type DeviceTensor, type Engine, type Program } from "./engine.ts";
 
 /** An engine with a device of its own, which is the memory of another engine's programs, and what goes on there. */
 export interface MadeUpDevice {
@@ -58,5 +59,19 @@ export function madeUpDevice(host: Engine): MadeUpDevice {
       return there.size;
     },
     moved,
+  };
+}
+
+/** The engine with each run done by `run`, which is given the graph and a program of it. */
+export function withRuns(
+  engine: Engine,
+  run: (graph: Graph, program: Program, ...fed: Parameters<Program["run"]>) => ReturnType<Program["run"]>,
+): Engine {
+  return {
+    ...engine,
+    async compile(graph) {
+      const program = await engine.compile(graph);
+      return { ...program, run: (feeds, into) => run(graph, program, feeds, into) };
+    },
   };
 }

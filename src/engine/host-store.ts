@@ -3,7 +3,7 @@ import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
 import { withConstants } from "../graph/optimize.ts";
 import { merge, type Flat } from "../graph/tree.ts";
 import type { Engine, Program } from "./engine.ts";
-import { checkNames, replacements, rowChanges, rowPlace, type RowPlace } from "./store-changes.ts";
+import { checkNames, replacements, rowChanges, rowPlace, type RowPlace, type Stored } from "./store-changes.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -12,7 +12,8 @@ import type { Store } from "./store.ts";
  */
 export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store {
   const cells: Cells = new Map(Object.entries(values).map(([name, value]) => [name, createCell(value)]));
-  const shapes = new Map(Object.entries(values));
+  // The shapes alone: the values that it began with are not kept alive.
+  const stored: Stored = new Map(Object.entries(values).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
   /** What the last run gave, until it is kept. */
   let pending: readonly (() => void)[] = [];
 
@@ -23,7 +24,7 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store
     async compile(graph, isFixed = () => false) {
       const whole = withConstants(graph, new Map(Object.entries(valuesOf(chosen(isFixed)))));
       const program = await engine.compile(whole);
-      const run = bind(whole, program, cells, shapes);
+      const run = bind(whole, program, cells, stored);
       return {
         async run(feeds, into) {
           pending = [];
@@ -45,7 +46,7 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store
       return valuesOf(held);
     },
     write(written) {
-      checkNames(Object.keys(written), shapes);
+      checkNames(Object.keys(written), stored);
       pending = [];
       for (const [name, value] of Object.entries(written)) {
         const cell = cells.get(name);
@@ -110,12 +111,12 @@ function bind(
   graph: Graph,
   program: Program,
   cells: Cells,
-  shapes: ReadonlyMap<string, HostTensor>,
+  stored: Stored,
 ): (feeds: Flat<HostTensor>, into?: Flat<HostTensor>) => Promise<Outcome> {
   const inputs = Object.keys(graph.inputs);
   const cellOf = (name: string): Cell | undefined => cells.get(name);
-  const replaced = new Map([...replacements(graph, shapes)].map(([output, name]) => [output, cellOf(name)]));
-  const rows = rowChanges(graph, shapes);
+  const replaced = new Map([...replacements(graph, stored)].map(([output, name]) => [output, cellOf(name)]));
+  const rows = rowChanges(graph, stored);
   const written = new Map(rows.map(({ output, name }) => [output, cellOf(name)]));
   return async (feeds, into = {}) => {
     const place = rows.length > 0 ? rowPlace(rows, feeds) : undefined;

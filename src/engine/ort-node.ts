@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
 import { input, neg } from "../graph/builder.ts";
-import { createGraph } from "../graph/graph.ts";
+import { createGraph, type Graph } from "../graph/graph.ts";
 import { optimize } from "../graph/optimize.ts";
 import { DeviceError, deviceFailure, type CompileResident, type Engine } from "./engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
@@ -39,21 +39,21 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     // Threads that go on spinning for work after a run take a core from the program that runs next.
     extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
   };
-  let anchor: Promise<InferenceSession> | undefined;
+  const open = async (graph: Graph, own: InferenceSession.SessionOptions = {}): Promise<[Graph, InferenceSession]> => {
+    const lowered = optimize(graph);
+    return [lowered, await createSession(ort, writeOnnx(lowered, device), { ...sessionOptions, ...own }, device)];
+  };
+  let anchor: ReturnType<typeof open> | undefined;
   const compileResident: CompileResident = async (graph, resident) => {
     // The device goes with the last session, and what is freed on it after that ends the process: one stays.
-    anchor ??= createSession(ort, writeOnnx(NOTHING), sessionOptions, device);
-    await anchor;
-    const lowered = optimize(graph);
-    const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
-    const session = await createSession(ort, writeOnnx(lowered, device), residentOptions, device);
+    await (anchor ??= open(NOTHING));
+    const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
     return createResidentProgram(ort, lowered, session, { resident });
   };
   return {
     device,
     async compile(graph) {
-      const lowered = optimize(graph);
-      const session = await createSession(ort, writeOnnx(lowered, device), sessionOptions, device);
+      const [lowered, session] = await open(graph);
       return createProgram(ort, lowered, session, { writesOutputs: true });
     },
     ...(device === "webgpu" && { compileResident }),

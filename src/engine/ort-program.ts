@@ -96,12 +96,12 @@ export function createResidentProgram(
         checkFeeds(graph, feeds);
         const inputs = mapEntries(graph.inputs, (name) => feed(name, feeds[name] as HostTensor | DeviceTensor));
         const results = await session.run(inputs);
-        const all = Object.entries(results);
-        const [stay, leave] = [true, false].map((stays) => all.filter(([name]) => resident.has(name) === stays));
-        return {
-          onHost: Object.fromEntries((leave ?? []).map(([name, tensor]) => [name, unwrap(tensor)])),
-          onDevice: Object.fromEntries((stay ?? []).map(([name, tensor]) => [name, keep(tensor)])),
-        };
+        const [onHost, onDevice]: [Record<string, HostTensor>, Record<string, DeviceTensor>] = [{}, {}];
+        for (const [name, tensor] of Object.entries(results)) {
+          if (resident.has(name)) onDevice[name] = keep(tensor);
+          else onHost[name] = unwrap(tensor);
+        }
+        return { onHost, onDevice };
       }),
     dispose: () => inTurn(() => session.release()),
   };

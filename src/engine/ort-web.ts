@@ -1,6 +1,6 @@
 import type { InferenceSession } from "onnxruntime-common";
 import { input, neg } from "../graph/builder.ts";
-import { createGraph } from "../graph/graph.ts";
+import { createGraph, type Graph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
 import { optimize } from "../graph/optimize.ts";
 import { createQueue } from "../queue.ts";
@@ -115,17 +115,19 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
   };
-  const compileResident: CompileResident = async (graph, resident) => {
+  const open = async (graph: Graph, own: InferenceSession.SessionOptions = {}): Promise<[Graph, InferenceSession]> => {
     const lowered = optimize(graph);
-    const residentOptions = { ...sessionOptions, preferredOutputLocation: outputLocations(lowered, resident) };
-    const session = await inTurn(() => createSession(ort, writeOnnx(lowered, device), residentOptions, device));
+    const all = { ...sessionOptions, ...own };
+    return [lowered, await inTurn(() => createSession(ort, writeOnnx(lowered, device), all, device))];
+  };
+  const compileResident: CompileResident = async (graph, resident) => {
+    const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
     return createResidentProgram(ort, lowered, session, { resident, inTurn });
   };
   const engine: WebEngine = {
     device,
     async compile(graph) {
-      const lowered = optimize(graph);
-      const session = await inTurn(() => createSession(ort, writeOnnx(lowered, device), sessionOptions, device));
+      const [lowered, session] = await open(graph);
       return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));
     },
     ...(device === "webgpu" && { compileResident }),

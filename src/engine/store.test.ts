@@ -2,8 +2,7 @@ import { describe, expect, it } from "vitest";
 import { add, input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
 import { filled, type HostTensor } from "../graph/host-tensor.ts";
-import type { Engine } from "./engine.ts";
-import { madeUpDevice } from "./fixtures.ts";
+import { madeUpDevice, withRuns } from "./fixtures.ts";
 import { createNodeEngine } from "./ort-node.ts";
 import { createReferenceEngine } from "./reference.ts";
 import { createStore } from "./store.ts";
@@ -19,14 +18,10 @@ const STEP = createGraph({ "next.x": add(input("x", SHAPE), input("weight", SHAP
 describe("a store on the host", () => {
   it("writes to two tensors in turns, whatever is written or cleared in between", async () => {
     const seen = new Set<HostTensor | undefined>();
-    const host = createReferenceEngine();
-    const engine: Engine = {
-      device: "watched",
-      async compile(graph) {
-        const program = await host.compile(graph);
-        return { ...program, run: async (feeds, into) => (seen.add(into?.["next.x"]), program.run(feeds, into)) };
-      },
-    };
+    const engine = withRuns(createReferenceEngine(), (_, program, feeds, into) => {
+      seen.add(into?.["next.x"]);
+      return program.run(feeds, into);
+    });
     const store = createStore(engine, { x: filled(SHAPE, 0), weight: filled(SHAPE, 1) });
     const program = await store.compile(STEP);
     const given = filled(SHAPE, 3);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MEMORY_UPDATES } from "../attention/infini/config.ts";
 import type { Engine } from "../engine/engine.ts";
-import { madeUpDevice } from "../engine/fixtures.ts";
+import { madeUpDevice, withRuns } from "../engine/fixtures.ts";
 import { createNodeEngine } from "../engine/ort-node.ts";
 import type { Graph } from "../graph/graph.ts";
 import { floatTensor } from "../graph/host-tensor.ts";
@@ -479,29 +479,20 @@ const COMMITS = (graph: Graph): boolean => !graph.inputs["tokens"] && Object.key
 /** An engine on which the first run of such a graph fails. */
 function failingOnce(working: Engine, isSuch: (graph: Graph) => boolean): Engine {
   let failed = false;
-  return {
-    ...working,
-    async compile(graph) {
-      const program = await working.compile(graph);
-      return {
-        ...program,
-        run(feeds, into) {
-          if (failed || !isSuch(graph)) return program.run(feeds, into);
-          failed = true;
-          return Promise.reject(new Error("the device is busy"));
-        },
-      };
-    },
-  };
+  return withRuns(working, (graph, program, feeds, into) => {
+    if (failed || !isSuch(graph)) return program.run(feeds, into);
+    failed = true;
+    return Promise.reject(new Error("the device is busy"));
+  });
 }
 
-/** Starts and ends of consecutive parts of these sizes, over and over, up to a length. */
 /** The same model with one number changed in its last bits. */
 function withOtherWeights({ model, params }: LoadedModel): LoadedModel {
   const { shape, data } = params.finalNorm;
   return { model, params: { ...params, finalNorm: floatTensor(shape, data.with(0, (data[0] ?? 0) + 1e-6)) } };
 }
 
+/** Starts and ends of consecutive parts of these sizes, over and over, up to a length. */
 function endsOf(sizes: readonly number[], length: number): (readonly [number, number])[] {
   const parts: (readonly [number, number])[] = [];
   for (let start = 0, i = 0; start < length; i++) {

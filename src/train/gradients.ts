@@ -1,5 +1,5 @@
 import type { Batch } from "../data/batch.ts";
-import type { Engine, Program } from "../engine/engine.ts";
+import type { Program } from "../engine/engine.ts";
 import type { Store } from "../engine/store.ts";
 import { floatTensor, intTensor, zerosOf, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
@@ -13,7 +13,6 @@ export interface GradientOptions {
   readonly model: Model;
   readonly params: ModelParams<FloatTensor>;
   readonly training: TrainingConfig;
-  readonly engine: Engine;
 }
 
 /** Sum of the write strengths, where the memory chooses. */

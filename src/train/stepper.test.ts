@@ -3,7 +3,7 @@ import type { MemoryConfig } from "../attention/infini/config.ts";
 import type { Batch } from "../data/batch.ts";
 import { expectClose } from "../engine/engine.suite.ts";
 import type { Engine } from "../engine/engine.ts";
-import { madeUpDevice } from "../engine/fixtures.ts";
+import { madeUpDevice, withRuns } from "../engine/fixtures.ts";
 import { add, mul, sub } from "../graph/builder.ts";
 import { floatTensor, intTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
@@ -457,17 +457,8 @@ function listOf(data: readonly number[]): { shape: number[]; data: readonly numb
 
 /** An engine that tells where each run that has this output writes it to. */
 function watchedEngine(engine: Engine, output: string, onWritten: (tensor: HostTensor | undefined) => void): Engine {
-  return {
-    ...engine,
-    async compile(graph) {
-      const program = await engine.compile(graph);
-      return {
-        ...program,
-        run(feeds, into = {}) {
-          if (graph.outputs[output]) onWritten(into[output]);
-          return program.run(feeds, into);
-        },
-      };
-    },
-  };
+  return withRuns(engine, (graph, program, feeds, into = {}) => {
+    if (graph.outputs[output]) onWritten(into[output]);
+    return program.run(feeds, into);
+  });
 }

@@ -1,4 +1,5 @@
 import type { Batch } from "../data/batch.ts";
+import type { Engine } from "../engine/engine.ts";
 import { createStore, type Store } from "../engine/store.ts";
 import { floatTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
 import { flatten, prefixed, type Flat } from "../graph/tree.ts";
@@ -43,6 +44,7 @@ export interface Stepper {
 }
 
 export interface StepperOptions extends GradientOptions {
+  readonly engine: Engine;
   readonly optimizer: Optimizer;
   /** State to go on from. Default: the parameters and a fresh optimizer. */
   readonly state?: TrainingState;
