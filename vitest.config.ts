@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["{src,test,reproduce,bench}/**/*.test.ts"],
+    include: ["{src,lab,test}/**/*.test.ts"],
     setupFiles: ["test/fail-on-console.ts"],
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createSession, decodeTokens, encodeText, generate } from "infini-transformer";
-import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/data";
+import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/tasks";
 import { createNodeEngine, loadModelFolder, readText } from "infini-transformer/node";
 
 const KEY = "38512";

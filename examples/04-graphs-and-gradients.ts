@@ -1,6 +1,7 @@
 /** Fits a line with the engine alone: a graph, its gradients and plain gradient descent. */
 import { gradients } from "infini-transformer/autodiff";
-import { add, createGraph, floatTensor, input, mean, mul, square, sub } from "infini-transformer/graph";
+import { add, createGraph, input, mean, mul, square, sub } from "infini-transformer/graph";
+import { floatTensor } from "infini-transformer/tensor";
 import { createNodeEngine } from "infini-transformer/node";
 
 const x = input("x", [8]);

@@ -52,10 +52,13 @@ describe("the infini command", () => {
       platform: "node",
       logLevel: "silent",
     });
-    const imports = metafile.outputs["bundle/main.js"]?.imports ?? [];
-    const atOnce = imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path);
-    expect(atOnce.filter((path) => !isHelper(metafile, path)).toSorted()).toEqual(["commander", "node:module"]);
-    expect(imports.filter(({ kind }) => kind === "dynamic-import").length).toBe(
+    const atOnce = [...filesAtOnce(metafile.outputs, "bundle/main.js")].flatMap(
+      (file) => metafile.outputs[file]?.imports.filter(isStatic) ?? [],
+    );
+    const packages = atOnce.filter(({ external }) => external).map(({ path }) => path);
+    expect([...new Set(packages)].toSorted()).toEqual(["commander", "node:module"]);
+    const later = metafile.outputs["bundle/main.js"]?.imports.filter(({ kind }) => kind === "dynamic-import");
+    expect(later?.length).toBe(
       Object.keys(metafile.inputs).filter((file) => file.startsWith("src/cli/commands/")).length,
     );
   });
@@ -63,17 +66,18 @@ describe("the infini command", () => {
 
 // --- internal ---
 
-/** Whether a file of the bundle holds helpers of the bundler alone. */
-function isHelper({ outputs }: Metafile, file: string): boolean {
-  return outputs[file] !== undefined && Object.keys(outputs[file].inputs).length === 0;
-}
+const isStatic = ({ kind }: { readonly kind: string }): boolean => kind === "import-statement";
 
-/** Bytes of a file and of all that it imports, but for what it imports later. */
-function loadedAtOnce(outputs: Metafile["outputs"], file: string): number {
+/** A file and all that it imports, but for what it imports later. */
+function filesAtOnce(outputs: Metafile["outputs"], file: string): ReadonlySet<string> {
   const files = new Set([file]);
   for (const name of files) {
-    const imports = outputs[name]?.imports.filter(({ kind }) => kind === "import-statement") ?? [];
-    for (const { path } of imports) files.add(path);
+    for (const { path, external } of outputs[name]?.imports.filter(isStatic) ?? []) if (!external) files.add(path);
   }
-  return [...files].reduce((sum, name) => sum + (outputs[name]?.bytes ?? 0), 0);
+  return files;
+}
+
+/** Bytes of {@link filesAtOnce}. */
+function loadedAtOnce(outputs: Metafile["outputs"], file: string): number {
+  return [...filesAtOnce(outputs, file)].reduce((sum, name) => sum + (outputs[name]?.bytes ?? 0), 0);
 }

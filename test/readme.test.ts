@@ -15,7 +15,7 @@ const blocks = [...readme.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language
 }));
 const commands = blocks
   .filter(({ language }) => language === "bash")
-  .flatMap(({ code }) => code.split("\n").filter((line) => line.startsWith("npx infini ")));
+  .flatMap(({ code }) => code.split("\n").filter((line) => /^(npx infini|npm run lab --) /.test(line)));
 const programs = blocks.filter(({ language }) => language === "ts").map(({ code }) => code);
 
 /** A folder with what the README speaks of: a book, a text of one's own, the models and the recipes. */
@@ -43,7 +43,10 @@ describe("the README", () => {
   it.each(commands)(
     "%s",
     async (command) => {
-      const line = command.replace("npx infini", `"${process.execPath}" "${resolve("dist/cli/main.js")}"`);
+      const node = `"${process.execPath}"`;
+      const line = command
+        .replace("npx infini", `${node} "${resolve("dist/cli/main.js")}"`)
+        .replace("npm run lab --", `"${resolve("node_modules/.bin/tsx")}" "${resolve("lab/main.ts")}"`);
       const { stdout } = await run("sh", ["-c", line], { cwd: folder });
       expect(stdout).not.toBe("");
     },

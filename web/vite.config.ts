@@ -18,8 +18,12 @@ export default defineConfig({
   base: "./",
   resolve: {
     // The library as it is in this repository, by the names that are public.
-    alias: [{ find: /^infini-transformer\/([a-z]+)$/, replacement: join(root, "src", "$1", "index.ts") }],
-    // ONNX Runtime without its WebAssembly inside: src/runtime-files.ts says where that is.
+    alias: [
+      { find: /^infini-transformer\/(node|web)$/, replacement: join(root, "src", "platform", "$1", "index.ts") },
+      { find: /^infini-transformer\/([a-z]+)$/, replacement: join(root, "src", "$1", "index.ts") },
+      { find: /^infini-lab\/([a-z]+)$/, replacement: join(root, "lab", "$1", "index.ts") },
+    ],
+    // ONNX Runtime without its WebAssembly inside: src/engine/runtime-files.ts says where that is.
     conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions],
   },
   // What the worker imports is not seen from the page; found late, it would make the page load twice.

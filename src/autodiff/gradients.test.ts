@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { evaluate } from "../engine/reference.ts";
+import { evaluate } from "../engine/reference/reference.ts";
 import {
   add,
   broadcastTo,

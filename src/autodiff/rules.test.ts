@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../engine/engine.suite.ts";
-import { evaluate, type Float64Tensor } from "../engine/reference.ts";
+import { evaluate, type Float64Tensor } from "../engine/reference/reference.ts";
 import {
   add,
   broadcastTo,
@@ -47,10 +47,10 @@ import {
   where,
 } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { sizeOf, type Shape } from "../graph/host-tensor.ts";
+import { sizeOf, type Shape } from "../tensor/host-tensor.ts";
 import type { Op } from "../graph/ops.ts";
 import { apply, isOp, type Tensor } from "../graph/tensor.ts";
-import { createRng } from "../random.ts";
+import { createRng } from "../base/random.ts";
 import { gradients } from "./gradients.ts";
 import { gradientRules, sumTo } from "./rules.ts";
 

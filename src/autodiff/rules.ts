@@ -28,9 +28,9 @@ import {
   unitLowerInverse,
   where,
 } from "../graph/builder.ts";
-import { sizeOf, type Shape } from "../graph/host-tensor.ts";
+import { sizeOf, type Shape } from "../tensor/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
-import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/lower.ts";
+import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/passes/lower.ts";
 import type { Op } from "../graph/ops.ts";
 import { isOp, type Tensor } from "../graph/tensor.ts";
 

@@ -1,13 +1,14 @@
+import { OptionError } from "../base/errors.ts";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { FileError } from "../node/files.ts";
-import { decodeSafetensors, encodeSafetensors } from "../model/safetensors.ts";
+import { FileError } from "../platform/node/files.ts";
+import { decodeSafetensors, encodeSafetensors } from "../tensor/safetensors.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { callCommand, spawnCommand, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
-import { openRunFolder } from "./run-folder.ts";
+import { openRunFolder } from "./runs/run-folder.ts";
 
 type Edit = (run: typeof tinyRun) => unknown;
 
@@ -619,7 +620,7 @@ function changeMetadata(
 }
 
 function tensor(value: Tensor | undefined): Tensor {
-  if (!value) throw new RangeError("there is no such tensor");
+  if (!value) throw new OptionError("there is no such tensor");
   return value;
 }
 

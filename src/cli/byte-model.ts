@@ -1,7 +1,7 @@
-import { readsBytes } from "../data/tokenizers/tokenizer.ts";
+import { readsBytes } from "../text/tokenizers/tokenizer.ts";
 import type { LoadedModel } from "../model/transformer.ts";
-import { loadModelFolder } from "../node/model-folder.ts";
-import { UsageError } from "./errors.ts";
+import { loadModelFolder } from "../platform/node/model-folder.ts";
+import { UsageError } from "./terminal/errors.ts";
 
 /** Loads a model for prompts that are written in bytes. Throws UsageError when its tokens are others. */
 export async function loadByteModel(folder: string, prompts: string): Promise<LoadedModel> {

@@ -4,17 +4,17 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { encodeText } from "../data/bytes.ts";
-import { loadModelFolder } from "../node/model-folder.ts";
-import { createNodeEngine } from "../engine/ort-node.ts";
-import { createSession, type Session } from "../generate/session.ts";
-import { sizeOf, type FloatTensor } from "../graph/host-tensor.ts";
-import { flatten } from "../graph/tree.ts";
+import { encodeText } from "../text/bytes.ts";
+import { loadModelFolder } from "../platform/node/model-folder.ts";
+import { createNodeEngine } from "../engine/ort/ort-node.ts";
+import { createSession, type Session } from "../runtime/session.ts";
+import { sizeOf, type FloatTensor } from "../tensor/host-tensor.ts";
+import { flatten } from "../tensor/tree.ts";
 import { parameterCount, stateBytes } from "../model/cost.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { callCommand, spawnCommand, spawnUnread, TEXT, tinyRun, writeRecipe, type Ran } from "./fixtures.ts";
 
-const COMMANDS = ["demo", "data", "train", "eval", "compare", "passkey", "stream", "generate", "inspect", "export"];
+const COMMANDS = ["demo", "train", "eval", "passkey", "stream", "generate", "inspect", "export"];
 const config = parseRunConfig(tinyRun);
 const positive = z.number().positive();
 const recallRow = z.strictObject({

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { callCommand, TEXT, writeRecipe } from "./fixtures.ts";
-import type { DemoResult } from "./report.ts";
+import type { DemoResult } from "./terminal/report.ts";
 
 const BOOK_LENGTH = 150_000;
 

@@ -63,7 +63,16 @@ function outcomeOf(child: ChildProcessWithoutNullStreams, input: string): Promis
 }
 
 /** Runs the command line in this process, which is faster. One at a time. */
-export async function callCommand(...args: readonly string[]): Promise<Ran> {
+export function callCommand(...args: readonly string[]): Promise<Ran> {
+  return callMain(MAIN, args);
+}
+
+/** As {@link callCommand}, for the commands of `lab`. */
+export function callLab(...args: readonly string[]): Promise<Ran> {
+  return callMain(LAB, args);
+}
+
+async function callMain(main: string, args: readonly string[]): Promise<Ran> {
   const [argv, exitCode] = [process.argv, process.exitCode];
   const ran = { stdout: "", stderr: "", code: 0 };
   let ended = false;
@@ -83,10 +92,10 @@ export async function callCommand(...args: readonly string[]): Promise<Ran> {
     }),
   ];
   try {
-    process.argv = [process.execPath, MAIN, ...args];
+    process.argv = [process.execPath, main, ...args];
     process.exitCode = 0;
     vi.resetModules(); // the entry point runs when it is loaded
-    await import("./main.ts");
+    await import(main);
     if (!ended) ran.code = Number(process.exitCode);
   } finally {
     for (const spy of spies) spy.mockRestore();
@@ -100,6 +109,7 @@ export async function callCommand(...args: readonly string[]): Promise<Ran> {
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const MAIN = join(ROOT, "src", "cli", "main.ts");
+const LAB = join(ROOT, "lab", "main.ts");
 
 function plain(text: string): string {
   return stripVTControlCharacters(text);

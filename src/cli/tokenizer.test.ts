@@ -2,9 +2,9 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gpt2Tokenizer, GPT2_VOCABULARY_SIZE } from "../data/tokenizers/gpt2.ts";
-import { tinyTokenizerJson } from "../data/tokenizers/fixtures.ts";
-import { huggingFaceTokenizer } from "../data/tokenizers/hugging-face.ts";
+import { gpt2Tokenizer, GPT2_VOCABULARY_SIZE } from "../text/tokenizers/gpt2.ts";
+import { tinyTokenizerJson } from "../text/tokenizers/fixtures.ts";
+import { huggingFaceTokenizer } from "../text/tokenizers/hugging-face.ts";
 import type { PerplexityResult } from "../evaluate/perplexity.ts";
 import { callCommand, TEXT, tinyRun, type Ran } from "./fixtures.ts";
 

@@ -49,13 +49,13 @@ import {
   where,
 } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import { filled, floatTensor, intTensor, sizeOf, zeros, type HostTensor } from "../graph/host-tensor.ts";
+import { filled, floatTensor, intTensor, sizeOf, zeros, type HostTensor } from "../tensor/host-tensor.ts";
 import type { Op } from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Flat } from "../graph/tree.ts";
-import { createRng } from "../random.ts";
+import type { Flat } from "../tensor/tree.ts";
+import { createRng } from "../base/random.ts";
 import { FeedError, type Engine } from "./engine.ts";
-import { evaluate, type NumericTensor } from "./reference.ts";
+import { evaluate, type NumericTensor } from "./reference/reference.ts";
 
 export interface SuiteOptions {
   /** Why the suite cannot run here. It is then listed as one skipped test. */

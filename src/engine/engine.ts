@@ -1,7 +1,8 @@
+import { InfiniError } from "../base/errors.ts";
 import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { DType, HostTensor, Shape } from "../graph/host-tensor.ts";
-import type { Flat } from "../graph/tree.ts";
+import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
+import type { Flat } from "../tensor/tree.ts";
 
 /** Something that computes graphs. */
 export interface Engine {
@@ -61,13 +62,15 @@ export function isOnDevice(tensor: HostTensor | DeviceTensor): tensor is DeviceT
 }
 
 /** A value fed to a program that does not fit its input. The message names the input. */
-export class FeedError extends Error {
+export class FeedError extends InfiniError {
   override name = "FeedError";
+  readonly code = "ERR_FEED";
 }
 
 /** A device that this machine or this build does not have. */
-export class DeviceError extends Error {
+export class DeviceError extends InfiniError {
   override name = "DeviceError";
+  readonly code = "ERR_DEVICE";
 }
 
 /** The error of a device that is there and does not work. */

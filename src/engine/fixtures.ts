@@ -1,5 +1,5 @@
-import { copyOf, type HostTensor } from "../graph/host-tensor.ts";
-import type { Flat } from "../graph/tree.ts";
+import { copyOf, type HostTensor } from "../tensor/host-tensor.ts";
+import type { Flat } from "../tensor/tree.ts";
 import type { Graph } from "../graph/graph.ts";
 import { FeedError, isOnDevice, type DeviceTensor, type Engine, type Program } from "./engine.ts";
 

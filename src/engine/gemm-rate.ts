@@ -1,6 +1,6 @@
 import { input, matmul } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { filled } from "../graph/host-tensor.ts";
+import { filled } from "../tensor/host-tensor.ts";
 import type { Engine } from "./engine.ts";
 
 const SIZE = 1024;

@@ -9,6 +9,6 @@ export {
   type ResidentProgram,
   type ResidentResults,
 } from "./engine.ts";
-export { OPSET_VERSION, writeOnnx } from "./onnx-writer.ts";
-export { createReferenceEngine } from "./reference.ts";
-export { createStore, type Store } from "./store.ts";
+export { OPSET_VERSION, writeOnnx } from "./ort/onnx-writer.ts";
+export { createReferenceEngine } from "./reference/reference.ts";
+export { createStore, type Store } from "./store/store.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { encodeText } from "../data/bytes.ts";
+import { encodeText } from "../text/bytes.ts";
 import { answerPrompts } from "./answers.ts";
 import { fakeSession } from "./fixtures.ts";
 

@@ -1,6 +1,6 @@
-import { decodeTokens } from "../data/bytes.ts";
-import { mostLikely } from "../generate/sampler.ts";
-import type { Session } from "../generate/session.ts";
+import { decodeTokens } from "../text/bytes.ts";
+import { mostLikely } from "../runtime/sampler.ts";
+import type { Session } from "../runtime/session.ts";
 
 /** What each lane writes, greedily, after its prompt: `answerTokens` tokens. */
 export async function answerPrompts(

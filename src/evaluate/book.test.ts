@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { encodeText } from "../data/bytes.ts";
-import { passkeySentence, PASSKEY_TASK } from "../data/passkey.ts";
+import { encodeText } from "../text/bytes.ts";
+import { passkeySentence, PASSKEY_TASK } from "../tasks/passkey.ts";
 import { findKeysInBook, type BookProgress, type HiddenKey } from "./book.ts";
 import { fakeSession, keyIn } from "./fixtures.ts";
 

@@ -1,6 +1,6 @@
-import { encodeText } from "../data/bytes.ts";
-import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../data/passkey.ts";
-import type { Session } from "../generate/session.ts";
+import { encodeText } from "../text/bytes.ts";
+import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../tasks/passkey.ts";
+import type { Session } from "../runtime/session.ts";
 import { answerPrompts } from "./answers.ts";
 import { ANSWER_TOKENS } from "./passkey.ts";
 

@@ -1,7 +1,8 @@
+import { OptionError } from "../base/errors.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createNodeEngine } from "../engine/ort-node.ts";
-import { randomTokens, tinyModel } from "../generate/fixtures.ts";
-import { createSession, type Session } from "../generate/session.ts";
+import { createNodeEngine } from "../engine/ort/ort-node.ts";
+import { randomTokens, tinyModel } from "../runtime/fixtures.ts";
+import { createSession, type Session } from "../runtime/session.ts";
 import { binsOf, evaluateDocuments } from "./documents.ts";
 import { fakeSession } from "./fixtures.ts";
 import { evaluatePerplexity } from "./perplexity.ts";
@@ -57,8 +58,8 @@ describe("evaluateDocuments", () => {
   );
 
   it("refuses documents without a token to foretell, and no documents", async () => {
-    await expect(evaluateDocuments(session, [LONG, new Int32Array(1)])).rejects.toThrow(RangeError);
-    await expect(evaluateDocuments(session, [])).rejects.toThrow(RangeError);
+    await expect(evaluateDocuments(session, [LONG, new Int32Array(1)])).rejects.toThrow(OptionError);
+    await expect(evaluateDocuments(session, [])).rejects.toThrow(OptionError);
   });
 });
 

@@ -1,4 +1,5 @@
-import type { Session } from "../generate/session.ts";
+import { OptionError } from "../base/errors.ts";
+import type { Session } from "../runtime/session.ts";
 
 /** Tokens of a document from one position up to another, which is left out; no end: all that follow. */
 export interface PositionBin {
@@ -34,7 +35,7 @@ export interface DocumentsOptions {
 }
 
 /**
- * Streams each document through a session of one lane that forgets everything before it. Throws `RangeError` for a
+ * Streams each document through a session of one lane that forgets everything before it. Throws `OptionError` for a
  * document of fewer than two tokens, and where there are none.
  */
 export async function evaluateDocuments(
@@ -43,7 +44,7 @@ export async function evaluateDocuments(
   { edges = [0], onProgress, reportEvery = 16_384 }: DocumentsOptions = {},
 ): Promise<DocumentsResult> {
   if (documents.length === 0 || documents.some(({ length }) => length < 2))
-    throw new RangeError("there must be documents, of two tokens or more each");
+    throw new OptionError("there must be documents, of two tokens or more each");
   const total = documents.reduce((sum, { length }) => sum + length - 1, 0);
   const started = performance.now();
   const sums = edges.map(() => ({ nats: 0, tokens: 0 }));

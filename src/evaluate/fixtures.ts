@@ -1,6 +1,6 @@
-import { decodeTokens, encodeText } from "../data/bytes.ts";
-import { SEGMENT, tinyModel } from "../generate/fixtures.ts";
-import { SessionError, type LaneTokens, type Session, type Snapshot } from "../generate/session.ts";
+import { decodeTokens, encodeText } from "../text/bytes.ts";
+import { SEGMENT, tinyModel } from "../runtime/fixtures.ts";
+import { SessionError, type LaneTokens, type Session, type Snapshot } from "../runtime/session.ts";
 
 export interface FakeSession extends Session {
   /** What each lane has read since the last reset, questions that were taken back not counted. */

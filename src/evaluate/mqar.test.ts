@@ -1,12 +1,13 @@
+import { OptionError } from "../base/errors.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine, Program } from "../engine/engine.ts";
-import { createNodeEngine } from "../engine/ort-node.ts";
-import { tinyModel, weightsOf } from "../generate/fixtures.ts";
-import { createSession, type LaneTokens, type Session } from "../generate/session.ts";
+import { createNodeEngine } from "../engine/ort/ort-node.ts";
+import { tinyModel, weightsOf } from "../runtime/fixtures.ts";
+import { createSession, type LaneTokens, type Session } from "../runtime/session.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { intTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten } from "../graph/tree.ts";
+import { intTensor, type HostTensor } from "../tensor/host-tensor.ts";
+import { flatten } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { parseRunConfig } from "../train/config.ts";
@@ -66,12 +67,12 @@ describe("evaluateMqar of a random model", () => {
     const read: number[][] = [];
     const refuse = async (changes: Partial<MqarEvaluation>, problem: string): Promise<void> => {
       await expect(evaluateMqar(recorded(session, read), { ...options, ...changes })).rejects.toThrow(
-        new RangeError(problem),
+        new OptionError(problem),
       );
     };
     const { vocabulary: _, ...definition } = options;
     await expect(evaluateMqar(recorded(session, read), definition)).rejects.toThrow(
-      new RangeError("mqar has a vocabulary of 8192 tokens, but the model one of 20"),
+      new OptionError("mqar has a vocabulary of 8192 tokens, but the model one of 20"),
     );
     await refuse({ pairs: [2, 5] }, "mqar with 5 pairs needs 20 tokens without filler, got 16 tokens");
     await refuse({ distances: [0, 3] }, "the length of mqar must be even, got 19");

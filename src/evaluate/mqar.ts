@@ -1,8 +1,9 @@
-import { mqarExample, mqarProblem, NO_LABEL, type MqarExample, type MqarShape, type MqarSize } from "../data/mqar.ts";
-import { mostLikely } from "../generate/sampler.ts";
-import type { Session } from "../generate/session.ts";
-import { createRng } from "../random.ts";
-import { mean, standardError } from "./statistics.ts";
+import { OptionError } from "../base/errors.ts";
+import { mqarExample, mqarProblem, NO_LABEL, type MqarExample, type MqarShape, type MqarSize } from "../tasks/mqar.ts";
+import { mostLikely } from "../runtime/sampler.ts";
+import type { Session } from "../runtime/session.ts";
+import { createRng } from "../base/random.ts";
+import { mean, standardError } from "../base/statistics.ts";
 
 /** How much of one size is recalled over one distance. */
 export interface MqarRow extends MqarSize {
@@ -38,7 +39,7 @@ export interface MqarEvaluation extends Omit<MqarShape, keyof MqarSize | "distan
 
 /**
  * Multi-query associative recall, several sequences side by side in the lanes of the session. An answer is the
- * most likely of all tokens. Throws `RangeError`, before anything is read, for sizes that do not exist or a
+ * most likely of all tokens. Throws `OptionError`, before anything is read, for sizes that do not exist or a
  * vocabulary larger than that of the model.
  */
 export async function evaluateMqar(session: Session, options: MqarEvaluation): Promise<MqarRow[]> {
@@ -64,14 +65,14 @@ type Shape = MqarShape & { readonly distance: number };
 function shapesOf({ loaded }: Session, options: MqarEvaluation): readonly Shape[] {
   const { pairs, lengths, distances = [0] } = options;
   if (lengths.length !== 1 && lengths.length !== pairs.length)
-    throw new RangeError(`mqar needs one length, or one for each of the ${pairs.length} pairs, got ${lengths.length}`);
+    throw new OptionError(`mqar needs one length, or one for each of the ${pairs.length} pairs, got ${lengths.length}`);
   const shapes = pairs.flatMap((count, i) => {
     const length = lengths[lengths.length === 1 ? 0 : i] ?? 0;
     return distances.map((distance) => ({ ...options, pairs: count, distance, length: length + distance }));
   });
   const { vocabularySize } = loaded.model.config;
   const problem = shapes.map((shape) => mqarProblem(shape, vocabularySize)).find((found) => found !== undefined);
-  if (problem !== undefined) throw new RangeError(problem);
+  if (problem !== undefined) throw new OptionError(problem);
   return shapes;
 }
 

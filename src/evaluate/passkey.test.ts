@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { decodeTokens, encodeText } from "../data/bytes.ts";
-import { PASSKEY_QUESTION, PASSKEY_TASK, shortestPasskeyPrompt, type Haystack } from "../data/passkey.ts";
-import { createNodeEngine } from "../engine/ort-node.ts";
-import { SEGMENT, tinyModel } from "../generate/fixtures.ts";
-import { createSession, type Session, type Snapshot } from "../generate/session.ts";
+import { decodeTokens, encodeText } from "../text/bytes.ts";
+import { PASSKEY_QUESTION, PASSKEY_TASK, shortestPasskeyPrompt, type Haystack } from "../tasks/passkey.ts";
+import { createNodeEngine } from "../engine/ort/ort-node.ts";
+import { SEGMENT, tinyModel } from "../runtime/fixtures.ts";
+import { createSession, type Session, type Snapshot } from "../runtime/session.ts";
 import { fakeSession, keyIn } from "./fixtures.ts";
 import { answerPrompts } from "./answers.ts";
 import { ANSWER_TOKENS, evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";

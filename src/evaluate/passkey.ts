@@ -8,12 +8,12 @@ import {
   shortestPasskeyPrompt,
   type Haystack,
   type PasskeyScore,
-} from "../data/passkey.ts";
-import type { Session, Snapshot } from "../generate/session.ts";
-import { createRng, type Rng } from "../random.ts";
+} from "../tasks/passkey.ts";
+import type { Session, Snapshot } from "../runtime/session.ts";
+import { createRng, type Rng } from "../base/random.ts";
 import { answersAfter } from "./answers.ts";
 import { sharedStretches, stretchTokens, type LanePrompt, type Stretch } from "./shared-prefixes.ts";
-import { mean, standardError } from "./statistics.ts";
+import { mean, standardError } from "../base/statistics.ts";
 
 /**
  * One cell of the paper's table 3. Its prompts differ in where key and question lie in a segment, as luck would
@@ -66,7 +66,7 @@ const BLOCK = 65_536;
 /**
  * Greedy answers to pass key prompts, several side by side in the lanes of the session. Key, haystack and the place
  * of the key are drawn once for each number of a prompt, not for each cell, so that the prompts of one
- * number begin alike; what they have in common is read once. Throws `RangeError` for a length that has no room
+ * number begin alike; what they have in common is read once. Throws `OptionError` for a length that has no room
  * for a prompt, or a text that is empty.
  */
 export async function evaluatePasskey(session: Session, options: PasskeyOptions): Promise<PasskeyRow[]> {

@@ -1,12 +1,13 @@
+import { OptionError } from "../base/errors.ts";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Engine } from "../engine/engine.ts";
-import { createNodeEngine } from "../engine/ort-node.ts";
-import { randomTokens, SEGMENT, tinyModel, weightsOf } from "../generate/fixtures.ts";
-import { createSession, SessionError, type Session } from "../generate/session.ts";
+import { createNodeEngine } from "../engine/ort/ort-node.ts";
+import { randomTokens, SEGMENT, tinyModel, weightsOf } from "../runtime/fixtures.ts";
+import { createSession, SessionError, type Session } from "../runtime/session.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { intTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten } from "../graph/tree.ts";
+import { intTensor, type HostTensor } from "../tensor/host-tensor.ts";
+import { flatten } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { evaluatePerplexity, poolPerplexity } from "./perplexity.ts";
 
@@ -64,7 +65,7 @@ describe("evaluatePerplexity", () => {
     expect(tokens).toBe(1);
     expect(perplexity).toBeGreaterThan(1);
     for (const length of [0, 1]) {
-      await expect(evaluatePerplexity(session, text.subarray(0, length))).rejects.toThrow(RangeError);
+      await expect(evaluatePerplexity(session, text.subarray(0, length))).rejects.toThrow(OptionError);
     }
   });
 
@@ -89,7 +90,7 @@ describe("poolPerplexity", () => {
     expect(Math.log(pooled.perplexity)).toBeCloseTo(nats / (TOKENS - 1), 10);
     const seconds = results.reduce((sum, { tokens, tokensPerSecond }) => sum + tokens / tokensPerSecond, 0);
     expect(pooled.tokensPerSecond).toBeCloseTo((TOKENS - 1) / seconds, 6);
-    expect(() => poolPerplexity([])).toThrow(RangeError);
+    expect(() => poolPerplexity([])).toThrow(OptionError);
   });
 });
 

@@ -1,4 +1,5 @@
-import type { Session } from "../generate/session.ts";
+import { OptionError } from "../base/errors.ts";
+import type { Session } from "../runtime/session.ts";
 
 /** How well a model foretells a text. */
 export interface PerplexityResult {
@@ -24,7 +25,7 @@ export interface PerplexityOptions {
   readonly reportEvery?: number;
 }
 
-/** Streams a text of two tokens or more through a fresh session. Throws `RangeError` for a shorter one. */
+/** Streams a text of two tokens or more through a fresh session. Throws `OptionError` for a shorter one. */
 export async function evaluatePerplexity(
   session: Session,
   text: Int32Array,
@@ -32,7 +33,7 @@ export async function evaluatePerplexity(
 ): Promise<PerplexityResult> {
   const { bytes = text.length, reportEvery = 65_536, onProgress } = options;
   const total = text.length - 1;
-  if (total < 1) throw new RangeError("perplexity needs a text of two tokens or more");
+  if (total < 1) throw new OptionError("perplexity needs a text of two tokens or more");
   const started = performance.now();
   let nats = 0;
   for (let start = 0; start < total; start += reportEvery) {
@@ -53,11 +54,11 @@ export async function evaluatePerplexity(
 
 /**
  * The same of several texts, each of which was read by a fresh session: every token counts as much as any other, and
- * every byte. Throws `RangeError` when there is none.
+ * every byte. Throws `OptionError` when there is none.
  */
 export function poolPerplexity(results: readonly PerplexityResult[]): PerplexityResult {
   const [first] = results;
-  if (!first) throw new RangeError("there is no text to pool the perplexity of");
+  if (!first) throw new OptionError("there is no text to pool the perplexity of");
   const sum = (of: (result: PerplexityResult) => number): number =>
     results.reduce((total, each) => total + of(each), 0);
   const [tokens, bytes] = [sum((result) => result.tokens), sum((result) => result.bytes)];

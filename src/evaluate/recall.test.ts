@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { encodeText } from "../data/bytes.ts";
-import { BOOK } from "../data/fixtures.ts";
-import { recallTasksOf } from "../data/recall-tasks.ts";
+import { encodeText } from "../text/bytes.ts";
+import { BOOK } from "../tasks/fixtures.ts";
+import { recallTasksOf } from "../tasks/recall-tasks.ts";
 import { fakeSession } from "./fixtures.ts";
 import { evaluateRecall, type RecallOptions, type RecallRow } from "./recall.ts";
 

@@ -1,9 +1,10 @@
-import { encodeText } from "../data/bytes.ts";
-import type { RecallSample, RecallTask } from "../data/recall.ts";
-import type { Session } from "../generate/session.ts";
-import { createRng, type Rng } from "../random.ts";
+import { OptionError } from "../base/errors.ts";
+import { encodeText } from "../text/bytes.ts";
+import type { RecallSample, RecallTask } from "../tasks/recall.ts";
+import type { Session } from "../runtime/session.ts";
+import { createRng, type Rng } from "../base/random.ts";
 import { answerPrompts } from "./answers.ts";
-import { mean, standardError } from "./statistics.ts";
+import { mean, standardError } from "../base/statistics.ts";
 
 /** How well a model answers one task at one length. */
 export interface RecallRow {
@@ -39,7 +40,7 @@ export interface RecallOptions {
 
 /**
  * Greedy answers to recall tasks, several side by side in the lanes of the session. A prompt that is shorter than its
- * length follows on text of the book where the task reads it, else on empty lines. Throws `RangeError` before
+ * length follows on text of the book where the task reads it, else on empty lines. Throws `OptionError` before
  * anything is read for a length below the `minLength` of a task and for a task without the book that it needs.
  */
 export async function evaluateRecall(session: Session, options: RecallOptions): Promise<RecallRow[]> {
@@ -65,8 +66,8 @@ export async function evaluateRecall(session: Session, options: RecallOptions): 
 function checkOptions({ tasks, lengths, book }: RecallOptions): void {
   for (const { name, minLength, readsText } of tasks) {
     const short = lengths.find((length) => !(length >= minLength));
-    if (short !== undefined) throw new RangeError(`${name} needs a length of at least ${minLength}, got ${short}`);
-    if (readsText && !book?.length) throw new RangeError(`${name} needs a book to read`);
+    if (short !== undefined) throw new OptionError(`${name} needs a length of at least ${minLength}, got ${short}`);
+    if (readsText && !book?.length) throw new OptionError(`${name} needs a book to read`);
   }
 }
 

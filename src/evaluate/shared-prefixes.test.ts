@@ -1,3 +1,4 @@
+import { OptionError } from "../base/errors.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sharedStretches, stretchTokens, type LanePrompt } from "./shared-prefixes.ts";
@@ -73,6 +74,6 @@ describe("sharedStretches", () => {
     ["lanes of two lengths", [text("a", "bc")], /the lanes of prompt 0 have 1 and 2 tokens/],
   ])("refuses a prompt with %s", (_, given, problem) => {
     expect(() => sharedStretches(given)).toThrow(problem);
-    expect(() => sharedStretches(given)).toThrow(RangeError);
+    expect(() => sharedStretches(given)).toThrow(OptionError);
   });
 });

@@ -1,3 +1,5 @@
+import { OptionError } from "../base/errors.ts";
+
 /** One prompt: the tokens of each lane, all of the same length. */
 export type LanePrompt = readonly Uint8Array[];
 
@@ -17,7 +19,7 @@ export interface Stretch {
  * The stretches that prompts are made of, depth first: prompts that begin alike in every lane share a stretch up to
  * where the first lane parts. Whoever keeps the state at the end of each stretch, by its position, has the state that
  * a later one starts from: that of the last stretch that ended at its `from`. The lengths of the stretches add up to
- * the tokens of a lane that are read at all. Throws `RangeError` for a prompt without tokens, or lanes that differ in
+ * the tokens of a lane that are read at all. Throws `OptionError` for a prompt without tokens, or lanes that differ in
  * number or length.
  */
 export function sharedStretches(prompts: readonly LanePrompt[]): Stretch[] {
@@ -83,9 +85,9 @@ function lengthOf(prompt: LanePrompt | undefined): number {
 
 function checkPrompt(prompt: LanePrompt, number: number, lanes: number): void {
   const length = lengthOf(prompt);
-  if (length === 0) throw new RangeError(`prompt ${number} has no tokens`);
+  if (length === 0) throw new OptionError(`prompt ${number} has no tokens`);
   if (prompt.length !== lanes)
-    throw new RangeError(`prompt ${number} has ${prompt.length} lanes, the first has ${lanes}`);
+    throw new OptionError(`prompt ${number} has ${prompt.length} lanes, the first has ${lanes}`);
   const other = prompt.find((lane) => lane.length !== length);
-  if (other) throw new RangeError(`the lanes of prompt ${number} have ${length} and ${other.length} tokens`);
+  if (other) throw new OptionError(`the lanes of prompt ${number} have ${length} and ${other.length} tokens`);
 }

@@ -1,5 +1,5 @@
-import type { DType, HostTensor, Shape } from "./host-tensor.ts";
-import { floatTensor, intTensor } from "./host-tensor.ts";
+import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
+import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
 import { apply, isOp, type Tensor } from "./tensor.ts";
 
 /*

@@ -1,5 +1,5 @@
 import { GraphError, isOp, type Tensor } from "./tensor.ts";
-import type { Flat } from "./tree.ts";
+import type { Flat } from "../tensor/tree.ts";
 
 /** Named results, and all that is needed to compute them. */
 export interface Graph {

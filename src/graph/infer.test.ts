@@ -44,7 +44,7 @@ import {
   unitLowerInverse,
   where,
 } from "./builder.ts";
-import type { Shape } from "./host-tensor.ts";
+import type { Shape } from "../tensor/host-tensor.ts";
 import { broadcastShapes } from "./infer.ts";
 import type { Op } from "./ops.ts";
 import { apply, GraphError, type Tensor } from "./tensor.ts";

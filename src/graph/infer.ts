@@ -1,5 +1,5 @@
-import type { DType, HostTensor, Shape } from "./host-tensor.ts";
-import { sizeOf } from "./host-tensor.ts";
+import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
+import { sizeOf } from "../tensor/host-tensor.ts";
 import type { Op, OpAttributes } from "./ops.ts";
 
 /** What is known of a tensor before it is computed. */

@@ -1,4 +1,4 @@
-import type { DType, HostTensor, Shape } from "./host-tensor.ts";
+import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 
 type None = Readonly<Record<string, never>>;
 interface Axis {

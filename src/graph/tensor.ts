@@ -1,4 +1,5 @@
-import type { DType, Shape } from "./host-tensor.ts";
+import { InfiniError } from "../base/errors.ts";
+import type { DType, Shape } from "../tensor/host-tensor.ts";
 import { inferenceRules, type TensorType } from "./infer.ts";
 import type { Op, OpAttributes } from "./ops.ts";
 
@@ -12,8 +13,9 @@ export interface Tensor<K extends Op = Op> {
 }
 
 /** An operation that does not fit its operands. The message names the op, the shapes and the caller's line. */
-export class GraphError extends Error {
+export class GraphError extends InfiniError {
   override name = "GraphError";
+  readonly code = "ERR_GRAPH";
 }
 
 /** Applies an operation. Throws {@link GraphError} when the operands do not fit it. */

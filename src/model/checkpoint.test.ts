@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { SYSTEMS } from "../compare/systems.ts";
-import { flatten } from "../graph/tree.ts";
-import type { FloatTensor } from "../graph/host-tensor.ts";
-import { createRng } from "../random.ts";
+import { SYSTEMS } from "../../lab/compare/systems.ts";
+import { flatten } from "../tensor/tree.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { createRng } from "../base/random.ts";
 import { encodeWeights, loadModel } from "./checkpoint.ts";
 import { parseModelConfig, type ModelConfigInput } from "./config.ts";
 import { createModel } from "./transformer.ts";

@@ -1,8 +1,8 @@
-import type { HostTensor } from "../graph/host-tensor.ts";
-import { flatten, mapTree, type Flat } from "../graph/tree.ts";
-import { zeroRng } from "../random.ts";
+import type { HostTensor } from "../tensor/host-tensor.ts";
+import { flatten, mapTree, type Flat } from "../tensor/tree.ts";
+import { zeroRng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
-import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "./safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../tensor/safetensors.ts";
 import { createModel, type LoadedModel } from "./transformer.ts";
 
 /** Of the states of the mixers in a file. Changes when the same names come to mean something else. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseModelConfig, type ModelConfigInput } from "./config.ts";
-import { ConfigError } from "./parse-config.ts";
+import { ConfigError } from "../base/parse-config.ts";
 
 const minimal: ModelConfigInput = {
   modelDim: 16,

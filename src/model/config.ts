@@ -1,16 +1,9 @@
 import { z } from "zod";
-import {
-  FEATURE_MAPS,
-  GATES,
-  MEMORY_UPDATES,
-  SHIFT_INITS,
-  SHIFTS,
-  WRITE_STRENGTHS,
-} from "../attention/infini/config.ts";
-import { featureMaps } from "../attention/infini/features.ts";
-import { choosesWrites } from "../attention/infini/memory.ts";
-import { mixerProblem, mixerSchema } from "./mixers.ts";
-import { parseConfig } from "./parse-config.ts";
+import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFT_INITS, SHIFTS, WRITE_STRENGTHS } from "../mixers/infini/config.ts";
+import { featureMaps } from "../mixers/infini/features.ts";
+import { choosesWrites } from "../mixers/infini/memory.ts";
+import { mixerProblem, mixerSchema } from "../mixers/registry.ts";
+import { parseConfig } from "../base/parse-config.ts";
 
 export { choosesWrites };
 

@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { MEMORY_UPDATES } from "../attention/infini/config.ts";
-import { createNodeEngine } from "../engine/ort-node.ts";
-import { createSession } from "../generate/session.ts";
+import { MEMORY_UPDATES } from "../mixers/infini/config.ts";
+import { createNodeEngine } from "../engine/ort/ort-node.ts";
+import { createSession } from "../runtime/session.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { optimize } from "../graph/optimize.ts";
-import { sizeOf, type FloatTensor } from "../graph/host-tensor.ts";
+import { optimize } from "../graph/passes/optimize.ts";
+import { sizeOf, type FloatTensor } from "../tensor/host-tensor.ts";
 import { isOp, type Tensor } from "../graph/tensor.ts";
-import { flatten } from "../graph/tree.ts";
-import { createRng } from "../random.ts";
+import { flatten } from "../tensor/tree.ts";
+import { createRng } from "../base/random.ts";
 import { parseRunConfig } from "../train/config.ts";
 import { presets } from "../train/presets.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "./cost.ts";
 import { tinyMixers } from "./fixtures.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
-import { decodeSafetensors } from "./safetensors.ts";
+import { decodeSafetensors } from "../tensor/safetensors.ts";
 import { createModel } from "./transformer.ts";
 
 const memories: NonNullable<ModelConfigInput["memory"]>[] = [

@@ -1,7 +1,7 @@
-import { bytesOf, type FloatTensor } from "../graph/host-tensor.ts";
-import { flatten } from "../graph/tree.ts";
+import { bytesOf, type FloatTensor } from "../tensor/host-tensor.ts";
+import { flatten } from "../tensor/tree.ts";
 import type { ModelConfig } from "./config.ts";
-import { layerMixer, type LayerMixer } from "./mixers.ts";
+import { layerMixer, type LayerMixer } from "../mixers/registry.ts";
 import { createModel } from "./transformer.ts";
 
 /** Number of weights of a model. */

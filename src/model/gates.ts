@@ -1,5 +1,5 @@
-import type { FloatTensor } from "../graph/host-tensor.ts";
-import { flatten } from "../graph/tree.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { flatten } from "../tensor/tree.ts";
 
 /** sigmoid(beta) of eq. 10 of each head, layer by layer: 0 reads the segment only, 1 the memory only. None without gates. */
 export function gatesOf(params: object): number[][] {

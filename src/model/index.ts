@@ -10,6 +10,4 @@ export {
   type MemoryFootprint,
 } from "./cost.ts";
 export { MODEL_FILES } from "./model-files.ts";
-export { ConfigError } from "./parse-config.ts";
-export { decodeSafetensors, encodeSafetensors, SafetensorsError, type TensorFile } from "./safetensors.ts";
 export { createModel, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";

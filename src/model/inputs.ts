@@ -1,7 +1,7 @@
 import { input } from "../graph/builder.ts";
-import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { mapTree } from "../graph/tree.ts";
+import { mapTree } from "../tensor/tree.ts";
 import type { LayerStates, ModelParams } from "./transformer.ts";
 
 /** Symbols for the weights, named `params.*`. */

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
-import { evaluate, type NumericTensor } from "../engine/reference.ts";
+import { evaluate, type NumericTensor } from "../engine/reference/reference.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { intTensor, type FloatTensor } from "../graph/host-tensor.ts";
+import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree } from "../graph/tree.ts";
-import { createRng } from "../random.ts";
+import { flatten, mapTree } from "../tensor/tree.ts";
+import { createRng } from "../base/random.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
 import { hasMemory, lookIntoModel, noTraces, type LayerTraces, type ModelLook } from "./look.ts";

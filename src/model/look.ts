@@ -1,9 +1,9 @@
-import { infiniAttention } from "../attention/infini/mixer.ts";
-import { emptyTraces, lookIntoLayer, type LayerLook } from "../attention/infini/look.ts";
-import type { InfiniParams } from "../attention/infini/params.ts";
-import type { MemoryState } from "../attention/infini/rule.ts";
+import { infiniAttention } from "../mixers/infini/mixer.ts";
+import { emptyTraces, lookIntoLayer, type LayerLook } from "../mixers/infini/look.ts";
+import type { InfiniParams } from "../mixers/infini/params.ts";
+import type { MemoryState } from "../mixers/infini/rule.ts";
 import { gather } from "../graph/builder.ts";
-import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { at, eachOf, layersOf, runLayers, type LayerStates } from "./stack.ts";

@@ -1,6 +1,6 @@
-import { mixerSuite } from "../attention/mixer.suite.ts";
-import type { NumericTensor } from "../attention/naive-math.ts";
-import { transcriptionSuite } from "../attention/transcription.suite.ts";
+import { mixerSuite } from "../mixers/testing/mixer.suite.ts";
+import type { NumericTensor } from "../mixers/testing/naive-math.ts";
+import { transcriptionSuite } from "../mixers/testing/transcription.suite.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import fixtures from "./recurrent-memory/fixtures.json" with { type: "json" };
 import { naiveRecurrentMemory } from "./recurrent-memory/naive.ts";

@@ -1,12 +1,12 @@
-import type { MixerResult, OpenState, SequenceMixer } from "../attention/mixer.ts";
+import type { MixerResult, OpenState, SequenceMixer } from "../mixers/contract.ts";
 import { add, concat, rmsNorm } from "../graph/builder.ts";
-import { filled, type FloatTensor } from "../graph/host-tensor.ts";
+import { filled, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Tree } from "../graph/tree.ts";
+import type { Tree } from "../tensor/tree.ts";
 import { feedForward, initFeedForward, type FeedForwardParams } from "../nn/feed-forward.ts";
-import type { Rng } from "../random.ts";
+import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
-import { layerMixer } from "./mixers.ts";
+import { layerMixer } from "../mixers/registry.ts";
 
 /** Weights of everything between the embedding and the head. Layers are numbered from "0". */
 export type StackParams<T> = {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { MEMORY_UPDATES } from "../attention/infini/config.ts";
+import { MEMORY_UPDATES } from "../mixers/infini/config.ts";
 import { expectClose } from "../engine/engine.suite.ts";
-import { evaluate, type Float64Tensor, type NumericTensor } from "../engine/reference.ts";
+import { evaluate, type Float64Tensor, type NumericTensor } from "../engine/reference/reference.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { floatTensor, intTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { floatTensor, intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
-import { flatten, type Flat } from "../graph/tree.ts";
-import { createRng } from "../random.ts";
+import { flatten, type Flat } from "../tensor/tree.ts";
+import { createRng } from "../base/random.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
 import { createModel, resetLanes, weightedLoss, type ModelParams } from "./transformer.ts";

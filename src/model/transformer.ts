@@ -1,4 +1,4 @@
-import type { ChunkPlace, SequenceMixer } from "../attention/mixer.ts";
+import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
 import {
   constant,
   crossEntropy,
@@ -11,11 +11,11 @@ import {
   sum,
   where,
 } from "../graph/builder.ts";
-import { intTensor, type FloatTensor } from "../graph/host-tensor.ts";
+import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { mapTree } from "../graph/tree.ts";
+import { mapTree } from "../tensor/tree.ts";
 import { normal, weight } from "../nn/init.ts";
-import type { Rng } from "../random.ts";
+import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
 import { recurrentMemoryStack } from "./recurrent-memory/stack.ts";
 import { layerStack, type LayerStates, type StackParams } from "./stack.ts";

@@ -1,7 +1,7 @@
 import { matmul, mul, silu } from "../graph/builder.ts";
-import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Rng } from "../random.ts";
+import type { Rng } from "../base/random.ts";
 import { weight } from "./init.ts";
 
 /** Weights of a SwiGLU feed-forward layer (arXiv 2002.05202). */

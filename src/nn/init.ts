@@ -1,5 +1,5 @@
-import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../graph/host-tensor.ts";
-import type { Rng } from "../random.ts";
+import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../tensor/host-tensor.ts";
+import type { Rng } from "../base/random.ts";
 
 /** Draws from a normal distribution with mean zero. */
 export function normal(shape: Shape, standardDeviation: number, rng: Rng): FloatTensor {

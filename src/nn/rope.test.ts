@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { expectClose } from "../engine/engine.suite.ts";
-import { evaluate } from "../engine/reference.ts";
+import { evaluate } from "../engine/reference/reference.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { createRng } from "../random.ts";
+import { createRng } from "../base/random.ts";
 import { applyRope, ropeTables, undoRope } from "./rope.ts";
 
 it("undoes what it has done, though the tables are rounded", () => {

@@ -1,5 +1,5 @@
 import { add, concat, constant, div, gather, neg, rotate, slice, square } from "../graph/builder.ts";
-import { floatTensor } from "../graph/host-tensor.ts";
+import { floatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 /** Cosines and sines of the angles of rotary position embedding, one row for each position. */

@@ -1,4 +1,4 @@
-import { floatTensor, type FloatTensor } from "../graph/host-tensor.ts";
+import { floatTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 
 /**
  * Sinusoids of positions or distances (arXiv 1706.03762), all sines before all cosines as in Transformer-XL: row i is

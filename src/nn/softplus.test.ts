@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gradients } from "../autodiff/gradients.ts";
-import { evaluate } from "../engine/reference.ts";
+import { evaluate } from "../engine/reference/reference.ts";
 import { input, sum } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
 import { inverseSoftplus, softplus } from "./softplus.ts";

@@ -1,8 +1,8 @@
 import { add, concat, mul, reshape, slice, sub } from "../graph/builder.ts";
-import { floatTensor, type FloatTensor } from "../graph/host-tensor.ts";
+import { floatTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Rng } from "../random.ts";
+import type { Rng } from "../base/random.ts";
 
 /** Taps of a short convolution: the token itself and those before it. */
 export const CONVOLUTION_TAPS = 4;

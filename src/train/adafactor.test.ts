@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../engine/engine.suite.ts";
-import { floatTensor, zeros, type FloatTensor } from "../graph/host-tensor.ts";
+import { floatTensor, zeros, type FloatTensor } from "../tensor/host-tensor.ts";
 import { adafactor, type AdafactorOptions } from "./adafactor.ts";
 import { computers, normals, runOptimizer, tensorOf, type OptimizerRun } from "./fixtures.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../engine/engine.suite.ts";
-import { zeros } from "../graph/host-tensor.ts";
+import { zeros } from "../tensor/host-tensor.ts";
 import { adamW, type AdamWOptions } from "./adamw.ts";
 import { computers, normals, runOptimizer, tensorOf, type OptimizerRun } from "./fixtures.ts";
 

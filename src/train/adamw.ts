@@ -1,5 +1,5 @@
 import { add, div, exp, mul, sqrt, square, sub } from "../graph/builder.ts";
-import { zeros } from "../graph/host-tensor.ts";
+import { zeros } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Optimizer } from "./optimizer.ts";
 

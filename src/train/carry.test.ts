@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Batch } from "../data/batch.ts";
-import { createBatches } from "../data/batches.ts";
-import type { Document } from "../data/document.ts";
-import { floatTensor, intTensor } from "../graph/host-tensor.ts";
+import type { Batch } from "./data/batch.ts";
+import { createBatches } from "./data/batches.ts";
+import type { Document } from "../text/document.ts";
+import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
 import type { RunConfig } from "./config.ts";
 import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
 import { decodeRunState, encodeRunState } from "./run-state.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConfigError } from "../model/parse-config.ts";
+import { ConfigError } from "../base/parse-config.ts";
 import { createOptimizer, learningRateAt, parseRunConfig, stagesOf, type RunConfigInput } from "./config.ts";
 import { tinyRun } from "./fixtures.ts";
 import { presets } from "./presets.ts";

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { mixtureProblem, mixtureSchema, readsDocuments, type Mixture } from "../data/mixture.ts";
-import { readsBytes } from "../data/tokenizers/tokenizer.ts";
+import { mixtureProblem, mixtureSchema, readsDocuments, type Mixture } from "./data/mixture.ts";
+import { readsBytes } from "../text/tokenizers/tokenizer.ts";
 import { choosesWrites, modelConfigSchema } from "../model/config.ts";
-import { parseConfig } from "../model/parse-config.ts";
+import { parseConfig } from "../base/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
 import { adamW } from "./adamw.ts";
 import type { Optimizer } from "./optimizer.ts";

@@ -1,8 +1,8 @@
-import type { Batch } from "../data/batch.ts";
+import type { Batch } from "./data/batch.ts";
 import type { Program } from "../engine/engine.ts";
-import type { Store } from "../engine/store.ts";
-import { floatTensor, intTensor, zerosOf, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, merge, prefixed, replacePrefix, type Flat } from "../graph/tree.ts";
+import type { Store } from "../engine/store/store.ts";
+import { floatTensor, intTensor, zerosOf, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
+import { flatten, merge, prefixed, replacePrefix, type Flat } from "../tensor/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
 import { accumulateGradients, compileAll, segmentBackward, segmentForward } from "./programs.ts";

@@ -1,4 +1,4 @@
-/** Training: optimizers, steps and the loop. */
+/** Training: batches, optimizers, steps and the loop. */
 export { adafactor, type AdafactorOptions } from "./adafactor.ts";
 export { adamW, type AdamWOptions } from "./adamw.ts";
 export {
@@ -11,6 +11,9 @@ export {
   type Stage,
   type TrainingConfig,
 } from "./config.ts";
+export type { Batch, Batches, BatchOptions } from "./data/batch.ts";
+export { createBatches } from "./data/batches.ts";
+export type { Mixture } from "./data/mixture.ts";
 export type { GradientOptions } from "./gradients.ts";
 export { DivergedError, train, type StepMetrics, type TrainOptions } from "./loop.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";

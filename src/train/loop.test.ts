@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { Batch } from "../data/batch.ts";
-import type { Document } from "../data/document.ts";
+import type { Batch } from "./data/batch.ts";
+import type { Document } from "../text/document.ts";
 import { madeUpDevice } from "../engine/fixtures.ts";
-import { createRng } from "../random.ts";
+import { createRng } from "../base/random.ts";
 import { learningRateAt, type RunConfig, type TrainingConfig } from "./config.ts";
 import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
 import { DivergedError, train, type StepMetrics } from "./loop.ts";

@@ -1,4 +1,5 @@
-import type { Batches } from "../data/batch.ts";
+import { InfiniError } from "../base/errors.ts";
+import type { Batches } from "./data/batch.ts";
 import { learningRateAt, type TrainingConfig } from "./config.ts";
 import type { Stepper, TrainingState } from "./stepper.ts";
 
@@ -16,8 +17,9 @@ export interface StepMetrics {
 }
 
 /** A loss or gradient that is not finite. The state before the step is unharmed. */
-export class DivergedError extends Error {
+export class DivergedError extends InfiniError {
   override name = "DivergedError";
+  readonly code = "ERR_DIVERGED";
 }
 
 export interface TrainOptions {

@@ -1,6 +1,6 @@
-import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Flat } from "../graph/tree.ts";
+import type { Flat } from "../tensor/tree.ts";
 
 /** How one parameter is treated. */
 export interface ParameterGroup {

@@ -1,6 +1,6 @@
 import { vectorJacobianProduct, gradients } from "../autodiff/gradients.ts";
 import type { Program } from "../engine/engine.ts";
-import type { Store } from "../engine/store.ts";
+import type { Store } from "../engine/store/store.ts";
 import {
   add,
   constant,
@@ -18,9 +18,9 @@ import {
   sum,
 } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import type { FloatTensor } from "../graph/host-tensor.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree, prefixed, type Flat } from "../graph/tree.ts";
+import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import {
   resetLanes,

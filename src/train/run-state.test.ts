@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { zeros, type HostTensor } from "../graph/host-tensor.ts";
+import { zeros, type HostTensor } from "../tensor/host-tensor.ts";
 import { encodeWeights } from "../model/checkpoint.ts";
-import { encodeSafetensors, decodeSafetensors, SafetensorsError } from "../model/safetensors.ts";
+import { encodeSafetensors, decodeSafetensors, SafetensorsError } from "../tensor/safetensors.ts";
 import type { RunConfig } from "./config.ts";
 import { normals, tinyRun } from "./fixtures.ts";
 import { decodeRunState, encodeRunState, ResumeError } from "./run-state.ts";

@@ -1,12 +1,14 @@
+import { InfiniError } from "../base/errors.ts";
 import { configHash, restoreTree, STATE_FORMAT } from "../model/checkpoint.ts";
-import { decodeSafetensors, encodeSafetensors, metadataCount } from "../model/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, metadataCount } from "../tensor/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
 import { configOf, stagesOf, type RunConfig } from "./config.ts";
 import { emptyMemory, type TrainingState } from "./stepper.ts";
 
 /** A run that cannot be gone on with. The message says why. */
-export class ResumeError extends Error {
+export class ResumeError extends InfiniError {
   override name = "ResumeError";
+  readonly code = "ERR_RESUME";
 }
 
 /** A checkpoint as a safetensors file: weights, optimizer, number of the step and hash of the config. */

@@ -1,12 +1,12 @@
-import { createBatches } from "../data/batches.ts";
-import { mixtureReadsText } from "../data/mixture.ts";
-import type { Document } from "../data/document.ts";
+import { createBatches } from "./data/batches.ts";
+import { mixtureReadsText } from "./data/mixture.ts";
+import type { Document } from "../text/document.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { HostTensor } from "../graph/host-tensor.ts";
-import { replacePrefix, type Flat } from "../graph/tree.ts";
+import type { HostTensor } from "../tensor/host-tensor.ts";
+import { replacePrefix, type Flat } from "../tensor/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { createModel, type LoadedModel } from "../model/transformer.ts";
-import { createRng, zeroRng } from "../random.ts";
+import { createRng, zeroRng } from "../base/random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
 import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";

@@ -1,6 +1,6 @@
-import type { Batch } from "../data/batch.ts";
-import { mostScored, type Mixture } from "../data/mixture.ts";
-import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../graph/host-tensor.ts";
+import type { Batch } from "./data/batch.ts";
+import { mostScored, type Mixture } from "./data/mixture.ts";
+import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../tensor/host-tensor.ts";
 import type { TrainingConfig } from "./config.ts";
 import type { BatchShape } from "./programs.ts";
 

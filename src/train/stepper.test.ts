@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { MemoryConfig } from "../attention/infini/config.ts";
-import type { Batch } from "../data/batch.ts";
+import type { MemoryConfig } from "../mixers/infini/config.ts";
+import type { Batch } from "./data/batch.ts";
 import { expectClose } from "../engine/engine.suite.ts";
 import type { Engine } from "../engine/engine.ts";
 import { madeUpDevice, withRuns } from "../engine/fixtures.ts";
 import { add, mul, sub } from "../graph/builder.ts";
-import { floatTensor, intTensor, type HostTensor } from "../graph/host-tensor.ts";
+import { floatTensor, intTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
 import { createModel } from "../model/transformer.ts";
-import { createRng } from "../random.ts";
+import { createRng } from "../base/random.ts";
 import { createOptimizer, type RunConfig } from "./config.ts";
 import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tensorOf, tinyRun } from "./fixtures.ts";
 import type { Optimizer } from "./optimizer.ts";

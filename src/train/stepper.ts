@@ -1,8 +1,8 @@
-import type { Batch } from "../data/batch.ts";
+import type { Batch } from "./data/batch.ts";
 import type { Engine } from "../engine/engine.ts";
-import { createStore, type Store } from "../engine/store.ts";
-import { floatTensor, type FloatTensor, type HostTensor } from "../graph/host-tensor.ts";
-import { flatten, prefixed, type Flat } from "../graph/tree.ts";
+import { createStore, type Store } from "../engine/store/store.ts";
+import { floatTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
+import { flatten, prefixed, type Flat } from "../tensor/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import { carriesMemory, type TrainingConfig } from "./config.ts";
 import {

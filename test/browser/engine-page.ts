@@ -1,8 +1,8 @@
 /* A page that runs the conformance suites of engines and stores; bundled and opened by engine.test.ts. */
 import type { Engine } from "../../src/engine/engine.ts";
 import { engineSuite } from "../../src/engine/engine.suite.ts";
-import { createWebEngine, type WebDevice } from "../../src/engine/ort-web.ts";
-import { storeSuite } from "../../src/engine/store.suite.ts";
+import { createWebEngine, type WebDevice } from "../../src/engine/ort/ort-web.ts";
+import { storeSuite } from "../../src/engine/store/store.suite.ts";
 import { runTests, type TestResult } from "./tiny-vitest.ts";
 
 declare global {

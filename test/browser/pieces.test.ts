@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isScored, MOST_SCORED, PIECE } from "../../web/src/pieces.ts";
+import { isScored, MOST_SCORED, PIECE } from "../../web/src/read/pieces.ts";
 
 describe("the pieces of a text that are scored", () => {
   it("are all of a short text, and as many as are meant of any other, evenly spread", () => {

@@ -1,15 +1,15 @@
 /** Compiles programs for WebGPU that are to run nowhere else, and writes those that cannot as JSON. */
 import { InferenceSession } from "onnxruntime-node";
-import { MEMORY_UPDATES } from "../../src/attention/infini/config.ts";
-import { writeOnnx } from "../../src/engine/onnx-writer.ts";
-import { chunkProgram, commitProgram, segmentsProgram } from "../../src/generate/programs.ts";
+import { MEMORY_UPDATES } from "../../src/mixers/infini/config.ts";
+import { writeOnnx } from "../../src/engine/ort/onnx-writer.ts";
+import { chunkProgram, commitProgram, segmentsProgram } from "../../src/runtime/programs.ts";
 import type { Graph } from "../../src/graph/graph.ts";
-import { optimize } from "../../src/graph/optimize.ts";
-import type { Flat } from "../../src/graph/tree.ts";
+import { optimize } from "../../src/graph/passes/optimize.ts";
+import type { Flat } from "../../src/tensor/tree.ts";
 import type { ModelConfigInput } from "../../src/model/config.ts";
 import { tinyMixers } from "../../src/model/fixtures.ts";
 import { createModel } from "../../src/model/transformer.ts";
-import { createRng } from "../../src/random.ts";
+import { createRng } from "../../src/base/random.ts";
 import { createOptimizer } from "../../src/train/config.ts";
 import { tinyRun } from "../../src/train/fixtures.ts";
 import { segmentBackward, trainingStep } from "../../src/train/programs.ts";

@@ -1,9 +1,9 @@
 /** Trains and reads on the device that the command line names, and writes what came out as JSON. */
-import { createNodeEngine, type NodeDevice } from "../../src/engine/ort-node.ts";
-import { randomTokens, tinyModel } from "../../src/generate/fixtures.ts";
-import { createSession } from "../../src/generate/session.ts";
+import { createNodeEngine, type NodeDevice } from "../../src/engine/ort/ort-node.ts";
+import { randomTokens, tinyModel } from "../../src/runtime/fixtures.ts";
+import { createSession } from "../../src/runtime/session.ts";
 import { createModel } from "../../src/model/transformer.ts";
-import { createRng } from "../../src/random.ts";
+import { createRng } from "../../src/base/random.ts";
 import { createOptimizer } from "../../src/train/config.ts";
 import { batchesOf, tinyRun } from "../../src/train/fixtures.ts";
 import { createStepper } from "../../src/train/stepper.ts";

@@ -1,13 +1,13 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { CompareView } from "./compare-view.tsx";
-import { DeviceChoice } from "./device-choice.tsx";
-import type { Held } from "./held.ts";
-import { LookView } from "./look-view.tsx";
-import { SHIPPED_MODEL, type NamedModel } from "./models.ts";
-import { ReadView } from "./read-view.tsx";
-import { TrainView } from "./train-view.tsx";
-import { useDevice } from "./use-device.ts";
+import { CompareView } from "./compare/compare-view.tsx";
+import { DeviceChoice } from "./engine/device-choice.tsx";
+import type { Held } from "./shared/held.ts";
+import { LookView } from "./look/look-view.tsx";
+import { SHIPPED_MODEL, type NamedModel } from "./engine/models.ts";
+import { ReadView } from "./read/read-view.tsx";
+import { TrainView } from "./train/train-view.tsx";
+import { useDevice } from "./engine/use-device.ts";
 
 /** The page: one view is seen, all go on. */
 export function App(): JSX.Element {

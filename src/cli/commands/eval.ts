@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { RECALL_NAMES, recallTasksOf } from "../../data/recall-tasks.ts";
-import type { NodeDevice } from "../../engine/ort-node.ts";
-import { suggestion } from "../../model/parse-config.ts";
+import { RECALL_NAMES, recallTasksOf } from "../../tasks/recall-tasks.ts";
+import type { NodeDevice } from "../../engine/ort/ort-node.ts";
+import { suggestion } from "../../base/parse-config.ts";
 import { measureMqar } from "../measures/mqar.ts";
 import { measurePerplexity } from "../measures/perplexity.ts";
 import { measureRecall } from "../measures/recall.ts";
-import { deviceOption, jsonOption, parseCounts, parseLengths, seedOption, wholeNumber } from "../options.ts";
+import { deviceOption, jsonOption, parseCounts, parseLengths, seedOption, wholeNumber } from "../terminal/options.ts";
 
 interface EvalFlags {
   readonly task: string[];

@@ -1,17 +1,17 @@
 import { Command } from "commander";
 import { join } from "node:path";
 import { readdir } from "node:fs/promises";
-import { toJson, writeAtomically } from "../../node/files.ts";
-import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
-import { copyTokenizer } from "../../node/tokenizer-file.ts";
-import { OPSET_VERSION, writeOnnx } from "../../engine/onnx-writer.ts";
-import { standaloneSegment } from "../../generate/programs.ts";
-import { optimize } from "../../graph/optimize.ts";
-import type { FloatTensor } from "../../graph/host-tensor.ts";
-import { flatten } from "../../graph/tree.ts";
+import { toJson, writeAtomically } from "../../platform/node/files.ts";
+import { loadModelFolder, MODEL_FILES } from "../../platform/node/model-folder.ts";
+import { copyTokenizer } from "../../platform/node/tokenizer-file.ts";
+import { OPSET_VERSION, writeOnnx } from "../../engine/ort/onnx-writer.ts";
+import { standaloneSegment } from "../../runtime/programs.ts";
+import { optimize } from "../../graph/passes/optimize.ts";
+import type { FloatTensor } from "../../tensor/host-tensor.ts";
+import { flatten } from "../../tensor/tree.ts";
 import { encodeWeights } from "../../model/checkpoint.ts";
-import { UsageError } from "../errors.ts";
-import { print } from "../output.ts";
+import { UsageError } from "../terminal/errors.ts";
+import { print } from "../terminal/output.ts";
 
 export function exportCommand(): Command {
   return new Command("export")

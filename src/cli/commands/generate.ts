@@ -1,13 +1,13 @@
 import { Command, Option } from "commander";
 import { text as readAll } from "node:stream/consumers";
-import { loadModelFolder } from "../../node/model-folder.ts";
-import { loadTokenizer } from "../../node/tokenizer-file.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
-import { generate } from "../../generate/generate.ts";
-import { createSession } from "../../generate/session.ts";
-import { UsageError } from "../errors.ts";
-import { deviceOption, jsonOption, numberWithin, seedOption, wholeNumber } from "../options.ts";
-import { writeJson } from "../output.ts";
+import { loadModelFolder } from "../../platform/node/model-folder.ts";
+import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
+import { generate } from "../../runtime/generate.ts";
+import { createSession } from "../../runtime/session.ts";
+import { UsageError } from "../terminal/errors.ts";
+import { deviceOption, jsonOption, numberWithin, seedOption, wholeNumber } from "../terminal/options.ts";
+import { writeJson } from "../terminal/output.ts";
 
 interface GenerateFlags {
   readonly prompt: string;

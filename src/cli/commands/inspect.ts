@@ -1,13 +1,13 @@
 import { Command } from "commander";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadModelFolder, MODEL_FILES } from "../../node/model-folder.ts";
+import { loadModelFolder, MODEL_FILES } from "../../platform/node/model-folder.ts";
 import type { ModelConfig } from "../../model/config.ts";
 import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "../../model/cost.ts";
 import { gatesOf } from "../../model/gates.ts";
 import { loadRunConfig } from "./train.ts";
-import { jsonOption } from "../options.ts";
-import { formatBytes, formatCount, print, renderTable, styled, writeJson } from "../output.ts";
+import { jsonOption } from "../terminal/options.ts";
+import { formatBytes, formatCount, print, renderTable, styled, writeJson } from "../terminal/output.ts";
 
 export function inspectCommand(): Command {
   return new Command("inspect")

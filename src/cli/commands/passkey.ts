@@ -1,13 +1,13 @@
 import { Command, Option } from "commander";
-import { readText } from "../../node/corpus.ts";
-import { shortestPasskeyPrompt, type Haystack } from "../../data/passkey.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { readText } from "../../platform/node/corpus.ts";
+import { shortestPasskeyPrompt, type Haystack } from "../../tasks/passkey.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluatePasskey } from "../../evaluate/passkey.ts";
-import { createSession } from "../../generate/session.ts";
+import { createSession } from "../../runtime/session.ts";
 import { loadByteModel } from "../byte-model.ts";
-import { UsageError } from "../errors.ts";
-import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../options.ts";
-import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
+import { UsageError } from "../terminal/errors.ts";
+import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../terminal/options.ts";
+import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../terminal/output.ts";
 
 interface PasskeyFlags {
   readonly lengths: number[];

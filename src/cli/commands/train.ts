@@ -1,23 +1,23 @@
 import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
-import { readCorpus } from "../../node/corpus.ts";
-import { readJson } from "../../node/files.ts";
-import { loadTokenizer } from "../../node/tokenizer-file.ts";
-import { encodeDocuments } from "../../data/tokenizers/tokenizer.ts";
+import { readCorpus } from "../../platform/node/corpus.ts";
+import { readJson } from "../../platform/node/files.ts";
+import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
+import { encodeDocuments } from "../../text/tokenizers/tokenizer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { measureGemmRate } from "../../engine/gemm-rate.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { forwardFlops, parameterCount } from "../../model/cost.ts";
-import { suggestion } from "../../model/parse-config.ts";
+import { suggestion } from "../../base/parse-config.ts";
 import { parseRunConfig, TRAINING_MODES, type RunConfig } from "../../train/config.ts";
 import type { StepMetrics } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
 import { checkDocuments, readsText, runTraining, startOfRun } from "../../train/run.ts";
-import { UsageError } from "../errors.ts";
-import { stopOnInterrupt } from "../interrupt.ts";
-import { deviceOption, jsonOption, wholeNumber } from "../options.ts";
-import { createProgress, formatCount, print, writeJson, type Progress } from "../output.ts";
-import { openRunFolder } from "../run-folder.ts";
+import { UsageError } from "../terminal/errors.ts";
+import { stopOnInterrupt } from "../terminal/interrupt.ts";
+import { deviceOption, jsonOption, wholeNumber } from "../terminal/options.ts";
+import { createProgress, formatCount, print, writeJson, type Progress } from "../terminal/output.ts";
+import { openRunFolder } from "../runs/run-folder.ts";
 
 interface TrainFlags {
   readonly data?: string[];

@@ -1,9 +1,9 @@
-import { MQAR_VERSION } from "../../data/mqar.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { MQAR_VERSION } from "../../tasks/mqar.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluateMqar, type MqarRow } from "../../evaluate/mqar.ts";
-import { createSession } from "../../generate/session.ts";
+import { createSession } from "../../runtime/session.ts";
 import { loadByteModel } from "../byte-model.ts";
-import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
+import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../terminal/output.ts";
 
 interface MqarFlags {
   readonly pairs: readonly number[];

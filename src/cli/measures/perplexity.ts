@@ -1,14 +1,14 @@
-import { decodeTokens } from "../../data/bytes.ts";
-import type { Tokenizer } from "../../data/tokenizers/tokenizer.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import { decodeTokens } from "../../text/bytes.ts";
+import type { Tokenizer } from "../../text/tokenizers/tokenizer.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluatePerplexity, poolPerplexity, type PerplexityResult } from "../../evaluate/perplexity.ts";
-import { createSession, type Session } from "../../generate/session.ts";
-import { readCorpus } from "../../node/corpus.ts";
-import { loadModelFolder } from "../../node/model-folder.ts";
-import { loadTokenizer } from "../../node/tokenizer-file.ts";
-import { UsageError } from "../errors.ts";
-import { peakRssBytes } from "../machine.ts";
-import { createProgress, formatBytes, formatCount, print, writeJson } from "../output.ts";
+import { createSession, type Session } from "../../runtime/session.ts";
+import { readCorpus } from "../../platform/node/corpus.ts";
+import { loadModelFolder } from "../../platform/node/model-folder.ts";
+import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
+import { UsageError } from "../terminal/errors.ts";
+import { peakRssBytes } from "../terminal/machine.ts";
+import { createProgress, formatBytes, formatCount, print, writeJson } from "../terminal/output.ts";
 
 interface PerplexityFlags {
   readonly data?: string;

@@ -1,11 +1,11 @@
-import type { RecallTask } from "../../data/recall.ts";
-import { createNodeEngine, type NodeDevice } from "../../engine/ort-node.ts";
+import type { RecallTask } from "../../tasks/recall.ts";
+import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluateRecall, type RecallRow } from "../../evaluate/recall.ts";
-import { createSession } from "../../generate/session.ts";
-import { readText } from "../../node/corpus.ts";
+import { createSession } from "../../runtime/session.ts";
+import { readText } from "../../platform/node/corpus.ts";
 import { loadByteModel } from "../byte-model.ts";
-import { UsageError } from "../errors.ts";
-import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../output.ts";
+import { UsageError } from "../terminal/errors.ts";
+import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../terminal/output.ts";
 
 interface RecallFlags {
   readonly lengths: readonly number[];

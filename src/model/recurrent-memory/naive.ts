@@ -18,8 +18,8 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
-} from "../../attention/naive-math.ts";
-import type { ProjectionParams } from "../../attention/projections.ts";
+} from "../../mixers/testing/naive-math.ts";
+import type { ProjectionParams } from "../../mixers/shared/projections.ts";
 import type { ModelConfig } from "../config.ts";
 import type { RecurrentMemoryParams } from "./stack.ts";
 import type { BlockParams } from "../stack.ts";

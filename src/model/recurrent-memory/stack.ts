@@ -1,17 +1,17 @@
-import { mergeHeads, splitGroups, splitHeads } from "../../attention/heads.ts";
-import { localAttention } from "../../attention/infini/local.ts";
-import { emptyKeys, type KeysAndValues } from "../../attention/keys.ts";
-import type { OpenState, SequenceMixer } from "../../attention/mixer.ts";
-import { initProjections, type ProjectionParams } from "../../attention/projections.ts";
-import { countSegments, writerAt } from "../../attention/segments.ts";
-import { HIDDEN } from "../../attention/softmax.ts";
+import { mergeHeads, splitGroups, splitHeads } from "../../mixers/shared/heads.ts";
+import { localAttention } from "../../mixers/shared/local.ts";
+import { emptyKeys, type KeysAndValues } from "../../mixers/shared/keys.ts";
+import type { OpenState, SequenceMixer } from "../../mixers/contract.ts";
+import { initProjections, type ProjectionParams } from "../../mixers/shared/projections.ts";
+import { countSegments, writerAt } from "../../mixers/shared/segments.ts";
+import { HIDDEN } from "../../mixers/shared/softmax.ts";
 import { add, concat, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
-import { zeros, type FloatTensor } from "../../graph/host-tensor.ts";
+import { zeros, type FloatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { normal } from "../../nn/init.ts";
 import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
-import type { Rng } from "../../random.ts";
+import type { Rng } from "../../base/random.ts";
 import type { ModelConfig } from "../config.ts";
 import { at, eachOf, initStack, layersOf, runLayers, type StackParams } from "../stack.ts";
 

@@ -1,4 +1,0 @@
-import type { ProjectionParams } from "../projections.ts";
-
-/** Weights of a layer of sliding-window attention. */
-export type WindowParams<T> = ProjectionParams<T>;

@@ -1,0 +1,7 @@
+import { InfiniError } from "../../base/errors.ts";
+
+/** A command that was not given what it needs. The message says what, and what would do. */
+export class UsageError extends InfiniError {
+  override name = "UsageError";
+  readonly code = "ERR_USAGE";
+}

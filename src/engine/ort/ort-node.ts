@@ -1,0 +1,90 @@
+import { availableParallelism } from "node:os";
+import type { InferenceSession } from "onnxruntime-common";
+import { input, neg } from "../../graph/builder.ts";
+import { createGraph, type Graph } from "../../graph/graph.ts";
+import { optimize } from "../../graph/passes/optimize.ts";
+import { DeviceError, deviceFailure, type CompileResident, type Engine } from "../engine.ts";
+import { writeOnnx } from "./onnx-writer.ts";
+import { createProgram, createResidentProgram, outputLocations } from "./ort-program.ts";
+
+/** The devices that ONNX Runtime serves in Node. */
+export const NODE_DEVICES = ["cpu", "webgpu", "cuda"] as const;
+export type NodeDevice = (typeof NODE_DEVICES)[number];
+
+export interface NodeEngineOptions {
+  /** Default `cpu`. */
+  readonly device?: NodeDevice;
+  /** Threads of the CPU kernels. Default: all that the machine has. */
+  readonly threads?: number;
+}
+
+/**
+ * An engine on ONNX Runtime in Node.
+ *
+ * @throws {DeviceError} when onnxruntime-node is not installed or lacks the device.
+ */
+export async function createNodeEngine(options: NodeEngineOptions = {}): Promise<Engine> {
+  const { device = "cpu", threads = availableParallelism() } = options;
+  const ort = await loadRuntime();
+  const available = ort.listSupportedBackends().map(({ name }) => name);
+  if (!available.includes(device)) {
+    throw new DeviceError(`device "${device}" is not available here; available: ${available.join(", ")}`);
+  }
+  const sessionOptions: InferenceSession.SessionOptions = {
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+    // Threads that go on spinning for work after a run take a core from the program that runs next.
+    extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
+  };
+  const open = async (graph: Graph, own: InferenceSession.SessionOptions = {}): Promise<[Graph, InferenceSession]> => {
+    const lowered = optimize(graph);
+    return [lowered, await createSession(ort, writeOnnx(lowered, device), { ...sessionOptions, ...own }, device)];
+  };
+  let anchor: ReturnType<typeof open> | undefined;
+  const compileResident: CompileResident = async (graph, resident) => {
+    // The device goes with the last session, and what is freed on it after that ends the process: one stays.
+    await (anchor ??= open(NOTHING));
+    const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
+    return createResidentProgram(ort, lowered, session, { resident });
+  };
+  return {
+    device,
+    async compile(graph) {
+      const [lowered, session] = await open(graph);
+      return createProgram(ort, lowered, session, { writesOutputs: true });
+    },
+    ...(device === "webgpu" && { compileResident }),
+  };
+}
+
+// --- internal ---
+
+type Runtime = typeof import("onnxruntime-node");
+
+const NOTHING = createGraph({ y: neg(input("x", [1])) });
+
+async function loadRuntime(): Promise<Runtime> {
+  try {
+    const module = await import("onnxruntime-node");
+    return "default" in module ? (module.default as Runtime) : module;
+  } catch (cause) {
+    throw new DeviceError("onnxruntime-node could not be loaded; is it installed?", { cause });
+  }
+}
+
+async function createSession(
+  ort: Runtime,
+  model: Uint8Array,
+  options: InferenceSession.SessionOptions,
+  device: NodeDevice,
+): Promise<InferenceSession> {
+  try {
+    return await ort.InferenceSession.create(model, options);
+  } catch (cause) {
+    if (device === "cpu") throw cause;
+    throw deviceFailure(device, cause);
+  }
+}

@@ -1,0 +1,159 @@
+import type { InferenceSession, TensorConstructor, Tensor as OrtTensor } from "onnxruntime-common";
+import type { Graph } from "../../graph/graph.ts";
+import type { HostTensor } from "../../tensor/host-tensor.ts";
+import type { Flat } from "../../tensor/tree.ts";
+import type { Queue } from "../../base/queue.ts";
+import { discard } from "./discard.ts";
+import {
+  checkFeeds,
+  checkTargets,
+  FeedError,
+  isOnDevice,
+  type DeviceTensor,
+  type Program,
+  type ResidentProgram,
+} from "../engine.ts";
+
+/** The part of a build of ONNX Runtime that a program needs: onnxruntime-node and onnxruntime-web both have it. */
+export interface Runtime {
+  readonly Tensor: TensorConstructor;
+}
+
+export interface ProgramOptions {
+  /** Whether a run writes to the tensors it is given for outputs. Where it does not, results are copied to them. */
+  readonly writesOutputs: boolean;
+}
+
+/** A program of an ONNX Runtime session for the same graph. */
+export function createProgram(
+  runtime: Runtime,
+  graph: Graph,
+  session: InferenceSession,
+  { writesOutputs }: ProgramOptions,
+): Program {
+  const wrap = createWrap(runtime);
+  return {
+    async run(feeds, into = {}) {
+      checkFeeds(graph, feeds);
+      const inputs = mapEntries(graph.inputs, (name) => wrap(feeds[name] as HostTensor));
+      const fetches = mapEntries(graph.outputs, (name) => {
+        const target = into[name];
+        return target && writesOutputs ? wrap(target) : null;
+      });
+      if (!writesOutputs) checkTargets(graph, into);
+      const results = await session.run(inputs, fetches);
+      if (writesOutputs) discard(copiesOf(results, into));
+      return mapEntries(graph.outputs, (name) => {
+        const target = into[name];
+        if (!target) return unwrap(resultOf(results, name));
+        // ONNX Runtime does not write an output that is the input of the same name.
+        if (graph.inputs[name]) target.data.set((feeds[name] as HostTensor).data);
+        else if (!writesOutputs) target.data.set(unwrap(resultOf(results, name)).data);
+        return target;
+      });
+    },
+    dispose: () => session.release(),
+  };
+}
+
+/** What is to be known of a device to keep tensors there. */
+export interface ResidentOptions {
+  /** The outputs that the session leaves on the device. */
+  readonly resident: ReadonlySet<string>;
+  /** Has the runtime do one thing after the other, where it cannot do two at a time. Default: at once. */
+  readonly inTurn?: Queue;
+}
+
+/** A program of an ONNX Runtime session for the same graph that leaves outputs on the device. */
+export function createResidentProgram(
+  runtime: Runtime,
+  graph: Graph,
+  session: InferenceSession,
+  { resident, inTurn = (task) => task() }: ResidentOptions,
+): ResidentProgram {
+  const wrap = createWrap(runtime);
+  const feed = (name: string, value: HostTensor | DeviceTensor): OrtTensor => {
+    if (!isOnDevice(value)) return wrap(value);
+    const tensor = onDevices.get(value);
+    if (!tensor) throw new FeedError(`input "${name}" has been released, or is of another engine`);
+    return tensor;
+  };
+  const keep = (tensor: OrtTensor): DeviceTensor => {
+    const kept: DeviceTensor = {
+      dtype: elementType(tensor),
+      shape: tensor.dims,
+      release() {
+        if (!onDevices.delete(kept)) return;
+        inTurn(async () => tensor.dispose()).catch(() => {}); // a device that is lost holds nothing any more
+      },
+    };
+    onDevices.set(kept, tensor);
+    return kept;
+  };
+  return {
+    run: (feeds) =>
+      inTurn(async () => {
+        checkFeeds(graph, feeds);
+        const inputs = mapEntries(graph.inputs, (name) => feed(name, feeds[name] as HostTensor | DeviceTensor));
+        const results = await session.run(inputs);
+        const [onHost, onDevice]: [Record<string, HostTensor>, Record<string, DeviceTensor>] = [{}, {}];
+        for (const [name, tensor] of Object.entries(results)) {
+          if (resident.has(name)) onDevice[name] = keep(tensor);
+          else onHost[name] = unwrap(tensor);
+        }
+        return { onHost, onDevice };
+      }),
+    dispose: () => inTurn(() => session.release()),
+  };
+}
+
+/** Where a session is to leave its outputs, as ONNX Runtime takes it. */
+export function outputLocations(
+  graph: Graph,
+  resident: ReadonlySet<string>,
+): NonNullable<InferenceSession.SessionOptions["preferredOutputLocation"]> {
+  return mapEntries(graph.outputs, (name) => (resident.has(name) ? "gpu-buffer" : "cpu"));
+}
+
+// --- internal ---
+
+/** Tensors on devices that have not been released. */
+const onDevices = new WeakMap<DeviceTensor, OrtTensor>();
+
+/** Wraps each tensor once: weights and states come again and again, and what is thrown away at every run adds up. */
+function createWrap({ Tensor }: Runtime): (value: HostTensor) => OrtTensor {
+  const wrapped = new WeakMap<HostTensor, OrtTensor>();
+  return (value) => {
+    const tensor = wrapped.get(value) ?? new Tensor(value.dtype, value.data, value.shape);
+    wrapped.set(value, tensor);
+    return tensor;
+  };
+}
+
+/** What came back for the outputs that have been written where they were told to. */
+function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>): ArrayBufferLike[] {
+  return Object.entries(into).flatMap(([name, { data }]) => {
+    const copy = results[name]?.data;
+    return ArrayBuffer.isView(copy) && copy.buffer !== data.buffer ? [copy.buffer] : [];
+  });
+}
+
+function unwrap(tensor: OrtTensor): HostTensor {
+  return { dtype: elementType(tensor), shape: tensor.dims, data: tensor.data as Float32Array | Int32Array };
+}
+
+function elementType({ type }: OrtTensor): HostTensor["dtype"] {
+  if (type === "float32" || type === "int32") return type;
+  throw new TypeError(`an output of type ${type} cannot leave the graph`);
+}
+
+/** Throws TypeError for an output that is missing. */
+function resultOf(results: InferenceSession.ReturnType, name: string): OrtTensor {
+  const result = results[name];
+  if (!result) throw new TypeError(`output "${name}" is missing`);
+  return result;
+}
+
+function mapEntries<T>(record: Flat<unknown>, value: (name: string) => T): Record<string, T> {
+  return Object.fromEntries(Object.keys(record).map((name) => [name, value(name)]));
+}

@@ -1,0 +1,52 @@
+import { add, cast, equal, input, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
+import { createGraph, type Graph } from "../../graph/graph.ts";
+import { sizeOf, type DType, type Shape } from "../../tensor/host-tensor.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { replacementOf, replacements, rowChanges, type Stored } from "./store-changes.ts";
+
+/** An output of a program that gives nothing else to the host. */
+export const DONE = "store.done";
+
+/** The graph as a store on a device runs it: rows are written there, and something comes to the host. */
+export function deviceGraph(graph: Graph, stored: Stored): Graph {
+  return withAnswer(withRowsWritten(graph, stored), stored);
+}
+
+// --- internal ---
+
+/**
+ * With a number of a result for the host where all others stay: a run that waits for nothing ends before it is computed, and a long
+ * text would pile up in the queue of the device.
+ */
+function withAnswer(graph: Graph, stored: Stored): Graph {
+  const { size } = replacements(graph, stored);
+  const [first, ...others] = Object.values(graph.outputs);
+  if (!first || size < 1 + others.length) return graph;
+  return createGraph({ ...graph.outputs, [DONE]: slice(reshape(first, [sizeOf(first.shape)]), 0, 0, 1) });
+}
+
+/** With `next.NAME` in the place of each `rows.NAME`: the value with the rows written to it. */
+function withRowsWritten(graph: Graph, stored: Stored): Graph {
+  const changes = rowChanges(graph, stored);
+  if (changes.length === 0) return graph;
+  const inputOf = (name: string, shape: Shape, dtype: Exclude<DType, "bool">): Tensor =>
+    graph.inputs[name] ?? input(name, shape, dtype);
+  const [offset, length] = [inputOf("offset", [], "int32"), inputOf("length", [], "int32")];
+  const outputs: Record<string, Tensor> = { ...graph.outputs };
+  for (const { output, name } of changes) {
+    const [rows, value] = [outputs[output], stored.get(name)];
+    if (!rows || !value) continue;
+    delete outputs[output];
+    outputs[replacementOf(name)] = writeRows(inputOf(name, value.shape, value.dtype), rows, offset, length);
+  }
+  return createGraph(outputs);
+}
+
+/** `open` [.., N, n] with the first `length` of `rows` [.., C, n] from `offset` on. */
+function writeRows(open: Tensor, rows: Tensor, offset: Tensor, length: Tensor): Tensor {
+  const [N = 1, C = 1] = [open.shape.at(-2), rows.shape.at(-2)];
+  const place = reshape(iota(N), [N, 1]);
+  const placement = cast(equal(place, add(iota(C), offset)), "float32"); // [N, C]
+  const isAfter = less(place, add(offset, length)); // [N, 1]
+  return where(less(place, offset), open, where(isAfter, matmul(placement, rows), open));
+}

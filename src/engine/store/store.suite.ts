@@ -1,0 +1,249 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { add, input, mul, slice } from "../../graph/builder.ts";
+import { createGraph, type Graph } from "../../graph/graph.ts";
+import { floatTensor, intTensor, type FloatTensor, type HostTensor } from "../../tensor/host-tensor.ts";
+import type { Flat } from "../../tensor/tree.ts";
+import type { Engine, Program } from "../engine.ts";
+import { createStore, type Store } from "./store.ts";
+
+export interface StoreSuiteOptions {
+  /** Why the suite cannot run here. It is then listed as one skipped test. */
+  readonly skip?: string | undefined;
+  /** Whether the engine has a memory of its own. */
+  readonly onDevice: boolean;
+}
+
+/** What every store must do. */
+export function storeSuite(
+  name: string,
+  createEngine: () => Engine | Promise<Engine>,
+  { skip, onDevice }: StoreSuiteOptions,
+): void {
+  if (skip !== undefined) return it.skip(`store on ${name}: ${skip}`, () => {});
+  describe(`store on ${name}`, () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await createEngine();
+    });
+    const opened = async (values: Flat<HostTensor>, graph: Graph): Promise<Opened> => {
+      const store = createStore(engine, values);
+      return { store, program: await store.compile(graph) };
+    };
+    const closed = async ({ store, program }: Opened): Promise<void> => {
+      await store.dispose();
+      await program.dispose();
+    };
+
+    it("is where the engine computes", () => expect(engine.compileResident !== undefined).toBe(onDevice));
+
+    it("gives programs what it has, and takes what they replace once that is kept", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      for (const [step, expected] of [4, 7, 10].entries()) {
+        const results = await program.run({ by: row(step, step) });
+        expect(numbersOf(results)).toEqual({ sum: [step + expected - 3, step + expected - 2] });
+        store.keep();
+        expect(numbersOf(await store.read())).toEqual({ count: [expected, expected + 1], weight: [3, 3] });
+      }
+      await closed(both);
+    });
+
+    it("forgets what is not kept", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      await program.run({ by: row(0, 0) });
+      expect(numbersOf(await store.read()).count).toEqual([1, 2]);
+      await program.run({ by: row(0, 0) });
+      store.keep();
+      store.keep();
+      expect(numbersOf(await store.read()).count).toEqual([4, 5]);
+      await program.run({ by: row(0, 0) });
+      store.write({ weight: row(5, 5) });
+      store.keep();
+      expect(numbersOf(await store.read())).toEqual({ count: [4, 5], weight: [5, 5] });
+      await closed(both);
+    });
+
+    it("neither copies nor changes what it is given, and never writes to what is held", async () => {
+      const [count, weight] = [row(1, 2), row(3, 3)];
+      const both = await opened({ count, weight }, COUNTING);
+      const { store, program } = both;
+      const held: Flat<HostTensor>[] = [];
+      for (let step = 0; step < 6; step++) {
+        held.push(await store.hold((each) => each === "count"));
+        await program.run({ by: row(0, 0) });
+        store.keep();
+      }
+      expect(held.map((values) => numbersOf(values).count?.[0])).toEqual([1, 4, 7, 10, 13, 16]);
+      expect(Object.keys(held[0] ?? {})).toEqual(["count"]);
+      store.write({ count });
+      await program.run({ by: row(0, 0) });
+      store.keep();
+      store.clear(() => true);
+      expect([count, weight].map(({ data }) => [...data])).toEqual([
+        [1, 2],
+        [3, 3],
+      ]);
+      await closed(both);
+    });
+
+    it("goes on from values that are written, and from zeros", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      for (const [begin, expected] of [
+        [() => store.write({ count: row(10, 20) }), [13, 23]],
+        [() => store.write({ count: row(30, 40) }), [33, 43]],
+        [() => store.clear((each) => each === "count"), [3, 3]],
+        [() => store.clear((each) => each === "count"), [3, 3]],
+      ] as const) {
+        begin();
+        await program.run({ by: row(0, 0) });
+        store.keep();
+        expect(numbersOf(await store.read()).count).toEqual(expected);
+      }
+      store.clear(() => true);
+      expect(numbersOf(await store.read())).toEqual({ count: [0, 0], weight: [0, 0] });
+      await closed(both);
+    });
+
+    it("writes rows where they go, and no more than count", async () => {
+      const open = floatTensor([2, 4, 1], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+      const rows = mul(slice(input("open", [2, 4, 1]), 1, 0, 3), 10);
+      const both = await opened({ open, other: row(0, 0) }, createGraph({ "rows.open": rows }));
+      const { store, program } = both;
+      let before = [...open.data];
+      for (const [offset, length, expected] of [
+        [0, 3, [10, 20, 30, 4, 50, 60, 70, 8]],
+        [2, 2, [10, 20, 100, 200, 50, 60, 500, 600]],
+        [3, 1, [10, 20, 100, 100, 50, 60, 500, 500]],
+        [1, 0, [10, 20, 100, 100, 50, 60, 500, 500]],
+      ] as const) {
+        expect(await program.run({ offset: whole(offset), length: whole(length) })).toEqual({});
+        expect(numbersOf(await store.read()).open).toEqual(before);
+        store.keep();
+        expect(numbersOf(await store.read()).open).toEqual(expected);
+        before = [...expected];
+      }
+      expect([...open.data]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      await closed(both);
+    });
+
+    it("serves several programs, and lets through what is not of it", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      const state = input("state", [2]);
+      const other = await store.compile(createGraph({ "next.state": add(state, input("count", [2])) }));
+      const target = row(0, 0);
+      for (let step = 0; step < 2; step++) {
+        await program.run({ by: row(0, 0) });
+        store.keep();
+        const results = await other.run({ state: row(100, 100) }, { "next.state": target });
+        expect(results).toEqual({ "next.state": target });
+        expect(results["next.state"]).toBe(target);
+      }
+      expect([...target.data]).toEqual([107, 108]);
+      await other.dispose();
+      await closed(both);
+    });
+
+    it("computes the same with values that are fixed", async () => {
+      const store = createStore(engine, { count: row(1, 2), weight: row(3, 3) });
+      const program = await store.compile(COUNTING, (each) => each === "weight");
+      for (const expected of [4, 7]) {
+        await program.run({ by: row(0, 0) });
+        store.keep();
+        expect(numbersOf(await store.read())).toEqual({ count: [expected, expected + 1], weight: [3, 3] });
+      }
+      await closed({ store, program });
+    });
+
+    it("never writes to values that were read and are written back", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      const step = async (): Promise<Flat<HostTensor>> => {
+        await program.run({ by: row(0, 0) });
+        store.keep();
+        return store.read((each) => each === "count");
+      };
+      await step();
+      const first = await step();
+      const second = await step();
+      store.write(first);
+      const before = numbersOf(first);
+      for (let i = 0; i < 3; i++) await step();
+      expect(numbersOf(first)).toEqual(before);
+      store.write(first);
+      store.write(second);
+      await program.run({ by: row(0, 0) });
+      expect(numbersOf(await store.read()).count).toEqual(numbersOf(second).count);
+      await closed(both);
+    });
+
+    it("frees what a program has left that nobody has read", async () => {
+      const graph = createGraph({ "next.count": add(input("count", [2]), 1) });
+      const both = await opened({ count: row(1, 2) }, graph);
+      await both.program.run({});
+      both.store.keep();
+      await both.program.run({});
+      await closed(both);
+    });
+
+    it("refuses rows and targets that do not fit, and stays as it was", async () => {
+      const rows = mul(slice(input("open", [4, 1]), 0, 0, 2), 10);
+      const graph = createGraph({ "rows.open": rows, first: slice(rows, 0, 0, 1) });
+      const both = await opened({ open: floatTensor([4, 1], Float32Array.of(1, 2, 3, 4)) }, graph);
+      const { store, program } = both;
+      const place = (offset: number, length: number): Flat<HostTensor> => ({
+        offset: whole(offset),
+        length: whole(length),
+      });
+      for (const [offset, length] of [
+        [3, 2],
+        [0, 3],
+        [-1, 1],
+      ] as const)
+        await expect(program.run(place(offset, length))).rejects.toThrow(/rows do not fit into the 4 of "open"/);
+      await expect(program.run({ length: whole(1) })).rejects.toThrow(/input "offset" is missing/);
+      await expect(program.run(place(0, 2), { first: row() })).rejects.toThrow();
+      store.keep();
+      expect(numbersOf(await store.read()).open).toEqual([1, 2, 3, 4]);
+      await closed(both);
+    });
+
+    it("stays as it was when a run fails", async () => {
+      const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
+      const { store, program } = both;
+      await expect(program.run({})).rejects.toThrow(/input "by" is missing/);
+      store.keep();
+      expect(numbersOf(await store.read()).count).toEqual([1, 2]);
+      expect(() => store.write({ count: row(7, 7), height: row(1, 1) })).toThrow(/no "height" in the store/);
+      expect(numbersOf(await store.read()).count).toEqual([1, 2]);
+      await closed(both);
+    });
+  });
+}
+
+// --- internal ---
+
+interface Opened {
+  readonly store: Store;
+  readonly program: Program;
+}
+
+/** Adds the weight to the count; gives, beside it, the sum of the count before and what it is fed. */
+const COUNTING = ((): Graph => {
+  const count = input("count", [2]);
+  return createGraph({ "next.count": add(count, input("weight", [2])), sum: add(count, input("by", [2])) });
+})();
+
+function row(...values: number[]): FloatTensor {
+  return floatTensor([values.length], Float32Array.from(values));
+}
+
+function whole(value: number): HostTensor {
+  return intTensor([], Int32Array.of(value));
+}
+
+function numbersOf(tensors: Flat<HostTensor>): Record<string, number[]> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, [...data]]));
+}

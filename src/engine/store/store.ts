@@ -1,0 +1,49 @@
+import type { Graph } from "../../graph/graph.ts";
+import type { HostTensor } from "../../tensor/host-tensor.ts";
+import type { Flat } from "../../tensor/tree.ts";
+import { createDeviceStore } from "./device-store.ts";
+import type { Engine, Program } from "../engine.ts";
+import { createHostStore } from "./host-store.ts";
+
+/**
+ * Named tensors that programs read and replace, such as weights and states. They stay where the engine computes, on the device
+ * if that has a memory of its own, and come to the host when they are asked for.
+ *
+ * One run at a time; nothing else may be called while it goes on.
+ */
+export interface Store {
+  /**
+   * A program that takes from the store every input that it has. Of its outputs, `next.NAME` is what replaces NAME of the
+   * store, and `rows.NAME` [.., C, n] are rows for NAME [.., N, n]: the first `length` of them go there from `offset` on,
+   * two int32 scalars that the run is fed. Neither is among the results of a run, and neither takes effect before {@link keep}.
+   * A run throws FeedError for rows that do not fit there. May be called while something runs.
+   *
+   * @param isFixed Names that nothing is to replace as long as the program is used. On the host their values become part of the
+   *   program, which takes as much memory as they do and is faster for it. Default: none.
+   */
+  compile(graph: Graph, isFixed?: (name: string) => boolean): Promise<Program>;
+  /** Has what the last run gave take its place in the store. Until then the next run, `write` and `clear` forget it. */
+  keep(): void;
+  /**
+   * The values of the names that are `wanted`, by default all. On the host they are the tensors themselves, and good until the
+   * next `keep`, `write` or `clear`.
+   */
+  read(wanted?: (name: string) => boolean): Promise<Flat<HostTensor>>;
+  /** As {@link read}, and good for ever: the store does not write to them any more. */
+  hold(wanted?: (name: string) => boolean): Promise<Flat<HostTensor>>;
+  /**
+   * Puts values in the place of those of the same names. They are neither copied nor written to; those of another name of the
+   * store must come from {@link hold}. Throws RangeError for a name that is not there.
+   */
+  write(values: Flat<HostTensor>): void;
+  /** Has zeros take the place of the values of these names. */
+  clear(wanted: (name: string) => boolean): void;
+  /** Frees what is on the device. Programs are disposed of on their own. */
+  dispose(): Promise<void>;
+}
+
+/** A store with these values, which are neither copied nor written to. */
+export function createStore(engine: Engine, values: Flat<HostTensor>): Store {
+  const { compileResident } = engine;
+  return compileResident ? createDeviceStore(compileResident, values) : createHostStore(engine, values);
+}

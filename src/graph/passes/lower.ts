@@ -1,0 +1,98 @@
+import {
+  add,
+  cast,
+  div,
+  elu,
+  equal,
+  iota,
+  logSoftmax,
+  matmul,
+  mean,
+  mul,
+  neg,
+  reshape,
+  sigmoid,
+  softmax,
+  sqrt,
+  square,
+  sub,
+  sum,
+  constant,
+} from "../builder.ts";
+import { floatTensor } from "../../tensor/host-tensor.ts";
+import { axisSize } from "../infer.ts";
+import type { CompositeOp, OpAttributes } from "../ops.ts";
+import type { Tensor } from "../tensor.ts";
+
+type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
+
+/** Each composite operation in primitive ones. Gradient rules use the same helpers, so their parts are shared. */
+export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]> } = {
+  eluPlusOne: ([x]) => add(elu(operand(x)), 1),
+  silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
+  rmsNorm: ([x, scale], { epsilon }) => mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
+  l2Normalize: ([x], { epsilon }) => mul(operand(x), inverseNorm(operand(x), epsilon)),
+  softmaxMatmul: ([scores, values]) => matmul(softmax(operand(scores)), operand(values)),
+  crossEntropy: ([logits, targets]) => {
+    const classes = operand(logits).shape.at(-1) ?? 0;
+    return neg(sum(mul(logSoftmax(operand(logits)), oneHot(operand(targets), classes)), [-1]));
+  },
+  stopGradient: ([x]) => operand(x),
+  unitLowerInverse: ([matrix]) => mergeBlockInverses(operand(matrix)),
+};
+
+/** 1 / sqrt(mean(x^2) + epsilon) along the innermost axis, which stays with size 1. */
+export function inverseRms(x: Tensor, epsilon: number): Tensor {
+  return div(1, sqrt(add(mean(square(x), [-1], { keepAxes: true }), epsilon)));
+}
+
+/** 1 / sqrt(sum(x^2) + epsilon) along the innermost axis, which stays with size 1. */
+export function inverseNorm(x: Tensor, epsilon: number): Tensor {
+  return div(1, sqrt(add(sum(square(x), [-1], { keepAxes: true }), epsilon)));
+}
+
+/** Rows of zeros with a one at the index: int32 [...] -> float32 [..., classes]. */
+export function oneHot(indices: Tensor, classes: number): Tensor {
+  return cast(equal(reshape(indices, [...indices.shape, 1]), iota(classes)), "float32");
+}
+
+/** A constant [size, size] of ones strictly below the diagonal. */
+export function strictlyLower(size: number): Tensor {
+  return maskMatrix(size, (row, column) => column < row);
+}
+
+// --- internal ---
+
+/**
+ * (I + A)^-1 by merging inverses of diagonal blocks of 1, 2, 4, .. rows: with
+ * T = diag(T1, T2) and C the block below the diagonal between them, the merged inverse is T - T C T.
+ * Powers of A never appear, so nothing can overflow where the inverse itself does not.
+ */
+function mergeBlockInverses(a: Tensor): Tensor {
+  const size = axisSize(a.shape, a.shape.length - 1);
+  const identity = maskMatrix(size, (row, column) => row === column);
+  let inverse = sub(identity, mul(a, lowerLeftBlocks(size, 1)));
+  for (let block = 2; block < size; block *= 2) {
+    const between = mul(a, lowerLeftBlocks(size, block));
+    inverse = sub(inverse, matmul(matmul(inverse, between), inverse));
+  }
+  return inverse;
+}
+
+/** Inside each diagonal block of 2b rows, the lower-left quarter of b x b. */
+function lowerLeftBlocks(size: number, b: number): Tensor {
+  return maskMatrix(size, (row, column) => {
+    const sameBlock = Math.floor(row / (2 * b)) === Math.floor(column / (2 * b));
+    return sameBlock && row % (2 * b) >= b && column % (2 * b) < b;
+  });
+}
+
+function maskMatrix(size: number, holds: (row: number, column: number) => boolean): Tensor {
+  const data = Float32Array.from({ length: size * size }, (_, i) => (holds(Math.floor(i / size), i % size) ? 1 : 0));
+  return constant(floatTensor([size, size], data));
+}
+
+function operand(x: Tensor | undefined): Tensor {
+  if (!x) throw new Error("a composite operation lost an operand");
+  return x;
+}

@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { add, concat, gather, input, less, matmul, mul, reshape, scalar, slice, square, where } from "../builder.ts";
+import { createGraph } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
+import { trafficOf } from "./traffic.ts";
+
+const x = input("x", [2, 3]); // 24 bytes
+const traffic = (...results: Tensor[]): ReturnType<typeof trafficOf> =>
+  trafficOf(createGraph(Object.fromEntries(results.map((result, i) => [`y${i}`, result]))));
+
+describe("trafficOf", () => {
+  it.each<[string, Tensor, number]>([
+    ["operands and the result", matmul(x, input("w", [3, 4])), 24 + 48 + 32],
+    ["a broadcast operand as it is", add(x, scalar(1)), 24 + 4 + 24],
+    ["an operand that is read twice once", square(x), 24 + 24],
+    ["conditions by the byte", where(less(x, 0), x, 0), 24 + 4 + 6 + (6 + 24 + 4 + 24)],
+    ["all parts of a concatenation", concat([x, x, input("y", [1, 3])], 0), 24 + 12 + 60],
+    ["of a slice what it takes", slice(x, 0, 0, 1), 12 + 12],
+    ["of a table the rows that are read", gather(input("t", [100, 3]), input("i", [2], "int32")), 24 + 24 + 8],
+    ["views as nothing", reshape(x, [6]), 0],
+  ])("counts %s", (_, result, bytes) => {
+    expect(traffic(result).bytes).toBe(bytes);
+  });
+
+  it("counts an operation once, however often it is read, and no sources", () => {
+    const y = mul(x, 2);
+    expect(traffic(add(y, y), reshape(y, [6]))).toEqual({ operations: 3, bytes: 24 + 4 + 24 + (24 + 24) });
+    expect(traffic(x)).toEqual({ operations: 0, bytes: 0 });
+  });
+});

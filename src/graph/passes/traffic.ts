@@ -1,0 +1,44 @@
+import type { Graph } from "../graph.ts";
+import { sizeOf, type DType, type Shape } from "../../tensor/host-tensor.ts";
+import type { Op } from "../ops.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** How much a graph computes and moves, counted on the graph: the same on every machine. */
+export interface Traffic {
+  /** Operations: every node but inputs and constants. */
+  readonly operations: number;
+  /** Bytes that they read and write, see {@link trafficOf}. */
+  readonly bytes: number;
+}
+
+/**
+ * What one run of a graph moves if nothing is fused: for each operation the bytes of its result and of each different
+ * operand. Two rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, and `slice` and
+ * `gather` read of their first operand no more than they return. Inputs and constants are counted where they are read.
+ * Give it the graph that an engine runs, after `optimize`.
+ */
+export function trafficOf(graph: Graph): Traffic {
+  const operations = graph.nodes.filter(({ op }) => !SOURCES.has(op));
+  return { operations: operations.length, bytes: operations.reduce((sum, node) => sum + bytesMoved(node), 0) };
+}
+
+// --- internal ---
+
+const SOURCES: ReadonlySet<Op> = new Set<Op>(["input", "constant"]);
+const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape"]);
+/** Operations that leave most of their first operand alone. */
+const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather"]);
+
+const ELEMENT_BYTES: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1 };
+
+function bytesMoved(node: Tensor): number {
+  if (VIEWS.has(node.op)) return 0;
+  const result = tensorBytes(node);
+  const [first, ...others] = new Set(node.inputs);
+  const read = first && (PICKING.has(node.op) ? result : tensorBytes(first));
+  return others.reduce((sum, operand) => sum + tensorBytes(operand), result + (read ?? 0));
+}
+
+function tensorBytes({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number {
+  return ELEMENT_BYTES[dtype] * sizeOf(shape);
+}

@@ -1,0 +1,44 @@
+import { add, matmul, mean, mul, reshape, square, stopGradient, sub, sum } from "../../graph/builder.ts";
+import { axisSize } from "../../graph/infer.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { splitHeads } from "../shared/heads.ts";
+import { localAttention } from "../shared/local.ts";
+import type { CompressiveParams } from "./params.ts";
+
+/** f_c: every `rate` vectors become one, [B, R, D] -> [B, R / rate, D]. */
+export function compress({ compression }: CompressiveParams<Tensor>, x: Tensor, rate: number): Tensor {
+  const [B, R, D] = x.shape as unknown as [number, number, number];
+  return add(matmul(reshape(x, [B, R / rate, rate * D]), compression.kernel), compression.bias);
+}
+
+/** Old memories of S segments, before and after compression. */
+export interface Evicted {
+  readonly old: Tensor; // [B, S*N, D]
+  readonly compressed: Tensor; // [B, S*N / rate, D]
+  /** 1 where there was a memory to evict, 0 where not [B, S]. */
+  readonly present: Tensor;
+}
+
+/**
+ * What attention loses when it finds the compressed memories in place of the old: the square of the difference,
+ * mean over the features of all heads, summed over the tokens of all segments and lanes. Content attention without
+ * positions and before the output projection; a constant of everything but f_c (section 3.2, algorithm 2 of the
+ * paper, which prints the norm).
+ *
+ * @param queries [B, S, K, G, N, d], without positions
+ * @returns a scalar
+ */
+export function reconstructionLoss(
+  params: CompressiveParams<Tensor>,
+  queries: Tensor,
+  { old, compressed, present }: Evicted,
+): Tensor {
+  const [q, key, value] = [queries, params.key, params.value].map(stopGradient) as [Tensor, Tensor, Tensor];
+  const [S, K] = [axisSize(queries.shape, 1), axisSize(queries.shape, 2)];
+  const attend = (memory: Tensor): Tensor => {
+    const heads = (weights: Tensor): Tensor => splitHeads(matmul(memory, weights), S, K);
+    return localAttention(q, heads(key), heads(value), (scores) => scores);
+  };
+  const lost = mean(square(sub(attend(stopGradient(old)), attend(compressed))), [2, 3, 5]); // [B, S, N]
+  return sum(mul(lost, reshape(present, [...present.shape, 1])));
+}

@@ -1,0 +1,70 @@
+import type { FloatTensor } from "../tensor/host-tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Tree } from "../tensor/tree.ts";
+import type { Rng } from "../base/random.ts";
+
+/** Where a chunk lies in the segment that is being read. */
+export interface ChunkPlace {
+  /** Position of the first token of the chunk in its segment, int32 scalar. */
+  readonly offset: Tensor;
+  /** Tokens of the chunk that count, int32 scalar; the rest is padding. offset + length <= N. */
+  readonly length: Tensor;
+}
+
+/**
+ * A layer that mixes a sequence over time, one segment of N tokens after the other.
+ *
+ * State is a value: passed in, returned, never hidden. The first axis of every leaf is the batch, and an
+ * empty past is all zeros, so a lane is reset by zeroing it. There are two ways through a sequence, and they
+ * give the same numbers: {@link apply} takes whole segments; {@link extend} takes part of one segment and
+ * gives what is to be put into the open segment for the memory, and {@link commit} writes that segment to memory.
+ */
+export interface SequenceMixer {
+  /** `outputGain` scales the last projection, which feeds the residual stream. */
+  initParams(rng: Rng, outputGain: number): Tree<FloatTensor>;
+
+  /** The state before the first token: all zeros. */
+  initialState(batch: number): Tree<FloatTensor>;
+
+  /** A segment with nothing in it yet: all zeros. */
+  emptySegment(batch: number): Tree<FloatTensor>;
+
+  /** x [B, S*N, D] -> y of the same shape. Throws GraphError when the length is no whole number of segments. */
+  apply(params: Tree<Tensor>, x: Tensor, state: Tree<Tensor>): MixerResult;
+
+  /**
+   * x [B, C, D], C <= N, inside one segment -> y of the same shape, and the rows [B, .., C, n] that belong into each leaf
+   * [B, .., N, n] of the open segment, from the place of the chunk on. Rows of padding are not to be read.
+   */
+  extend(params: Tree<Tensor>, x: Tensor, state: OpenState, place: ChunkPlace): ExtendResult;
+
+  /** The state after the open segment, which must be full. */
+  commit(params: Tree<Tensor>, state: OpenState): Tree<Tensor>;
+}
+
+export interface MixerResult {
+  readonly y: Tensor;
+  readonly state: Tree<Tensor>;
+  /**
+   * How strongly each token touches the memory before that is clipped to 0..1 [B, T, choices], from mixers that choose;
+   * by `apply` only.
+   */
+  readonly writeWish?: Tensor;
+  /**
+   * A loss of the mixer's own, a scalar: summed over all tokens, for which training takes the mean and adds it to the
+   * loss; by `apply` only.
+   */
+  readonly auxiliary?: Tensor;
+}
+
+/** What tokens inside a segment leave. */
+export interface ExtendResult extends Pick<MixerResult, "y" | "state"> {
+  /** Of the names and shapes of the open segment [.., N, n], the rows [.., C, n] of the C tokens, which go there from `offset` on. */
+  readonly rows: Tree<Tensor>;
+}
+
+/** A state in the middle of a segment. */
+export interface OpenState {
+  readonly state: Tree<Tensor>;
+  readonly segment: Tree<Tensor>;
+}

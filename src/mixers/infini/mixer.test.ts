@@ -1,0 +1,288 @@
+import { OptionError } from "../../base/errors.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectClose } from "../../engine/engine.suite.ts";
+import { evaluate, type NumericTensor } from "../../engine/reference/reference.ts";
+import { filled, floatTensor, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
+import { flatten, type Tree } from "../../tensor/tree.ts";
+import { createRng } from "../../base/random.ts";
+import {
+  applyGraph,
+  noise,
+  noisyParams,
+  onReference,
+  ortRunner,
+  valueOf,
+  type Run,
+  type Values,
+} from "../testing/fixtures.ts";
+import { mixerSuite } from "../testing/mixer.suite.ts";
+import { MEMORY_UPDATES, type InfiniConfig } from "./config.ts";
+import { tinyInfini, type Variant } from "./fixtures.ts";
+import { infiniAttention } from "./mixer.ts";
+import { naiveInfini } from "./naive.ts";
+import type { InfiniParams } from "./params.ts";
+
+const { modelDim: D, segmentLength: N } = tinyInfini({});
+
+/** Every rule, feature map, gate, shift and cache, each in the company of several others. */
+const variants: readonly Variant[] = [
+  { update: "none", cache: true },
+  { update: "none", cache: true, shift: "convolution", numHeads: 4 },
+  { update: "linear", numKeyValueHeads: 2 },
+  { update: "linear", shift: "token", numKeyValueHeads: 1 },
+  { update: "linear", featureMap: "dpfp", gate: "token", cache: true, shift: "token" },
+  { update: "linear", featureMap: "softmax", shift: "convolution", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "delta", numKeyValueHeads: 1 },
+  { update: "delta", shift: "token", numKeyValueHeads: 2 },
+  { update: "delta", featureMap: "softmax", cache: true, numKeyValueHeads: 1 },
+  { update: "delta-corrected", shift: "token" },
+  { update: "delta-corrected", featureMap: "softmax", gate: "token", cache: true, numKeyValueHeads: 1 },
+  { update: "token-delta", numKeyValueHeads: 2 },
+  { update: "token-delta", shift: "token", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "token-delta", writeStrength: "hard-sigmoid", numKeyValueHeads: 1 },
+  { update: "token-delta", shift: "token", writeStrength: "hard-sigmoid", cache: true },
+  { update: "token-delta", shift: "convolution", shiftInit: "random" },
+  { update: "token-delta", featureMap: "dpfp", shift: "convolution", gate: "token", numHeads: 4, numKeyValueHeads: 2 },
+  { update: "token-delta", featureMap: "softmax" },
+  { update: "gated-token-delta", shift: "token", numKeyValueHeads: 1 },
+  { update: "gated-token-delta", writeStrength: "hard-sigmoid", gate: "token", cache: true, shift: "convolution" },
+  { update: "gated-token-delta", featureMap: "elu-plus-one", numHeads: 4, numKeyValueHeads: 2 },
+];
+
+for (const variant of variants) {
+  const config = tinyInfini(variant);
+  mixerSuite(JSON.stringify(variant), {
+    mixer: infiniAttention(config),
+    modelDim: D,
+    segmentLength: N,
+    reach: variant.update === "none" ? 1 : 2,
+    naive: (params, x) => naiveInfini(config, params as InfiniParams<NumericTensor>, x),
+    gates: variant.update === "none" ? [] : variant.gate === "token" ? ["gate", "gateInput"] : ["gate"],
+  });
+}
+
+describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) => ({ update })))(
+  "the gate, $update",
+  ({ update }) => {
+    const config = tinyInfini({ update, shift: "token" });
+    const x = noise([2, 3 * N, D], 3);
+    const withGate = (beta: number): NumericTensor => outputs(config, x, { gate: filled([2], beta) }).y;
+
+    it("is shut while the memory is empty", () => {
+      const [shut, open] = [withGate(-40), withGate(3)];
+      for (const lane of [0, 1]) {
+        expect(tokens(open, lane, 0, N)).toEqual(tokens(shut, lane, 0, N));
+        expect(tokens(open, lane, N, N + 1)).not.toEqual(tokens(shut, lane, N, N + 1));
+      }
+    });
+
+    it("opens for each lane by itself", () => {
+      const mixer = infiniAttention(config);
+      const graph = applyGraph(mixer, mixer.initParams(createRng(0), 1), [2, N, D]);
+      const part = noise([2, N, D], 3);
+      const past = (written: number[]): Values => ({
+        ...state(config, 2),
+        ...Object.fromEntries(
+          Object.entries(state(config, 2)).map(([name, { shape }]) => [name, noise(shape, 8, 0.1)]),
+        ),
+        "state.written": { shape: [2], data: written },
+      });
+      const run = (written: number[]): NumericTensor =>
+        valueOf(evaluate(graph, { ...weights(config, {}), ...past(written), x: part }), "y");
+      expect(tokens(run([0, 1]), 0, 0, N)).toEqual(tokens(run([0, 0]), 0, 0, N));
+      expect(tokens(run([0, 1]), 1, 0, N)).toEqual(tokens(run([1, 1]), 1, 0, N));
+      expect(tokens(run([0, 1]), 1, 0, N)).not.toEqual(tokens(run([0, 0]), 1, 0, N));
+    });
+
+    it("leaves a transformer that attends within its segment when it shuts", () => {
+      const unshifted = tinyInfini({ update });
+      const { y } = outputs(unshifted, x, { gate: filled([2], -40) });
+      expectClose(y, segmentAttention(unshifted, weights(unshifted, {}), x), 1e-6);
+    });
+  },
+);
+
+describe("no memory", () => {
+  it("is a transformer that attends within its segment", () => {
+    const [none, x] = [tinyInfini({ update: "none" }), noise([2, 3 * N, D], 3)];
+    expectClose(outputs(none, x, {}).y, segmentAttention(none, weights(none, {}), x), 1e-6);
+  });
+
+  it("attends to everything before, in one segment as long as the sequence", () => {
+    const [whole, x] = [{ ...tinyInfini({ update: "none" }), segmentLength: 3 * N }, noise([2, 3 * N, D], 3)];
+    expectClose(outputs(whole, x, {}).y, segmentAttention(whole, weights(whole, {}), x), 1e-6);
+  });
+});
+
+describe("token-delta writing", () => {
+  const cpu = ortRunner();
+  beforeAll(cpu.start);
+  afterAll(cpu.stop);
+  const hard = tinyInfini({ update: "token-delta", writeStrength: "hard-sigmoid" });
+  const runs: readonly [string, Run][] = [
+    ["in double precision", onReference],
+    ["on the CPU", cpu.run],
+  ];
+
+  it.each(runs)("holds the last of the values for one key, at full strength, %s", async (_, run) => {
+    const silent = writing(hard, 100);
+    const x = floatTensor(
+      [1, 5 * N, D],
+      noise([1, 5 * N, D], 1).data.map((value, i) => (i % D < D / 2 ? 1 : value)),
+    );
+    const key = noise([D, 8], 4, 1).data.map((value, i) => (i < (D / 2) * 8 ? value : 0)); // sees what all tokens share
+    const results = await outputsBy(run, hard, x, { ...silent, key: floatTensor([D, 8], key) });
+    const M = valueOf(results, "next.state.memory.M").data;
+    const [read, written] = [readAlongKey(key, M), valuesOf(hard, x, 5 * N - 1)];
+    expectClose(list(read), list(written), 1e-4);
+  });
+
+  it.each(runs)("stays finite with keys of any size, %s", async (_, run) => {
+    for (const scale of [0, 1e-6, 1, 1e4, -1e4]) {
+      const x = noise([1, 20 * N, D], 2);
+      const results = await outputsBy(run, hard, x, { ...writing(hard, 100), key: filled([D, 8], scale) });
+      for (const { data } of Object.values(results)) {
+        for (const value of Array.from(data)) expect(Math.abs(value)).toBeLessThan(1e3);
+      }
+    }
+  });
+
+  it("leaves a token out when the hard sigmoid says so", () => {
+    const { results } = outputs(hard, noise([1, 2 * N, D], 2), writing(hard, -100));
+    expect(Array.from(valueOf(results, "next.state.memory.M").data).every((value) => value === 0)).toBe(true);
+    expect(Array.from(valueOf(results, "writeWish").data).every((value) => value < 0)).toBe(true);
+  });
+
+  it("chooses between never, somewhat and fully by the token", () => {
+    const single = { ...hard, numKeyValueHeads: 1 };
+    const params = { ...writing(single, 0), "write.strength": noise([D, 1], 5, 3) };
+    const { results } = outputs(single, noise([2, 4 * N, D], 2), params);
+    const strengths = Array.from(valueOf(results, "writeWish").data);
+    expect(strengths.some((wish) => wish < 0)).toBe(true);
+    expect(strengths.some((wish) => wish > 1)).toBe(true);
+    expect(strengths.some((strength) => strength > 0.1 && strength < 0.9)).toBe(true);
+  });
+});
+
+// --- internal ---
+
+type Replaced = Readonly<Record<string, FloatTensor>>;
+
+function weights(config: InfiniConfig, replaced: Replaced): Values {
+  const found = flatten<FloatTensor>(noisyParams(infiniAttention(config)), "params");
+  return {
+    ...found,
+    ...Object.fromEntries(Object.entries(replaced).map(([name, value]) => [`params.${name}`, value])),
+  };
+}
+
+function state(config: InfiniConfig, batch: number): Values {
+  return flatten<FloatTensor>(infiniAttention(config).initialState(batch) as Tree<FloatTensor>, "state");
+}
+
+function outputs(config: InfiniConfig, x: FloatTensor, replaced: Replaced): { y: NumericTensor; results: Values } {
+  const mixer = infiniAttention(config);
+  const graph = applyGraph(mixer, noisyParams(mixer), x.shape);
+  const results = evaluate(graph, { ...weights(config, replaced), ...state(config, x.shape[0] ?? 0), x });
+  return { y: valueOf(results, "y"), results };
+}
+
+function outputsBy(run: Run, config: InfiniConfig, x: FloatTensor, replaced: Replaced): Promise<Values> {
+  const mixer = infiniAttention(config);
+  const graph = applyGraph(mixer, noisyParams(mixer), x.shape);
+  return run(graph, { ...weights(config, replaced), ...state(config, x.shape[0] ?? 0), x });
+}
+
+/** Writes of one strength, whatever the token. */
+function writing(config: InfiniConfig, bias: number): Replaced {
+  const { modelDim, numHeads, headDim, numKeyValueHeads } = config;
+  return {
+    "write.strength": filled([modelDim, numKeyValueHeads], 0),
+    "write.context": filled([numHeads * headDim, numKeyValueHeads], 0),
+    "write.bias": filled([numKeyValueHeads], bias),
+  };
+}
+
+/** unit(k) M of both heads, for the key of a token whose first half is ones. */
+function readAlongKey(key: Float32Array, M: ArrayLike<number>): number[] {
+  return [0, 1].flatMap((head) => {
+    const raw = range(4).map((j) => range(D / 2).reduce((total, i) => total + at(key, i * 8 + head * 4 + j), 0));
+    const active = raw.map((value) => value / (1 + Math.exp(-value)));
+    const length = Math.hypot(...active);
+    return range(4).map((j) =>
+      range(4).reduce((total, i) => total + (at(active, i) / length) * at(M, head * 16 + i * 4 + j), 0),
+    );
+  });
+}
+
+/** The values of both heads of one token. */
+function valuesOf(config: InfiniConfig, x: FloatTensor, t: number): number[] {
+  return project(valueOf(weights(config, {}), "params.value"), x.data.subarray(t * D, (t + 1) * D));
+}
+
+/** A plain transformer's attention within each segment: no memory, no gate, a head of keys and values for each of queries. */
+function segmentAttention(
+  { numHeads: H, headDim: d, ropeBase, segmentLength }: InfiniConfig,
+  params: Values,
+  x: NumericTensor,
+): NumericTensor {
+  const [B = 0, T = 0] = x.shape;
+  const turn = (heads: readonly number[], position: number): number[] =>
+    heads.map((value, i) => {
+      const [j, half] = [i % d, d / 2];
+      const angle = position * ropeBase ** (-(j % half) / half);
+      const partner = j < half ? -at(heads, i + half) : at(heads, i - half);
+      return value * Math.cos(angle) + partner * Math.sin(angle);
+    });
+  const y = range(B * T).flatMap((t) => {
+    const first = t - ((t % T) % segmentLength);
+    const of = (name: string, s: number): number[] =>
+      project(valueOf(params, `params.${name}`), Array.from(x.data).slice(s * D, (s + 1) * D));
+    const seen = range(t - first + 1);
+    const query = turn(of("query", t), t - first);
+    const keys = seen.map((position) => turn(of("key", first + position), position));
+    const values = seen.map((position) => of("value", first + position));
+    const heads = range(H).flatMap((h) => {
+      const part = (vector: readonly number[]): number[] => vector.slice(h * d, (h + 1) * d);
+      const powers = keys.map((key) => Math.exp(dot(part(query), part(key)) / Math.sqrt(d)));
+      const total = powers.reduce((a, b) => a + b);
+      return range(d).map(
+        (j) =>
+          dot(
+            powers,
+            values.map((value) => at(part(value), j)),
+          ) / total,
+      );
+    });
+    return project(valueOf(params, "params.output"), heads);
+  });
+  return { shape: x.shape, data: y };
+}
+
+/** x W */
+function project({ shape, data }: NumericTensor, x: ArrayLike<number>): number[] {
+  const width = at(shape, 1);
+  return range(width).map((j) => range(x.length).reduce((total, i) => total + at(x, i) * at(data, i * width + j), 0));
+}
+
+/** The numbers of the tokens start .. end-1 of one lane of [B, T, D]. */
+function tokens(
+  { shape, data }: { readonly shape: Shape; readonly data: ArrayLike<number> },
+  lane: number,
+  start: number,
+  end: number,
+): number[] {
+  const [, T = 0, width = 0] = shape;
+  return Array.from(data).slice((lane * T + start) * width, (lane * T + end) * width);
+}
+
+const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+const dot = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((total, value, i) => total + value * at(b, i), 0);
+const list = (data: readonly number[]): NumericTensor => ({ shape: [data.length], data });
+
+function at<T>(values: ArrayLike<T>, i: number): T {
+  const value = values[i];
+  if (value === undefined) throw new OptionError(`there is no element ${i} of ${values.length}`);
+  return value;
+}

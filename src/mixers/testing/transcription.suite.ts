@@ -1,0 +1,74 @@
+import { describe, it } from "vitest";
+import { gradients } from "../../autodiff/gradients.ts";
+import { expectClose } from "../../engine/engine.suite.ts";
+import { evaluate, type NumericTensor } from "../../engine/reference/reference.ts";
+import { add, input, mul, sum } from "../../graph/builder.ts";
+import { createGraph } from "../../graph/graph.ts";
+import { sizeOf, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { flatten, prefixed } from "../../tensor/tree.ts";
+import { createRng } from "../../base/random.ts";
+import { at, symbols, valueOf, type Values } from "./fixtures.ts";
+import type { SequenceMixer } from "../contract.ts";
+
+/** What make-fixtures.py of a mixer records: its published definition, written once more in PyTorch. */
+export interface Transcription {
+  readonly y: readonly number[]; // [1, T, D]
+  readonly auxiliary?: number;
+  /** Of sum(y * wave(11)) + auxiliary, by weight in the order of their waves, then `x`. */
+  readonly gradients: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A mixer gives the outputs and gradients of its transcription, from an empty past and for the same waves. */
+export function transcriptionSuite(mixer: SequenceMixer, modelDim: number, expected: Transcription): void {
+  describe("the transcription in PyTorch", () => {
+    const shape = [1, expected.y.length / modelDim, modelDim];
+    const params = mixer.initParams(createRng(0), 1);
+    const names = Object.keys(expected.gradients).filter((name) => name !== "x");
+    const feeds: Values = {
+      ...waves(flatten<FloatTensor>(params), names),
+      ...prefixed("state", flatten<FloatTensor>(mixer.initialState(1))),
+      x: wave(shape, 10, 1.5),
+      seed: wave(shape, 11, 1),
+    };
+    const weights = symbols(params, "params");
+    const sources = { ...prefixed("params", flatten<Tensor>(weights)), x: input("x", shape) };
+    const { y, auxiliary } = mixer.apply(weights, sources.x, symbols(mixer.initialState(1), "state"));
+    const score = sum(mul(y, input("seed", shape)));
+    const slopes = gradients(auxiliary ? add(score, auxiliary) : score, Object.values(sources));
+    const byName = Object.fromEntries(Object.keys(sources).map((name, i) => [`gradients.${name}`, at(slopes, i)]));
+    const found = evaluate(createGraph({ y, ...(auxiliary && { auxiliary }), ...byName }), feeds);
+
+    it("has the same outputs", () => {
+      expectClose(found["y"], { shape, data: expected.y }, TOLERANCE);
+      if (expected.auxiliary !== undefined)
+        expectClose(found["auxiliary"], { shape: [], data: [expected.auxiliary] }, TOLERANCE);
+    });
+
+    it.each(Object.keys(expected.gradients))("has the same gradient with respect to %s", (name) => {
+      const slope = valueOf(found, `gradients.${name === "x" ? name : `params.${name}`}`);
+      expectClose(slope, { shape: slope.shape, data: expected.gradients[name] ?? [] }, TOLERANCE);
+    });
+  });
+}
+
+// --- internal ---
+
+/** Fixtures have eight digits; rotary tables have seven. */
+const TOLERANCE = 2e-6;
+
+function waves(params: Values, names: readonly string[]): Values {
+  return prefixed(
+    "params",
+    Object.fromEntries(names.map((name, seed) => [name, wave(valueOf(params, name).shape, seed, 0.9)])),
+  );
+}
+
+/** Numbers that any language computes alike. */
+function wave(shape: Shape, seed: number, amplitude: number): NumericTensor {
+  const data = Array.from(
+    { length: sizeOf(shape) },
+    (_, i) => amplitude * Math.sin(1.7 * seed + 2.3 * i + 0.11 * i * i),
+  );
+  return { shape, data };
+}

@@ -1,0 +1,16 @@
+import { projectionParameters } from "../shared/projections.ts";
+import { blockLength, type WindowConfig } from "./config.ts";
+
+/** Number of weights of a layer. */
+export function windowParameters(config: WindowConfig): number {
+  return projectionParameters(config);
+}
+
+/**
+ * Multiplications of one token in one layer, of W that are read at once: projections, scores and weighted sums, as
+ * computed, with all that is masked.
+ */
+export function windowMultiplications(config: WindowConfig): number {
+  const { numHeads: H, headDim: d, windowLength: W, sinks } = config;
+  return windowParameters(config) + 2 * H * d * (sinks + W + blockLength(config, W));
+}

@@ -1,0 +1,4 @@
+/** Layers that keep no state. */
+export { feedForward, type FeedForwardParams } from "./feed-forward.ts";
+export { applyRope, ropeTables, type RopeTables } from "./rope.ts";
+export { softplus } from "./softplus.ts";

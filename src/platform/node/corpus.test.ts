@@ -1,0 +1,92 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readCorpus } from "./corpus.ts";
+import { CorpusError } from "../../text/document.ts";
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "corpus-"));
+});
+
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("readCorpus", () => {
+  it("reads folders, deep and in sorted order, and leaves other files alone", async () => {
+    await write({
+      "b.txt": "B",
+      "a/z.txt": "Z",
+      "a/c.jsonl": '{"text":"1"}\n\n{"text":"é","id":3}\r\n',
+      "image.png": "x",
+      "a.txt": "A",
+    });
+    expect(await read(folder)).toEqual([
+      ["A", "a.txt"],
+      ["1", "c.jsonl:1"],
+      ["é", "c.jsonl:3"],
+      ["Z", "z.txt"],
+      ["B", "b.txt"],
+    ]);
+  });
+
+  it("reads files in the order given, whatever they are called", async () => {
+    await write({ "b.md": "B", "a.txt": "A" });
+    expect(await read(join(folder, "b.md"), join(folder, "a.txt"))).toEqual([
+      ["B", "b.md"],
+      ["A", "a.txt"],
+    ]);
+  });
+
+  it.each<[string, string | Uint8Array, RegExp]>([
+    ["empty.txt", "", /empty\.txt: is empty/],
+    ["zero.txt", "a\0b", /zero\.txt: holds binary data/],
+    ["latin.txt", Uint8Array.of(0x63, 0xe9, 0x20), /latin\.txt: is not UTF-8/],
+    ["syntax.jsonl", '{"text":"a"}\n{"text"', /syntax\.jsonl:2: is not JSON/],
+    ["field.jsonl", '{"body":"a"}', /field\.jsonl:1: has no field "text"/],
+    ["type.jsonl", '{"text":7}', /type\.jsonl:1: has no field "text"/],
+    ["hollow.jsonl", '{"text":""}', /hollow\.jsonl:1: has no field "text" with text in it/],
+    ["null.jsonl", "null", /null\.jsonl:1: has no field "text"/],
+    ["blank.jsonl", "\n \n", /blank\.jsonl: has nothing but blank lines/],
+  ])("refuses %s", async (name, content, problem) => {
+    await write({ [name]: content });
+    await expectRefusal([join(folder, name)], problem);
+  });
+
+  it("reads one part of a folder with splits, and refuses all of it", async () => {
+    await write({ "train/a.txt": "A", "validation/b.txt": "B", "test/c.txt": "C" });
+    expect(await read(join(folder, "train"), join(folder, "test"))).toEqual([
+      ["A", "a.txt"],
+      ["C", "c.txt"],
+    ]);
+    await expectRefusal([folder], /holds what to train on and what to test; name .*train or .*validation or .*test$/);
+  });
+
+  it("refuses what is not there, or has no text", async () => {
+    await write({ "notes/image.png": "x" });
+    await expectRefusal([join(folder, "gone.txt")], /gone\.txt: cannot be read/);
+    await expectRefusal([join(folder, "notes")], /notes: no \.txt or \.jsonl file/);
+    await expectRefusal([], /no data/);
+  });
+});
+
+// --- internal ---
+
+async function write(files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), content);
+  }
+}
+
+async function read(...paths: string[]): Promise<[string, string][]> {
+  const documents = await readCorpus(paths);
+  return documents.map(({ name, tokens }) => [new TextDecoder().decode(tokens), name]);
+}
+
+async function expectRefusal(paths: string[], problem: RegExp): Promise<void> {
+  const error: unknown = await readCorpus(paths).catch((cause: unknown) => cause);
+  expect(error).toBeInstanceOf(CorpusError);
+  expect((error as CorpusError).message).toMatch(problem);
+}

@@ -1,0 +1,98 @@
+import { InfiniError } from "../../base/errors.ts";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** A file that cannot be read or written. The message names it and says what can be done. */
+export class FileError extends InfiniError {
+  override name = "FileError";
+  readonly code = "ERR_FILE";
+}
+
+/** Ends the name of a file that is being written. */
+export const UNFINISHED = ".tmp";
+
+/**
+ * Replaces a file as a whole, or leaves it as it was: nobody ever sees half of it. What is no ordinary file, such
+ * as `/dev/stdout`, is written to directly. Throws {@link FileError}.
+ */
+export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    if (await isDevice(file)) await writeAll(file, bytes);
+    else await replaceFile(file, bytes);
+  } catch (cause) {
+    const full = isNodeError(cause) && cause.code === "ENOSPC";
+    throw new FileError(
+      `${file}: ${full ? "the disk is full; what stood there before is unharmed" : `cannot be written: ${reason(cause)}`}`,
+      { cause },
+    );
+  }
+}
+
+/** The bytes of a file. Throws {@link FileError} when it cannot be read. */
+export async function readBytes(file: string): Promise<Uint8Array> {
+  return readFile(file).catch((cause: unknown) => {
+    const missing = isNodeError(cause) && cause.code === "ENOENT";
+    throw new FileError(`${file}: ${missing ? "there is no such file" : `cannot be read: ${reason(cause)}`}`, {
+      cause,
+    });
+  });
+}
+
+/** The value in a JSON file. Throws {@link FileError}. */
+export async function readJson(file: string): Promise<unknown> {
+  const text = new TextDecoder().decode(await readBytes(file));
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FileError(`${file}: is not JSON: ${reason(cause)}`, { cause });
+  }
+}
+
+/** A value as a JSON file would hold it. */
+export function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** What an error has to say. */
+export function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+// --- internal ---
+
+/** Writes beside the file first. What a killed process leaves there is overwritten the next time. */
+async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  const beside = file + UNFINISHED;
+  try {
+    await writeAll(beside, bytes);
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/** A disk that is nearly full takes a part and reports no error, so this goes on until all is written. */
+async function writeAll(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, "w");
+  try {
+    for (let done = 0; done < bytes.length;) {
+      const { bytesWritten } = await handle.write(bytes, done);
+      done += bytesWritten;
+    }
+    if ((await handle.stat()).isFile()) await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function isDevice(file: string): Promise<boolean> {
+  const info = await stat(file).catch(() => undefined);
+  return info !== undefined && !info.isFile() && !info.isDirectory();
+}
+
+function isNodeError(cause: unknown): cause is NodeJS.ErrnoException {
+  return cause instanceof Error && "code" in cause;
+}

@@ -1,0 +1,26 @@
+import { loadModel } from "../../model/checkpoint.ts";
+import { parseModelConfig } from "../../model/config.ts";
+import { MODEL_FILES } from "../../model/model-files.ts";
+import type { LoadedModel } from "../../model/transformer.ts";
+
+/**
+ * Loads a model folder from a web server.
+ *
+ * @param folder Its URL, absolute, with or without a slash at the end.
+ * @throws {Error} when a file cannot be fetched; ConfigError and SafetensorsError as `loadModelFolder` does.
+ */
+export async function fetchModelFolder(folder: string | URL): Promise<LoadedModel> {
+  const base = String(folder).replace(/\/?$/, "/");
+  const [configFile, weightsFile] = [new URL(MODEL_FILES.config, base), new URL(MODEL_FILES.weights, base)];
+  const [config, weights] = await Promise.all([fetchFile(configFile), fetchFile(weightsFile)]);
+  const parsed = parseModelConfig(JSON.parse(new TextDecoder().decode(config)) as unknown, configFile.href);
+  return loadModel(parsed, weights, weightsFile.href);
+}
+
+// --- internal ---
+
+async function fetchFile(url: URL): Promise<Uint8Array> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.href}: cannot be fetched: ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

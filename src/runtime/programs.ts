@@ -1,0 +1,125 @@
+import type { ChunkPlace } from "../mixers/contract.ts";
+import { add, constant, crossEntropy, gather, input, reshape, slice } from "../graph/builder.ts";
+import { createGraph, type Graph } from "../graph/graph.ts";
+import { intTensor, sizeOf, type FloatTensor } from "../tensor/host-tensor.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { flatten, mapTree, type Flat } from "../tensor/tree.ts";
+import { layerInputs, parameterInputs } from "../model/inputs.ts";
+import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
+import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
+
+/*
+ * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
+ * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
+ * of an input have its name after `next.`, and rows of one after `rows.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
+ * those of each, `losses` [B, T] the cross-entropy of each target in nats.
+ */
+
+/**
+ * What is computed beside the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
+ * For `state` alone, all that only the last layer's output needs is left out.
+ */
+export type Output = "logits" | "allLogits" | "losses" | "state";
+
+/** Whole segments: `length` tokens of each lane. */
+export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
+  const weights = parameterInputs(params);
+  const tokens = input("tokens", [batch, length], "int32");
+  const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
+  const result = model.apply(weights, tokens, state);
+  const last = (): Tensor => slice(result.hidden, 1, length - 1, length);
+  return createGraph({ ...next("state", result.state), ...outputOf(model, weights, result.hidden, last, output) });
+}
+
+/**
+ * One segment of one lane with a look into every layer: `look.*.gate`, `look.*.memoryShare` [H, N] and `look.*.resemblance`
+ * [E, H, N] to `traces.*`, of E earlier segments; `trace.*` is that of this one. Throws GraphError for a model without a memory.
+ */
+export function lookProgram({ model: { config, ...model }, params }: LoadedModel, earlier: number): Graph {
+  const weights = parameterInputs(params);
+  const tokens = input("tokens", [1, config.segmentLength], "int32");
+  const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, earlier), ({ shape }, name) =>
+    input(`traces.${name}`, shape),
+  );
+  const look = lookIntoModel(config, weights, tokens, layerInputs(model.initialState(1), "state"), traces);
+  const { numHeads: H, segmentLength: N } = config;
+  const shown = Object.entries(look.layers).map(([layer, { gate, memoryShare, resemblance, trace }]) => ({
+    [`look.${layer}.gate`]: reshape(gate, [H, N]),
+    [`look.${layer}.memoryShare`]: reshape(memoryShare, [H, N]),
+    [`look.${layer}.resemblance`]: reshape(resemblance, [earlier, H, N]),
+    ...flatten<Tensor>(trace, `trace.${layer}`),
+  }));
+  return createGraph({ ...next("state", look.state), ...Object.assign({}, ...shown) });
+}
+
+/**
+ * Up to `size` tokens inside one segment: what they leave of the state as it was is no result, and `rows.segment.*` are to be
+ * put into the open segment.
+ */
+export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
+  const weights = parameterInputs(params);
+  const tokens = input("tokens", [batch, size], "int32");
+  const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const open = {
+    state: layerInputs(model.initialState(batch), "state"),
+    segment: layerInputs(model.emptySegment(batch), "segment"),
+  };
+  const result = model.extend(weights, tokens, open, place);
+  const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [1], "int32")));
+  const changes = changed(next("state", result.state));
+  const rows = flatten<Tensor>(result.rows, "rows.segment");
+  return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
+}
+
+/** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
+export function standaloneSegment({ model, params }: LoadedModel): Graph {
+  const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
+  const tokens = input("tokens", [1, model.config.segmentLength], "int32");
+  const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
+  return createGraph({ logits: model.logits(weights, result.hidden), ...next("state", result.state) });
+}
+
+/** Writes the open segment, which is full, to the memory. */
+export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
+  const open = {
+    state: layerInputs(model.initialState(batch), "state"),
+    segment: layerInputs(model.emptySegment(batch), "segment"),
+  };
+  return createGraph(next("state", model.commit(parameterInputs(params), open)));
+}
+
+// --- internal ---
+
+function outputOf(
+  model: Model,
+  weights: ModelParams<Tensor>,
+  hidden: Tensor,
+  last: () => Tensor,
+  output: Output,
+): Flat<Tensor> {
+  const [batch = 1, length = 1] = hidden.shape;
+  if (output === "state") return {};
+  if (output === "allLogits") return { allLogits: model.logits(weights, hidden) };
+  if (output === "losses") {
+    return { losses: crossEntropy(model.logits(weights, hidden), input("targets", [batch, length], "int32")) };
+  }
+  return { logits: reshape(model.logits(weights, last()), [batch, model.config.vocabularySize]) };
+}
+
+/** Results that are not an input as it came. */
+function changed(results: Flat<Tensor>): Flat<Tensor> {
+  return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
+}
+
+/** Row [.., 1, n] of x [.., N, n] at a place that is known at run time. */
+function rowAt(x: Tensor, place: Tensor): Tensor {
+  const [leading, [N = 1, n = 1]] = [x.shape.slice(0, -2), x.shape.slice(-2)];
+  const count = sizeOf(leading);
+  const starts = Int32Array.from({ length: count }, (_, i) => i * N);
+  const rows = gather(reshape(x, [count * N, n]), add(constant(intTensor([count], starts)), place));
+  return reshape(rows, [...leading, 1, n]);
+}
+
+function next(kind: string, tree: LayerStates<Tensor>): Flat<Tensor> {
+  return flatten<Tensor>(tree, `next.${kind}`);
+}

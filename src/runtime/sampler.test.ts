@@ -1,0 +1,94 @@
+import { OptionError } from "../base/errors.ts";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createRng } from "../base/random.ts";
+import { mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
+
+const probabilities = [0.1, 0.5, 0.05, 0.3, 0.05];
+const logits = Float32Array.from(probabilities, (p) => Math.log(p) + 7);
+const DRAWS = 20_000;
+
+describe("mostLikely", () => {
+  it("takes the largest, and the first of equals", () => {
+    expect(mostLikely(Float32Array.of(-3, -1, -2))).toBe(1);
+    expect(mostLikely(Float32Array.of(0, 4, 4, 1))).toBe(1);
+    expect(mostLikely(Float32Array.of(-Infinity, -Infinity, -1e30))).toBe(2);
+  });
+});
+
+describe("sampleToken", () => {
+  it.each<[string, SamplingOptions]>([
+    ["by default", {}],
+    ["at temperature 0, whatever else is asked", { temperature: 0, topK: 3, topP: 0.9 }],
+    ["with top-k 1", { temperature: 5, topK: 1 }],
+    ["with a small top-p", { temperature: 1, topP: 0.4 }],
+    ["at a temperature near 0", { temperature: 1e-300 }],
+  ])("is greedy %s", (_, options) => {
+    expect(draws(options, 200)).toEqual(Array(200).fill(1));
+  });
+
+  it.each<[string, SamplingOptions, readonly number[]]>([
+    ["all tokens at temperature 1", { temperature: 1 }, probabilities],
+    ["flatter at a high temperature", { temperature: 2 }, normalized(probabilities.map(Math.sqrt))],
+    ["sharper at a low temperature", { temperature: 0.5 }, normalized(probabilities.map((p) => p ** 2))],
+    ["the k most likely", { temperature: 1, topK: 3 }, normalized([0.1, 0.5, 0, 0.3, 0])],
+    ["more than there are", { temperature: 1, topK: 99 }, probabilities],
+    ["the most likely that reach a share", { temperature: 1, topP: 0.75 }, normalized([0, 0.5, 0, 0.3, 0])],
+    ["a share after the temperature", { temperature: 0.5, topP: 0.75 }, normalized([0, 0.5 ** 2, 0, 0.3 ** 2, 0])],
+    ["a share of the k most likely", { temperature: 1, topK: 2, topP: 0.6 }, [0, 1, 0, 0, 0]],
+  ])("draws %s, in proportion", (_, options, expected) => {
+    const counts = Array<number>(logits.length).fill(0);
+    for (const token of draws(options, DRAWS)) counts[token] = (counts[token] ?? 0) + 1;
+    expected.forEach((share, token) => {
+      const deviation = Math.sqrt((share * (1 - share)) / DRAWS);
+      expect(Math.abs((counts[token] ?? 0) / DRAWS - share)).toBeLessThanOrEqual(5 * deviation);
+    });
+  });
+
+  it("gives the same tokens for the same seed, others for another", () => {
+    const options = { temperature: 1 };
+    expect(draws(options, 50, 1)).toEqual(draws(options, 50, 1));
+    expect(draws(options, 50, 1)).not.toEqual(draws(options, 50, 2));
+  });
+
+  it("stays within the k most likely, for any logits", () => {
+    const values = fc.float32Array({ minLength: 1, maxLength: 30, noNaN: true, noDefaultInfinity: true });
+    fc.assert(
+      fc.property(
+        values,
+        fc.integer({ min: 1, max: 9 }),
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        fc.nat(),
+        (some, topK, topP, seed) => {
+          const token = sampleToken(some, { temperature: 1, topK, topP }, createRng(seed));
+          const above = some.filter((value) => value > (some[token] ?? NaN)).length;
+          expect(above).toBeLessThan(topK);
+        },
+      ),
+    );
+  });
+
+  it.each<[string, SamplingOptions, RegExp]>([
+    ["a negative temperature", { temperature: -0.1 }, /temperature must be 0 or more, got -0\.1/],
+    ["a temperature that is no number", { temperature: NaN }, /temperature .* got NaN/],
+    ["top-k 0", { topK: 0 }, /top-k must be a whole number from 1 up, got 0/],
+    ["half a token", { topK: 1.5 }, /top-k .* got 1\.5/],
+    ["top-p 0", { topP: 0 }, /top-p must lie above 0 and not above 1, got 0/],
+    ["top-p above 1", { topP: 1.1 }, /top-p .* got 1\.1/],
+  ])("refuses %s", (_, options, problem) => {
+    expect(() => draws(options, 1)).toThrow(OptionError);
+    expect(() => draws(options, 1)).toThrow(problem);
+  });
+});
+
+// --- internal ---
+
+function draws(options: SamplingOptions, count: number, seed = 0): number[] {
+  const rng = createRng(seed);
+  return Array.from({ length: count }, () => sampleToken(logits, options, rng));
+}
+
+function normalized(weights: readonly number[]): number[] {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
+}

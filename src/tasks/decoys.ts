@@ -1,0 +1,44 @@
+import type { Rng } from "../base/random.ts";
+import { encodeText } from "../text/bytes.ts";
+import { pick } from "./draw.ts";
+
+/* Numbers as books have them: chapters, pages, years, sums. */
+const BEFORE = [
+  "\n",
+  "\n\n",
+  " ",
+  " (",
+  ", ",
+  "\nCHAPTER ",
+  "\nChapter ",
+  " No. ",
+  " p. ",
+  " vol. ",
+  " in ",
+  " of ",
+  " $",
+  " the ",
+];
+const AFTER = [" ", "\n", "\n\n", ". ", ", ", ") ", "; ", ".\n", ": "];
+const MOST_DIGITS = 5;
+
+/**
+ * A copy of a text with numbers written over it at random places, at most `most`; how many is drawn too. A model that
+ * is to keep one number learns from them to leave others alone.
+ */
+export function withDecoys(text: Uint8Array, most: number, rng: Rng): Uint8Array {
+  const changed = text.slice();
+  for (let left = rng.integer(most + 1); left > 0; left--) {
+    const decoy = encodeText(`${pick(BEFORE, rng)}${drawNumber(rng)}${pick(AFTER, rng)}`);
+    if (decoy.length <= text.length) changed.set(decoy, rng.integer(text.length - decoy.length + 1));
+  }
+  return changed;
+}
+
+// --- internal ---
+
+/** A number of one to five digits, every count as likely. */
+function drawNumber(rng: Rng): string {
+  const digits = 1 + rng.integer(MOST_DIGITS);
+  return Array.from({ length: digits }, (_, i) => (i === 0 ? 1 + rng.integer(9) : rng.integer(10))).join("");
+}

@@ -1,0 +1,23 @@
+/** Tasks that a model is trained and measured on: pass keys, associative recall, RULER, BABILong. */
+export {
+  MQAR_SIZES,
+  MQAR_VERSION,
+  mqarExample,
+  NO_LABEL,
+  type MqarExample,
+  type MqarOptions,
+  type MqarShape,
+  type MqarSize,
+} from "./mqar.ts";
+export {
+  drawPasskey,
+  passkeyPrompt,
+  passkeySentence,
+  PASSKEY_QUESTION,
+  PASSKEY_TASK,
+  scorePasskey,
+  type Haystack,
+  type PasskeyPrompt,
+} from "./passkey.ts";
+export { checkRecallLength, type RecallSample, type RecallTask, type SampleOptions } from "./recall.ts";
+export { RECALL_NAMES, recallTasksOf } from "./recall-tasks.ts";

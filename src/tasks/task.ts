@@ -1,0 +1,43 @@
+import type { z } from "zod";
+import type { Rng } from "../base/random.ts";
+import type { Tokens } from "../text/document.ts";
+
+/** A sequence and how much each prediction counts. */
+export interface WeightedSequence {
+  readonly tokens: Int32Array; // [T + 1], or [T] with targets of its own
+  readonly weights: Float32Array; // [T]
+  /** What each token is to predict, where that is not the token after it. */
+  readonly targets?: Int32Array; // [T]
+}
+
+/** What a task draws its sequence from. */
+export interface SequenceSource {
+  /** T: tokens to predict; the sequence has one more. */
+  readonly length: number;
+  readonly rng: Rng;
+  /** A window of the training text, every place as likely as any other. At most T + 1 tokens. */
+  readonly tokens: (length: number) => Tokens;
+  /** The same, of bytes. Throws `RangeError` where the tokens are others, which the config of a run refuses. */
+  readonly window: (length: number) => Uint8Array;
+}
+
+/** What sequences are made for. */
+export interface Fit {
+  /** T: tokens of a training sequence. */
+  readonly length: number;
+  /** V of the model. */
+  readonly vocabularySize: number;
+}
+
+/** Something to train on. `Schema` is that of its part in a mixture: strict, with `task` and `share`. */
+export interface Task<Schema extends z.ZodType> {
+  readonly schema: Schema;
+  /** Whether `draw` takes windows of the training text. */
+  readsText(part: z.output<Schema>): boolean;
+  /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
+  problem?(part: z.output<Schema>, fit: Fit): string | undefined;
+  /** Most tokens of a sequence whose weight is not zero. Default: all of them. */
+  scored?(part: z.output<Schema>, length: number): number;
+  /** A sequence that depends on the part and the source alone. */
+  draw(part: z.output<Schema>, source: SequenceSource): WeightedSequence;
+}

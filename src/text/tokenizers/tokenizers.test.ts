@@ -1,0 +1,126 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ConfigError } from "../../base/parse-config.ts";
+import { encodeText } from "../bytes.ts";
+import { tinyTokenizerJson, wordPieceJson } from "./fixtures.ts";
+import { GPT2_VOCABULARY_SIZE, gpt2Tokenizer } from "./gpt2.ts";
+import { huggingFaceTokenizer } from "./hugging-face.ts";
+import { byteTokenizer, checkVocabulary, encodeDocuments, readsBytes, type Tokenizer } from "./tokenizer.ts";
+
+const LOSSLESS: Readonly<Record<string, () => Promise<Tokenizer>>> = {
+  bytes: async () => byteTokenizer,
+  gpt2: gpt2Tokenizer,
+  "a tokenizer.json": () => huggingFaceTokenizer(tinyTokenizerJson(), "tiny"),
+};
+/** Well-formed text of all kinds, and words with blanks and lines as in books. */
+const text = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc
+    .array(fc.constantFrom("the", " of", " the whale's", "\n\n", "  ", "é€", "😀", "\ufeff", "1851", "."))
+    .map((words) => words.join("")),
+);
+
+describe.each(Object.entries(LOSSLESS))("%s", (_, load) => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await load();
+  });
+
+  it("gives back every text that it is given, in tokens of its vocabulary", () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        const tokens = tokenizer.encode(value);
+        expect(tokens.every((token) => token >= 0 && token < tokenizer.vocabularySize)).toBe(true);
+        expect(tokenizer.decode(tokens)).toBe(value);
+      }),
+    );
+  });
+
+  it("gives the same text as a stream, however the tokens are cut", () => {
+    fc.assert(
+      fc.property(text, fc.array(fc.nat(5), { minLength: 1 }), (value, sizes) => {
+        const tokens = tokenizer.encode(value);
+        const decode = tokenizer.streamDecoder();
+        let decoded = "";
+        for (let start = 0, i = 0; start < tokens.length; i++) {
+          const end = start + 1 + (sizes[i % sizes.length] ?? 0);
+          decoded += decode(tokens.subarray(start, end));
+          start = end;
+        }
+        expect(decoded).toBe(value);
+      }),
+    );
+  });
+
+  it("writes no text as no tokens", () => {
+    expect(tokenizer.encode("")).toEqual(new Int32Array());
+    expect(tokenizer.decode([])).toBe("");
+  });
+});
+
+describe("gpt2Tokenizer", () => {
+  it("writes the tokens that GPT-2 was trained on", async () => {
+    const { encode, decode, vocabularySize } = await gpt2Tokenizer();
+    expect([...encode("Hello world! It's 1851.\n\n")]).toEqual([15496, 995, 0, 632, 338, 1248, 4349, 13, 628]);
+    expect([...encode("😀")]).toEqual([47249, 222]);
+    expect(decode([47249])).toBe("\ufffd");
+    expect(decode([222])).toBe("\ufffd");
+    expect(vocabularySize).toBe(GPT2_VOCABULARY_SIZE);
+  });
+
+  it("takes the name of a special token for text, and shows the token", async () => {
+    const { encode, decode } = await gpt2Tokenizer();
+    expect([...encode("<|endoftext|>")]).not.toContain(GPT2_VOCABULARY_SIZE - 1);
+    expect(decode([GPT2_VOCABULARY_SIZE - 1])).toBe("<|endoftext|>");
+  });
+});
+
+describe("huggingFaceTokenizer", () => {
+  it("merges as its file says, and counts added tokens", async () => {
+    const { encode, vocabularySize } = await huggingFaceTokenizer(tinyTokenizerJson(), "tiny");
+    const [the, ofThe] = [encode("the"), encode(" of the")];
+    expect([...the]).toEqual([257]);
+    expect([...ofThe]).toEqual([261, 258]);
+    expect(vocabularySize).toBe(263);
+  });
+
+  it("streams what its decoder joins by blanks", async () => {
+    const { encode, decode, streamDecoder } = await huggingFaceTokenizer(wordPieceJson(), "words");
+    const tokens = encode("The whales a");
+    expect([...tokens]).toEqual([1, 2, 3, 4]);
+    expect(decode(tokens)).toBe("the whales a");
+    const stream = streamDecoder();
+    expect([...tokens].map((token) => stream([token]))).toEqual(["the", " whale", "s", " a"]);
+  });
+
+  it.each([[{}], [null], [[]], ["text"], [{ model: { type: "BPE", vocab: {} } }]])("refuses %j", async (json) => {
+    const opened = huggingFaceTokenizer(json, "bad.json");
+    await expect(opened).rejects.toThrow(ConfigError);
+    await expect(opened).rejects.toThrow(/^bad\.json: is no tokenizer that can be used: /);
+  });
+});
+
+describe("encodeDocuments", () => {
+  it("leaves bytes as they are, and encodes each document on its own", async () => {
+    const documents = ["the", " of"].map((name) => ({ name, tokens: Uint8Array.from(encodeText(name)) }));
+    expect(encodeDocuments(documents, byteTokenizer)).toEqual(documents);
+    const encoded = encodeDocuments(documents, await huggingFaceTokenizer(tinyTokenizerJson(), "tiny"));
+    expect(encoded).toEqual([
+      { name: "the", tokens: Int32Array.of(257) },
+      { name: " of", tokens: Int32Array.of(261) },
+    ]);
+  });
+});
+
+describe("checkVocabulary", () => {
+  it("names both sizes when the model has too few tokens", () => {
+    const problem = "model.vocabularySize: is 255, but the tokenizer bytes has 256 tokens";
+    expect(() => checkVocabulary(byteTokenizer, 255)).toThrow(new ConfigError(problem));
+    checkVocabulary(byteTokenizer, 256);
+    checkVocabulary(byteTokenizer, 32_000);
+  });
+});
+
+it("readsBytes is true of models that name no tokenizer, or bytes", () => {
+  expect([{}, { tokenizer: "bytes" }, { tokenizer: "gpt2" }].map(readsBytes)).toEqual([true, true, false]);
+});

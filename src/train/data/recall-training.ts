@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { encodeText } from "../../text/bytes.ts";
+import { pick } from "../../tasks/draw.ts";
+import type { SequenceSource, Task } from "../../tasks/task.ts";
+import { placeExchanges, type Exchange } from "../../tasks/placement.ts";
+import { checkRecallLength, type RecallTask } from "../../tasks/recall.ts";
+import { RECALL_NAMES, recallTasksOf } from "../../tasks/recall-tasks.ts";
+
+const weight = z.number().nonnegative();
+const schema = z.strictObject({
+  task: z.literal("recall"),
+  share: weight,
+  /** Tasks or groups of them, such as `niah_single_1` or `ruler`; each prompt is of one, drawn evenly. */
+  names: z.array(z.enum(RECALL_NAMES)).min(1),
+  /** Prompts in a sequence, one right after the other. */
+  prompts: z.int().positive().default(1),
+  /** Shortest prompt; shorter ones than there is room for follow on running text. Default: all the room. */
+  minLength: z.int().positive().optional(),
+  /** Loss weight of the answers. */
+  answerWeight: weight.default(1),
+  /** Loss weight of every other token. */
+  textWeight: weight.default(1),
+  /** Most tokens that follow on the last answer, as far as there is room; how many is drawn anew each time. */
+  maxTrailing: z.int().nonnegative().default(64),
+});
+
+/** Trains the memory on recall tasks; prompts and their answers stand at the end of the sequence. */
+export const recallTask: Task<typeof schema> = {
+  schema,
+  readsText: () => true,
+
+  draw(part, { length, rng, window }) {
+    const { prompts, maxTrailing, answerWeight, textWeight } = part;
+    const tasks = recallTasksOf(part.names);
+    const room = Math.floor((length + 1) / prompts);
+    for (const task of tasks) checkRecallLength(task, room - task.answerTokens);
+    const needed = prompts * Math.max(...tasks.map(({ minLength, answerTokens }) => minLength + answerTokens));
+    const trailing = rng.integer(Math.min(maxTrailing, length + 1 - needed) + 1);
+    const slot = Math.floor((length + 1 - trailing) / prompts);
+    const exchanges = Array.from({ length: prompts }, () =>
+      drawExchange(pick(tasks, rng), slot, part.minLength, { rng, window }),
+    );
+    const filler = (size: number): Uint8Array => (size > 0 ? window(size) : new Uint8Array());
+    return placeExchanges(exchanges, { length, trailing, filler, answerWeight, textWeight });
+  },
+};
+
+// --- internal ---
+
+/** A prompt and its answer in at most `slot` tokens. */
+function drawExchange(
+  task: RecallTask,
+  slot: number,
+  minLength: number | undefined,
+  { rng, window }: Pick<SequenceSource, "rng" | "window">,
+): Exchange {
+  const longest = slot - task.answerTokens;
+  const shortest = Math.min(longest, Math.max(task.minLength, minLength ?? longest));
+  const length = longest - rng.integer(longest - shortest + 1);
+  const { prompt, answer } = task.sample({ length, rng, text: window });
+  return { prompt: encodeText(prompt), answer: encodeText(answer) };
+}
