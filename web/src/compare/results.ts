@@ -30,12 +30,12 @@ export async function openComparison(file: File): Promise<Comparison> {
 
 // --- internal ---
 
-const COMPARISONS = import.meta.glob<string>("../../results/compare-*.json", {
+const COMPARISONS = import.meta.glob<string>("../../../results/compare-*.json", {
   query: "?url",
   import: "default",
   eager: true,
 });
-const EXPERIMENTS = import.meta.glob<string>(["../../results/*.json", "!../../results/compare-*.json"], {
+const EXPERIMENTS = import.meta.glob<string>(["../../../results/*.json", "!../../../results/compare-*.json"], {
   query: "?url",
   import: "default",
   eager: true,
