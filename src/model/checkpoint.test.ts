@@ -5,7 +5,7 @@ import type { FloatTensor } from "../tensor/host-tensor.ts";
 import { createRng } from "../base/random.ts";
 import { encodeWeights, loadModel } from "./checkpoint.ts";
 import { parseModelConfig, type ModelConfigInput } from "./config.ts";
-import { createModel } from "./transformer.ts";
+import { createModel, freshParams } from "./transformer.ts";
 
 const SHAPE = {
   vocabularySize: 11,
@@ -20,7 +20,7 @@ const SHAPE = {
 describe("loadModel", () => {
   it.each(SYSTEMS)("gives the weights of $name back as they were saved", ({ mixing }) => {
     const config = parseModelConfig({ ...SHAPE, ...mixing(parseModelConfig(SHAPE)) });
-    const params = createModel(config).initParams(createRng(1));
+    const params = freshParams(createModel(config), createRng(1));
     const loaded = loadModel(config, encodeWeights(flatten<FloatTensor>(params), config), "file");
     expect(loaded.params).toEqual(params);
   });

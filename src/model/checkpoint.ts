@@ -1,9 +1,8 @@
-import type { HostTensor } from "../tensor/host-tensor.ts";
+import type { FloatTensor, HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, mapTree, type Flat } from "../tensor/tree.ts";
-import { zeroRng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../tensor/safetensors.ts";
-import { createModel, type LoadedModel } from "./transformer.ts";
+import { createModel, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";
 
 /** Of the states of the mixers in a file. Changes when the same names come to mean something else. */
 export const STATE_FORMAT = "2";
@@ -20,7 +19,13 @@ export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Ui
 export function loadModel(config: ModelConfig, weights: Uint8Array, source: string): LoadedModel {
   const model = createModel(config);
   const { tensors } = decodeSafetensors(weights, source);
-  return { model, params: restoreTree(model.initParams(zeroRng), tensors, source) };
+  return { model, params: restoreParams(model, tensors, source) };
+}
+
+/** Weights by name as a model takes them. Throws as {@link restoreTree}. */
+export function restoreParams({ specs }: Model, tensors: Flat<HostTensor>, source: string): ModelParams<FloatTensor> {
+  const like = mapTree<ModelParams<FloatTensor>>(specs, ({ shape }) => ({ dtype: "float32", shape }));
+  return restoreTree(like, tensors, source);
 }
 
 /**

@@ -1,7 +1,10 @@
-import { gather, matmul, matrixTranspose } from "../graph/builder.ts";
+import { gather, matmul, matrixTranspose, stopGradient } from "../graph/builder.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
-/** The matrix [out, in] of a linear layer, as model files have it. */
+/**
+ * The matrix [out, in] of a linear layer or the table [V, D] of an embedding, as model files have them. Parameter trees have it where
+ * a spec has the role `matrix` or `embedding`; nothing but this file looks inside.
+ */
 export type Weight = Tensor;
 
 /** x W^T for x [.., in] and W [out, in] -> [.., out]. */
@@ -12,4 +15,9 @@ export function linear(x: Tensor, weight: Weight): Tensor {
 /** The rows of a table [V, D] at indices int32 [..] -> [.., D]. */
 export function embed(table: Weight, indices: Tensor): Tensor {
   return gather(table, indices);
+}
+
+/** The same weight, which no gradient reaches. */
+export function frozen(weight: Weight): Weight {
+  return stopGradient(weight);
 }

@@ -30,6 +30,7 @@ import {
   type ModelParams,
   type ModelResult,
 } from "../model/transformer.ts";
+import type { ParamSpec } from "../nn/spec.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
@@ -81,7 +82,7 @@ export function trainingStep(
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
   const memory = carries ? prefixed("next.memory", flatten<Tensor>(result.state)) : {};
-  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(params, flat, slopes, update) });
+  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(model, params, flat, slopes, update) });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
@@ -132,10 +133,10 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
 }
 
 /** New parameters from accumulated gradients. */
-export function updateStep(params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
+export function updateStep(model: Model, params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
   const flat = flatten<Tensor>(parameterInputs(params));
   const slopes = Object.entries(flat).map(([name, { shape }]) => input(`gradients.${name}`, shape));
-  return createGraph(applyUpdate(params, flat, slopes, update));
+  return createGraph(applyUpdate(model, params, flat, slopes, update));
 }
 
 /** Compiles several graphs, one after the other. */
@@ -212,6 +213,7 @@ function addedGradients(params: Flat<Tensor>, slopes: readonly Tensor[]): Flat<T
 
 /** Clips, then updates every parameter. Outputs the new values under the names of the old ones. */
 function applyUpdate(
+  { specs }: Model,
   params: ModelParams<FloatTensor>,
   symbols: Flat<Tensor>,
   slopes: readonly Tensor[],
@@ -222,12 +224,13 @@ function applyUpdate(
   const squares = slopes.map((slope) => sum(square(slope)));
   const gradientNorm = sqrt(squares.reduce((total, part) => add(total, part)));
   const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
+  const specOf = flatten<ParamSpec>(specs);
   const outputs: Record<string, Tensor> = {};
   Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
     const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
       input(`optimizer.${name}.${part}`, shape),
     );
-    const group = parameterGroup(name, value, gateLearningRateFactor);
+    const group = parameterGroup(leaf(specOf, name), gateLearningRateFactor);
     const [parameter, gradient] = [leaf(symbols, name), leaf(slopes, i)];
     const updated = optimizer.update({ parameter, gradient, clip, state, group, learningRate, step });
     outputs[`params.${name}`] = updated.parameter;

@@ -4,9 +4,9 @@ import type { Document } from "../text/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { HostTensor } from "../tensor/host-tensor.ts";
 import { replacePrefix, type Flat } from "../tensor/tree.ts";
-import { restoreTree } from "../model/checkpoint.ts";
-import { createModel, type LoadedModel } from "../model/transformer.ts";
-import { createRng, zeroRng } from "../base/random.ts";
+import { restoreParams } from "../model/checkpoint.ts";
+import { createModel, freshParams, type LoadedModel } from "../model/transformer.ts";
+import { createRng } from "../base/random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
 import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
@@ -43,7 +43,7 @@ export function checkDocuments({ training }: RunConfig, documents: readonly Docu
 
 /** Fresh weights and a fresh optimizer, as the seed of the config has them. */
 export function startOfRun(config: RunConfig): RunPosition {
-  const params = createModel(config.model).initParams(createRng(config.training.seed).fork("params"));
+  const params = freshParams(createModel(config.model), createRng(config.training.seed).fork("params"));
   return { state: initialTrainingState(params, createOptimizer(config.training.optimizer)), step: 0 };
 }
 
@@ -68,7 +68,7 @@ export function weightsOf(state: TrainingState): Flat<HostTensor> {
 /** The model as the run has left it. */
 export function trainedModel({ model: config }: RunConfig, { state }: RunPosition): LoadedModel {
   const model = createModel(config);
-  return { model, params: restoreTree(model.initParams(zeroRng), weightsOf(state), "the state of the run") };
+  return { model, params: restoreParams(model, weightsOf(state), "the state of the run") };
 }
 
 // --- internal ---

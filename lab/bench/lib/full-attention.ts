@@ -13,6 +13,7 @@ import { parameterInputs } from "../../../src/model/inputs.ts";
 import { layersOf, runLayers } from "../../../src/model/stack.ts";
 import type { LoadedModel } from "../../../src/model/transformer.ts";
 import { applyRope, type RopeTables } from "../../../src/nn/rope.ts";
+import { linear } from "../../../src/nn/weight.ts";
 
 /** A model whose attention sees everything, at one place of a text: what came before stands in its cache. */
 export interface FullAttention {
@@ -83,11 +84,11 @@ function attend(
   rope: RopeTables,
 ): KeysAndValues<Tensor> & { y: Tensor } {
   const { query, key, value, output } = tree as Record<"query" | "key" | "value" | "output", Tensor>;
-  const q = applyRope(splitGroups(matmul(x, query), 1, numHeads, heads), rope);
-  const keys = applyRope(splitHeads(matmul(x, key), 1, heads), rope);
-  const values = splitHeads(matmul(x, value), 1, heads);
+  const q = applyRope(splitGroups(linear(x, query), 1, numHeads, heads), rope);
+  const keys = applyRope(splitHeads(linear(x, key), 1, heads), rope);
+  const values = splitHeads(linear(x, value), 1, heads);
   const seen = before ? seenOf(q, before, { keys, values }) : weightedValues(scoresOf(q, keys), values);
-  return { keys, values, y: matmul(mergeHeads(seen), output) };
+  return { keys, values, y: linear(mergeHeads(seen), output) };
 }
 
 /** softmax([q K^T, q k^T]) [V, v] for queries [1, 1, K, G, 1, d], without joining K and k, or V and v. */
