@@ -7,7 +7,7 @@ import { apply, isOp, type Tensor } from "./tensor.ts";
  * negative axes count from the innermost. All throw GraphError when the operands do not fit.
  */
 
-type Operand = Tensor | number;
+export type Operand = Tensor | number;
 
 /** A value fed at run time. */
 export function input(name: string, shape: Shape, dtype: "float32" | "int32" = "float32"): Tensor<"input"> {
