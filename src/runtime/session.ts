@@ -175,8 +175,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
 
   async function commit(): Promise<void> {
     const run = await programs.commit();
-    await run.run({ isFull: inEachLane(1) });
-    store.keep();
+    await run?.run({ isFull: inEachLane(1) });
+    if (run) store.keep();
     isFull = false;
   }
 
