@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readCorpus } from "./corpus.ts";
 import { CorpusError } from "../../text/document.ts";
 
-vi.mock(import("node:fs/promises"), async (load) => {
-  const actual = await load();
+vi.mock("node:fs/promises", async (load) => {
+  const actual = await load<typeof import("node:fs/promises")>();
   return { ...actual, readdir: vi.fn(actual.readdir) };
 });
 
