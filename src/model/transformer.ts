@@ -1,20 +1,8 @@
 import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
 import { commitLanes, replaceLanes } from "../mixers/shared/lanes.ts";
-import {
-  constant,
-  crossEntropy,
-  equal,
-  gather,
-  matmul,
-  matrixTranspose,
-  mul,
-  reshape,
-  sum,
-  where,
-} from "../graph/builder.ts";
-import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
+import { crossEntropy, gather, matmul, matrixTranspose, mul, sum } from "../graph/builder.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { mapTree } from "../tensor/tree.ts";
 import { normal, weight } from "../nn/init.ts";
 import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";

@@ -333,7 +333,7 @@ export async function readRows(
   const found = await run(subject.chunk(batch, size), { ...subject.weights, ...open, ...place, x });
   const end = { state: under("next.state", found), segment: under("next.segment", found) };
   const y = valueOf(found, "y");
-  const reached = offsets.map((offset, lane) => offset + at(lengths, lane));
+  const reached = offsets.map((offset, index) => offset + at(lengths, index));
   if (!reached.includes(subject.N)) return { y, end: { ...end, offsets: reached } };
   const isFull = reached.map((offset) => (offset === subject.N ? 1 : 0));
   return { y, end: { ...(await committed(subject, run, end, isFull)), offsets: reached.map((n) => n % subject.N) } };
