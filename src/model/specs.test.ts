@@ -80,13 +80,13 @@ function graphsOf(model: Model): Graph[] {
   const weights = parameterInputs(model.specs);
   const state = layerInputs(model.initialState(1), "state");
   const open = { state, segment: layerInputs(model.emptySegment(1), "segment") };
-  const place = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const place = { offset: input("offset", [1], "int32"), length: input("length", [1], "int32") };
   const whole = model.apply(weights, input("tokens", [1, 8], "int32"), state);
   const part = model.extend(weights, input("tokens", [1, 3], "int32"), open, place);
   return [
-    createGraph({ logits: model.logits(weights, whole.hidden), ...flatten<Tensor>(whole.state) }),
-    createGraph({ logits: model.logits(weights, part.hidden), ...flatten<Tensor>(part.rows) }),
-    createGraph(flatten<Tensor>(model.commit(weights, open))),
+    createGraph({ logits: model.logits(weights, whole.hidden), ...flatten<Tensor>(whole.state, "next") }),
+    createGraph({ logits: model.logits(weights, part.hidden), ...flatten<Tensor>(part.rows, "rows") }),
+    createGraph(flatten<Tensor>(model.commit(weights, open, input("isFull", [1], "int32")), "next")),
   ];
 }
 

@@ -1,16 +1,18 @@
 import type { ChunkPlace } from "../mixers/contract.ts";
 import { add, constant, crossEntropy, gather, input, reshape, slice } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import { intTensor, sizeOf, type FloatTensor } from "../tensor/host-tensor.ts";
+import { named, nameOf, nextValues, rowsOfValues } from "../graph/names.ts";
+import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree, type Flat } from "../tensor/tree.ts";
+import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
 import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
 
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
- * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
+ * `offset` and `length` (int32 [B], see {@link ChunkPlace}), `last` (int32 [B], the row whose logits are wanted), `isFull` and
+ * `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
  * of an input have its name after `next.`, and rows of one after `rows.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
  * those of each, `losses` [B, T] the cross-entropy of each target in nats.
  */
@@ -28,7 +30,7 @@ export function segmentsProgram({ model, params }: LoadedModel, batch: number, l
   const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
   const result = model.apply(weights, tokens, state);
   const last = (): Tensor => slice(result.hidden, 1, length - 1, length);
-  return createGraph({ ...next("state", result.state), ...outputOf(model, weights, result.hidden, last, output) });
+  return createGraph({ ...nextState(result.state), ...outputOf(model, weights, result.hidden, last, output) });
 }
 
 /**
@@ -39,17 +41,17 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
   const weights = parameterInputs(params);
   const tokens = input("tokens", [1, config.segmentLength], "int32");
   const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, earlier), ({ shape }, name) =>
-    input(`traces.${name}`, shape),
+    input(nameOf("traces", name), shape),
   );
   const look = lookIntoModel(config, weights, tokens, layerInputs(model.initialState(1), "state"), traces);
   const { numHeads: H, segmentLength: N } = config;
   const shown = Object.entries(look.layers).map(([layer, { gate, memoryShare, resemblance, trace }]) => ({
-    [`look.${layer}.gate`]: reshape(gate, [H, N]),
-    [`look.${layer}.memoryShare`]: reshape(memoryShare, [H, N]),
-    [`look.${layer}.resemblance`]: reshape(resemblance, [earlier, H, N]),
-    ...flatten<Tensor>(trace, `trace.${layer}`),
+    [nameOf("look", layer, "gate")]: reshape(gate, [H, N]),
+    [nameOf("look", layer, "memoryShare")]: reshape(memoryShare, [H, N]),
+    [nameOf("look", layer, "resemblance")]: reshape(resemblance, [earlier, H, N]),
+    ...named<Tensor>("trace", { [layer]: trace }),
   }));
-  return createGraph({ ...next("state", look.state), ...Object.assign({}, ...shown) });
+  return createGraph({ ...nextState(look.state), ...Object.assign({}, ...shown) });
 }
 
 /**
@@ -59,15 +61,18 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
-  const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const place: ChunkPlace = {
+    offset: input("offset", [batch], "int32"),
+    length: input("length", [batch], "int32"),
+  };
   const open = {
     state: layerInputs(model.initialState(batch), "state"),
     segment: layerInputs(model.emptySegment(batch), "segment"),
   };
   const result = model.extend(weights, tokens, open, place);
-  const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [1], "int32")));
-  const changes = changed(next("state", result.state));
-  const rows = flatten<Tensor>(result.rows, "rows.segment");
+  const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [batch], "int32")));
+  const changes = changed(nextState(result.state));
+  const rows = rowsOfValues(named<Tensor>("segment", result.rows));
   return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
@@ -76,16 +81,17 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
   const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
-  return createGraph({ logits: model.logits(weights, result.hidden), ...next("state", result.state) });
+  return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
 }
 
-/** Writes the open segment, which is full, to the memory. */
+/** Writes the open segment to the memory in the lanes where it is full: `isFull`, int32 [B]. */
 export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
   const open = {
     state: layerInputs(model.initialState(batch), "state"),
     segment: layerInputs(model.emptySegment(batch), "segment"),
   };
-  return createGraph(next("state", model.commit(parameterInputs(params), open)));
+  const after = model.commit(parameterInputs(params), open, input("isFull", [batch], "int32"));
+  return createGraph(changed({ ...nextState(after.state), ...nextValues(named<Tensor>("segment", after.segment)) }));
 }
 
 // --- internal ---
@@ -111,15 +117,14 @@ function changed(results: Flat<Tensor>): Flat<Tensor> {
   return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
 }
 
-/** Row [.., 1, n] of x [.., N, n] at a place that is known at run time. */
+/** Row [B, 1, n] of x [B, N, n], of each lane at a place that is known at run time, int32 [B]. */
 function rowAt(x: Tensor, place: Tensor): Tensor {
-  const [leading, [N = 1, n = 1]] = [x.shape.slice(0, -2), x.shape.slice(-2)];
-  const count = sizeOf(leading);
-  const starts = Int32Array.from({ length: count }, (_, i) => i * N);
-  const rows = gather(reshape(x, [count * N, n]), add(constant(intTensor([count], starts)), place));
-  return reshape(rows, [...leading, 1, n]);
+  const [B, N, n] = x.shape as unknown as [number, number, number];
+  const starts = Int32Array.from({ length: B }, (_, lane) => lane * N);
+  const rows = gather(reshape(x, [B * N, n]), add(constant(intTensor([B], starts)), place));
+  return reshape(rows, [B, 1, n]);
 }
 
-function next(kind: string, tree: LayerStates<Tensor>): Flat<Tensor> {
-  return flatten<Tensor>(tree, `next.${kind}`);
+function nextState(state: LayerStates<Tensor>): Flat<Tensor> {
+  return nextValues(named<Tensor>("state", state));
 }

@@ -1,6 +1,7 @@
 import { InfiniError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createStore } from "../engine/store/store.ts";
+import { isOf, named } from "../graph/names.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, type Flat } from "../tensor/tree.ts";
 import { configHash, restoreTree, STATE_FORMAT, weightsHash } from "../model/checkpoint.ts";
@@ -101,9 +102,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
   const { model, params } = loaded;
   const { segmentLength: N, vocabularySize } = model.config;
   const blockSize = blockSizeOf(model.config, batch, blockLength);
-  const emptyState = flatten<HostTensor>(model.initialState(batch), "state");
-  const emptySegment = flatten<HostTensor>(model.emptySegment(batch), "segment");
-  const store = createStore(engine, { ...flatten<FloatTensor>(params, "params"), ...emptyState, ...emptySegment });
+  const emptyState = named<HostTensor>("state", model.initialState(batch));
+  const emptySegment = named<HostTensor>("segment", model.emptySegment(batch));
+  const store = createStore(engine, { ...named<FloatTensor>("params", params), ...emptyState, ...emptySegment });
   const programs = createPrograms(loaded, store, batch);
 
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
@@ -114,6 +115,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     weights: weightsHash(params),
   });
 
+  const inEachLane = (value: number): HostTensor => intTensor([batch], new Int32Array(batch).fill(value));
   const nowhere = intTensor([batch], new Int32Array(batch)); // no lane starts a sequence
   const queue = createQueue();
   let position = 0;
@@ -154,9 +156,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     const size = length === 1 ? 1 : N;
     const run = await programs.chunk(size, output);
     const place = {
-      offset: intScalar(position % N),
-      length: intScalar(length),
-      last: intTensor([1], Int32Array.of(length - 1)),
+      offset: inEachLane(position % N),
+      length: inEachLane(length),
+      last: inEachLane(length - 1),
     };
     const padded = laneFeeds(
       lanes.map((lane) => padTo(lane, size)),
@@ -174,9 +176,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
 
   async function commit(): Promise<void> {
     const run = await programs.commit();
-    await run.run({});
-    store.keep();
-    store.clear(isSegment);
+    await run?.run({ isFull: inEachLane(1) });
+    if (run) store.keep();
     isFull = false;
   }
 
@@ -324,8 +325,8 @@ function wholeBlocks(left: number, N: number, blockSize: number): number {
   return left >= N ? N : 0;
 }
 
-const isState = (name: string): boolean => name.startsWith("state.");
-const isSegment = (name: string): boolean => name.startsWith("segment.");
+const isState = isOf("state");
+const isSegment = isOf("segment");
 const isCarried = (name: string): boolean => isState(name) || isSegment(name);
 
 function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {
@@ -368,8 +369,4 @@ function joinRows(parts: readonly Float32Array[], batch: number): Float32Array {
 /** Names without their first part. */
 function nest(flat: Flat<HostTensor>): Flat<HostTensor> {
   return Object.fromEntries(Object.entries(flat).map(([name, value]) => [name.slice(name.indexOf(".") + 1), value]));
-}
-
-function intScalar(value: number): HostTensor {
-  return intTensor([], Int32Array.of(value));
 }

@@ -94,8 +94,17 @@ describe("a run state", () => {
     expect(read).toThrow("run/checkpoint.safetensors: the memory in it is of another version");
   });
 
+  it("is refused when its matrices are the other way round, as an earlier version wrote them", () => {
+    const { metadata, tensors } = decodeSafetensors(bytes, "f");
+    const { weightsFormat, ...rest } = metadata;
+    expect(weightsFormat).toBe("2");
+    const read = (): unknown => decode(encodeSafetensors(tensors, rest));
+    expect(read).toThrow(ResumeError);
+    expect(read).toThrow("run/checkpoint.safetensors: an earlier version wrote it, with matrices the other way round");
+  });
+
   it("is not the weights alone, nor any other file", () => {
-    expect(() => decode(encodeWeights(state, config.model))).toThrow(ResumeError);
+    expect(() => decode(encodeWeights(state))).toThrow(ResumeError);
     expect(() => decode(new TextEncoder().encode("hello, this is a text of some length"))).toThrow(SafetensorsError);
   });
 });

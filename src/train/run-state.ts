@@ -1,5 +1,5 @@
 import { InfiniError } from "../base/errors.ts";
-import { configHash, restoreTree, STATE_FORMAT } from "../model/checkpoint.ts";
+import { configHash, restoreTree, STATE_FORMAT, WEIGHTS_FORMAT } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../tensor/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
 import { configOf, stagesOf, type RunConfig } from "./config.ts";
@@ -13,7 +13,12 @@ export class ResumeError extends InfiniError {
 
 /** A checkpoint as a safetensors file: weights, optimizer, number of the step and hash of the config. */
 export function encodeRunState(state: TrainingState, step: number, config: RunConfig): Uint8Array {
-  return encodeSafetensors(state, { step: String(step), config: resumeHash(config), stateFormat: STATE_FORMAT });
+  return encodeSafetensors(state, {
+    step: String(step),
+    config: resumeHash(config),
+    weightsFormat: WEIGHTS_FORMAT,
+    stateFormat: STATE_FORMAT,
+  });
 }
 
 /**
@@ -29,6 +34,11 @@ export function decodeRunState(
   const file = decodeSafetensors(bytes, source);
   if (file.metadata.config !== resumeHash(config)) {
     throw new ResumeError(`${source}: was made with another config; give the one it was started with`);
+  }
+  if (file.metadata.weightsFormat !== WEIGHTS_FORMAT) {
+    throw new ResumeError(
+      `${source}: an earlier version wrote it, with matrices the other way round; start the run again`,
+    );
   }
   const step = metadataCount(file, "step");
   if (step === undefined) throw new ResumeError(`${source}: has no step number`);

@@ -4,7 +4,8 @@ import { readdir } from "node:fs/promises";
 import { toJson, writeAtomically } from "../../platform/node/files.ts";
 import { loadModelFolder, MODEL_FILES } from "../../platform/node/model-folder.ts";
 import { copyTokenizer } from "../../platform/node/tokenizer-file.ts";
-import { OPSET_VERSION, writeOnnx } from "../../engine/ort/onnx-writer.ts";
+import { OPSET_VERSION } from "../../engine/ort/emitters/emitter.ts";
+import { writeOnnx } from "../../engine/ort/onnx-writer.ts";
 import { standaloneSegment } from "../../runtime/programs.ts";
 import { optimize } from "../../graph/passes/optimize.ts";
 import type { FloatTensor } from "../../tensor/host-tensor.ts";
@@ -40,6 +41,6 @@ async function runExport(folder: string, { out }: { out: string }): Promise<void
   await writeAtomically(join(out, "signature.json"), toJson(signature));
   const config = await copyTokenizer(loaded.model.config, folder, out);
   await writeAtomically(join(out, MODEL_FILES.config), toJson(config));
-  await writeAtomically(join(out, MODEL_FILES.weights), encodeWeights(flatten<FloatTensor>(loaded.params), config));
+  await writeAtomically(join(out, MODEL_FILES.weights), encodeWeights(flatten<FloatTensor>(loaded.params)));
   print(`${out} holds model.onnx, its signature and the weights.`);
 }

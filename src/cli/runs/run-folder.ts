@@ -46,7 +46,7 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
       const restored = decodeRunState(await readBytes(file(CHECKPOINT)), state, config, file(CHECKPOINT));
       await dropLaterMetrics(file(METRICS), restored.step);
       // They may be older than the checkpoint, when the run ended between the two.
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state), model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state)));
       return restored;
     },
     log: (metrics) =>
@@ -59,7 +59,7 @@ export async function openRunFolder(folder: string, config: RunConfig, resume: b
       if (tokenizer) await writeAtomically(file(MODEL_FILES.tokenizer), tokenizer);
       await writeAtomically(file(MODEL_FILES.config), toJson(model));
       await writeAtomically(file(MODEL_FILES.training), toJson(config.training));
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state), model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state)));
     },
   };
 }

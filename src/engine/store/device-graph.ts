@@ -1,8 +1,9 @@
 import { add, cast, equal, input, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
 import { createGraph, type Graph } from "../../graph/graph.ts";
+import { nextOf } from "../../graph/names.ts";
 import { sizeOf, type DType, type Shape } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { replacementOf, replacements, rowChanges, type Stored } from "./store-changes.ts";
+import { replacements, rowChanges, type Stored } from "./store-changes.ts";
 
 /** An output of a program that gives nothing else to the host. */
 export const DONE = "store.done";
@@ -31,22 +32,25 @@ function withRowsWritten(graph: Graph, stored: Stored): Graph {
   if (changes.length === 0) return graph;
   const inputOf = (name: string, shape: Shape, dtype: Exclude<DType, "bool">): Tensor =>
     graph.inputs[name] ?? input(name, shape, dtype);
-  const [offset, length] = [inputOf("offset", [], "int32"), inputOf("length", [], "int32")];
+  const lanes = [changes[0]?.lanes ?? 1];
+  const [offset, length] = [inputOf("offset", lanes, "int32"), inputOf("length", lanes, "int32")];
   const outputs: Record<string, Tensor> = { ...graph.outputs };
   for (const { output, name } of changes) {
     const [rows, value] = [outputs[output], stored.get(name)];
     if (!rows || !value) continue;
     delete outputs[output];
-    outputs[replacementOf(name)] = writeRows(inputOf(name, value.shape, value.dtype), rows, offset, length);
+    outputs[nextOf(name)] = writeRows(inputOf(name, value.shape, value.dtype), rows, offset, length);
   }
   return createGraph(outputs);
 }
 
-/** `open` [.., N, n] with the first `length` of `rows` [.., C, n] from `offset` on. */
+/** `open` [B, .., N, n] with, in each lane, the first `length` [B] of `rows` [B, .., C, n] from `offset` [B] on. */
 function writeRows(open: Tensor, rows: Tensor, offset: Tensor, length: Tensor): Tensor {
   const [N = 1, C = 1] = [open.shape.at(-2), rows.shape.at(-2)];
+  const perLane = (x: Tensor): Tensor => reshape(x, [...x.shape, ...open.shape.slice(1).map(() => 1)]);
+  const [first, count] = [perLane(offset), perLane(length)]; // [B, 1, .., 1]
   const place = reshape(iota(N), [N, 1]);
-  const placement = cast(equal(place, add(iota(C), offset)), "float32"); // [N, C]
-  const isAfter = less(place, add(offset, length)); // [N, 1]
-  return where(less(place, offset), open, where(isAfter, matmul(placement, rows), open));
+  const placement = cast(equal(place, add(iota(C), first)), "float32"); // [B, 1, .., N, C]
+  const isAfter = less(place, add(first, count)); // [B, 1, .., N, 1]
+  return where(less(place, first), open, where(isAfter, matmul(placement, rows), open));
 }
