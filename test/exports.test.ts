@@ -33,6 +33,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "floatTensor",
     "intTensor",
     "mapTree",
+    "memorySource",
     "sizeOf",
     "unflatten",
     "zeros",

@@ -1,7 +1,8 @@
 import type { Engine } from "../engine/engine.ts";
 import { createStore } from "../engine/store/store.ts";
+import { changeKind, named, nameOf } from "../graph/names.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
-import { flatten, replacePrefix, type Flat } from "../tensor/tree.ts";
+import type { Flat } from "../tensor/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
@@ -60,9 +61,9 @@ export async function* lookInside(
   const { segmentLength: N, vocabularySize } = model.config;
   if (!hasMemory(model.config)) throw new SessionError("the model has no memory to look into");
   checkLanes(tokens, 1, vocabularySize);
-  const traces = flatten<FloatTensor>(noTraces(model.config, earlier), "traces");
+  const traces = named<FloatTensor>("traces", noTraces(model.config, earlier));
   const closed = await upToSegment(createSession({ loaded, engine }), from, tokens);
-  const store = createStore(engine, { ...flatten<FloatTensor>(params, "params"), ...closed.state });
+  const store = createStore(engine, { ...named<FloatTensor>("params", params), ...closed.state });
   const program = await store.compile(lookProgram(loaded, earlier));
   try {
     for (let index = 0; index * N < closed.rest.length; index++) {
@@ -71,7 +72,7 @@ export async function* lookInside(
       const results = await program.run({ ...traces, ...fed });
       yield segmentLook(results, loaded, part, index, earlier);
       store.keep();
-      keepTrace(traces, replacePrefix(results, "trace.", "traces."), index % earlier);
+      keepTrace(traces, changeKind(results, "trace", "traces"), index % earlier);
     }
   } finally {
     await store.dispose();
@@ -110,7 +111,7 @@ function segmentLook(
   const { numLayers, numHeads: H, segmentLength: N } = config;
   const firstEarlier = Math.max(0, index - earlier);
   const row = (layer: number, name: string, at: number): Float32Array =>
-    dataOf(results, `look.${layer}.${name}`).slice(at * N, at * N + tokens.length);
+    dataOf(results, nameOf("look", String(layer), name)).slice(at * N, at * N + tokens.length);
   const head = (layer: number, h: number): HeadLook => ({
     gate: row(layer, "gate", h),
     memoryShare: row(layer, "memoryShare", h),

@@ -1,9 +1,10 @@
 import type { ChunkPlace } from "../mixers/contract.ts";
 import { add, constant, crossEntropy, gather, input, reshape, slice } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
+import { named, nameOf, nextValues, rowsOfValues } from "../graph/names.ts";
 import { intTensor, sizeOf, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { flatten, mapTree, type Flat } from "../tensor/tree.ts";
+import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
 import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
@@ -28,7 +29,7 @@ export function segmentsProgram({ model, params }: LoadedModel, batch: number, l
   const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
   const result = model.apply(weights, tokens, state);
   const last = (): Tensor => slice(result.hidden, 1, length - 1, length);
-  return createGraph({ ...next("state", result.state), ...outputOf(model, weights, result.hidden, last, output) });
+  return createGraph({ ...nextState(result.state), ...outputOf(model, weights, result.hidden, last, output) });
 }
 
 /**
@@ -39,17 +40,17 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
   const weights = parameterInputs(params);
   const tokens = input("tokens", [1, config.segmentLength], "int32");
   const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, earlier), ({ shape }, name) =>
-    input(`traces.${name}`, shape),
+    input(nameOf("traces", name), shape),
   );
   const look = lookIntoModel(config, weights, tokens, layerInputs(model.initialState(1), "state"), traces);
   const { numHeads: H, segmentLength: N } = config;
   const shown = Object.entries(look.layers).map(([layer, { gate, memoryShare, resemblance, trace }]) => ({
-    [`look.${layer}.gate`]: reshape(gate, [H, N]),
-    [`look.${layer}.memoryShare`]: reshape(memoryShare, [H, N]),
-    [`look.${layer}.resemblance`]: reshape(resemblance, [earlier, H, N]),
-    ...flatten<Tensor>(trace, `trace.${layer}`),
+    [nameOf("look", layer, "gate")]: reshape(gate, [H, N]),
+    [nameOf("look", layer, "memoryShare")]: reshape(memoryShare, [H, N]),
+    [nameOf("look", layer, "resemblance")]: reshape(resemblance, [earlier, H, N]),
+    ...named<Tensor>("trace", { [layer]: trace }),
   }));
-  return createGraph({ ...next("state", look.state), ...Object.assign({}, ...shown) });
+  return createGraph({ ...nextState(look.state), ...Object.assign({}, ...shown) });
 }
 
 /**
@@ -66,8 +67,8 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   };
   const result = model.extend(weights, tokens, open, place);
   const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [1], "int32")));
-  const changes = changed(next("state", result.state));
-  const rows = flatten<Tensor>(result.rows, "rows.segment");
+  const changes = changed(nextState(result.state));
+  const rows = rowsOfValues(named<Tensor>("segment", result.rows));
   return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
@@ -76,7 +77,7 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
   const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
-  return createGraph({ logits: model.logits(weights, result.hidden), ...next("state", result.state) });
+  return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
 }
 
 /** Writes the open segment, which is full, to the memory. */
@@ -85,7 +86,7 @@ export function commitProgram({ model, params }: LoadedModel, batch: number): Gr
     state: layerInputs(model.initialState(batch), "state"),
     segment: layerInputs(model.emptySegment(batch), "segment"),
   };
-  return createGraph(next("state", model.commit(parameterInputs(params), open)));
+  return createGraph(nextState(model.commit(parameterInputs(params), open)));
 }
 
 // --- internal ---
@@ -120,6 +121,6 @@ function rowAt(x: Tensor, place: Tensor): Tensor {
   return reshape(rows, [...leading, 1, n]);
 }
 
-function next(kind: string, tree: LayerStates<Tensor>): Flat<Tensor> {
-  return flatten<Tensor>(tree, `next.${kind}`);
+function nextState(state: LayerStates<Tensor>): Flat<Tensor> {
+  return nextValues(named<Tensor>("state", state));
 }

@@ -2,6 +2,7 @@ import type { Program } from "../engine/engine.ts";
 import { createProgramCache } from "../engine/program-cache.ts";
 import type { Store } from "../engine/store/store.ts";
 import type { Graph } from "../graph/graph.ts";
+import { isOf } from "../graph/names.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
@@ -62,7 +63,7 @@ export function createPrograms(loaded: LoadedModel, store: Store, batch: number)
 
 // --- internal ---
 
-const isWeight = (name: string): boolean => name.startsWith("params.");
+const isWeight = isOf("params");
 
 const BLOCK_TOKENS = 512;
 /** Tokens times features. */

@@ -1,6 +1,7 @@
 import { InfiniError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { createStore } from "../engine/store/store.ts";
+import { isOf, named } from "../graph/names.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, type Flat } from "../tensor/tree.ts";
 import { configHash, restoreTree, STATE_FORMAT, weightsHash } from "../model/checkpoint.ts";
@@ -101,9 +102,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
   const { model, params } = loaded;
   const { segmentLength: N, vocabularySize } = model.config;
   const blockSize = blockSizeOf(model.config, batch, blockLength);
-  const emptyState = flatten<HostTensor>(model.initialState(batch), "state");
-  const emptySegment = flatten<HostTensor>(model.emptySegment(batch), "segment");
-  const store = createStore(engine, { ...flatten<FloatTensor>(params, "params"), ...emptyState, ...emptySegment });
+  const emptyState = named<HostTensor>("state", model.initialState(batch));
+  const emptySegment = named<HostTensor>("segment", model.emptySegment(batch));
+  const store = createStore(engine, { ...named<FloatTensor>("params", params), ...emptyState, ...emptySegment });
   const programs = createPrograms(loaded, store, batch);
 
   /** What a saved state must agree with. Computed when it is asked for: it goes through all weights. */
@@ -324,8 +325,8 @@ function wholeBlocks(left: number, N: number, blockSize: number): number {
   return left >= N ? N : 0;
 }
 
-const isState = (name: string): boolean => name.startsWith("state.");
-const isSegment = (name: string): boolean => name.startsWith("segment.");
+const isState = isOf("state");
+const isSegment = isOf("segment");
 const isCarried = (name: string): boolean => isState(name) || isSegment(name);
 
 function laneFeeds(lanes: readonly Int32Array[], targets: readonly Int32Array[] | undefined): Flat<HostTensor> {

@@ -13,4 +13,5 @@ export {
   type Shape,
 } from "./host-tensor.ts";
 export { decodeSafetensors, encodeSafetensors, SafetensorsError, type TensorFile } from "./safetensors.ts";
+export { memorySource, type TensorInfo, type TensorSource } from "./source.ts";
 export { flatten, mapTree, unflatten, type Flat, type Tree } from "./tree.ts";

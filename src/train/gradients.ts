@@ -1,8 +1,9 @@
 import type { Batch } from "./data/batch.ts";
 import type { Program } from "../engine/engine.ts";
 import type { Store } from "../engine/store/store.ts";
+import { changeKind, isOf, named, nextValues } from "../graph/names.ts";
 import { floatTensor, intTensor, zerosOf, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
-import { flatten, merge, prefixed, replacePrefix, type Flat } from "../tensor/tree.ts";
+import { merge, type Flat } from "../tensor/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
 import { accumulateGradients, compileAll, segmentBackward, segmentForward } from "./programs.ts";
@@ -33,13 +34,11 @@ export interface GradientSource {
 
 /** Gradients of zero, to start from. */
 export function noGradients(params: ModelParams<FloatTensor>): Flat<HostTensor> {
-  return zerosLike(prefixed("gradients", flatten<FloatTensor>(params)));
+  return zerosLike(named<FloatTensor>("gradients", params));
 }
 
 /** Whether a name in the store is that of a gradient. */
-export function isGradient(name: string): boolean {
-  return name.startsWith("gradients.");
-}
+export const isGradient: (name: string) => boolean = isOf("gradients");
 
 /** Of all segments of a batch in one graph. */
 export async function parallelGradients(
@@ -71,18 +70,18 @@ export async function rematerializedGradients(options: GradientOptions, store: S
     forward: segmentForward(model, params, shape),
     backward: segmentBackward(model, params, shape),
   });
-  const start = prefixed("state", flatten<HostTensor>(model.initialState(lanes)));
+  const start = named<HostTensor>("state", model.initialState(lanes));
   const count = length / segmentLength;
   const every = keptEvery(count);
   const states = statesBefore(start, count, every);
-  const stateSlopes = replacePrefix(start, "state.", "nextStateGradients.");
+  const stateSlopes = changeKind(start, "state", "nextStateGradients");
   const slopes = [zerosLike(stateSlopes), zerosLike(stateSlopes)] as const;
   return {
     async add(batch, rates) {
       const segments = states.map((_, s) => cutBatch(batch, s * segmentLength, segmentLength));
       const read = async (from: number, to: number): Promise<void> => {
         for (let s = from; s < to; s++) {
-          await forward.run(merge({ ...segments[s] }, states[s] ?? start), prefixed("next", states[s + 1] ?? {}));
+          await forward.run(merge({ ...segments[s] }, states[s] ?? start), nextValues(states[s + 1] ?? {}));
         }
       };
       await read(0, count - 1);
@@ -152,7 +151,7 @@ async function backThrough(pass: BackwardPass): Promise<Added> {
   for (const { data } of Object.values(incoming)) data.fill(0);
   for (let s = segments.length - 1; s >= 0; s--) {
     const feeds = merge(rates, { ...segments[s] }, await pass.restore(s), incoming);
-    const outputs = await backward.run(feeds, replacePrefix(outgoing, "nextStateGradients.", "stateGradients."));
+    const outputs = await backward.run(feeds, changeKind(outgoing, "nextStateGradients", "stateGradients"));
     store.keep();
     loss += scalarOf(outputs.loss);
     written = addWritten(written, writtenOf(outputs));

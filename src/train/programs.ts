@@ -18,6 +18,7 @@ import {
   sum,
 } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
+import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
@@ -33,10 +34,8 @@ import {
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
- * Names in the graphs: `params.*`, `optimizer.<parameter>.<part>`, `gradients.*`, `state.*`, `tokens`, `targets`,
- * `weights`, `rows`, `writePenalty`, `writeMargin`, `auxiliaryWeight`, `startOfSequence`; `memory.*` is a state that goes on from step to step. A result that
- * takes the place of an input has that input's name after `next.`. The gradient of the loss with respect to the state
- * before a segment is in `stateGradients.*`, after it in `nextStateGradients.*`.
+ * Inputs of the graphs beside the values of graph/names.ts: `tokens`, `targets`, `weights`, `rows`, `startOfSequence`, `writePenalty`,
+ * `writeMargin` and `auxiliaryWeight`.
  */
 
 /** What an update needs to know beside the gradients. */
@@ -80,7 +79,7 @@ export function trainingStep(
   const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
-  const memory = carries ? prefixed("next.memory", flatten<Tensor>(result.state)) : {};
+  const memory = carries ? nextValues(named<Tensor>("memory", result.state)) : {};
   return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(params, flat, slopes, update) });
 }
 
@@ -99,7 +98,7 @@ export function accumulateGradients(model: Model, params: ModelParams<FloatTenso
 export function segmentForward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
   const { tokens } = batchInputs(shape);
   const { state } = model.apply(parameterInputs(params), tokens, layerInputs(model.initialState(shape.batch), "state"));
-  return createGraph(prefixed("next.state", flatten<Tensor>(state)));
+  return createGraph(nextValues(named<Tensor>("state", state)));
 }
 
 /**
@@ -127,14 +126,14 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
     loss,
     ...writtenOf(result),
     ...addedGradients(flat, slopes.slice(0, count)),
-    ...prefixed("stateGradients", Object.fromEntries(stateSlopes) as Flat<Tensor>),
+    ...named<Tensor>("stateGradients", Object.fromEntries(stateSlopes)),
   });
 }
 
 /** New parameters from accumulated gradients. */
 export function updateStep(params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
   const flat = flatten<Tensor>(parameterInputs(params));
-  const slopes = Object.entries(flat).map(([name, { shape }]) => input(`gradients.${name}`, shape));
+  const slopes = Object.entries(flat).map(([name, { shape }]) => input(nameOf("gradients", name), shape));
   return createGraph(applyUpdate(params, flat, slopes, update));
 }
 
@@ -206,8 +205,11 @@ function carriedStates(model: Model, batch: number): LayerStates<Tensor> {
 
 function addedGradients(params: Flat<Tensor>, slopes: readonly Tensor[]): Flat<Tensor> {
   const names = Object.keys(params);
-  const sums = slopes.map((slope, i) => add(input(`gradients.${names[i]}`, slope.shape), slope));
-  return prefixed("next.gradients", Object.fromEntries(names.map((name, i) => [name, leaf(sums, i)])));
+  const sums = names.map((path, i) => {
+    const [name, slope] = [nameOf("gradients", path), leaf(slopes, i)];
+    return [name, add(input(name, slope.shape), slope)] as const;
+  });
+  return nextValues(Object.fromEntries(sums));
 }
 
 /** Clips, then updates every parameter. Outputs the new values under the names of the old ones. */
@@ -225,15 +227,15 @@ function applyUpdate(
   const outputs: Record<string, Tensor> = {};
   Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
     const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
-      input(`optimizer.${name}.${part}`, shape),
+      input(nameOf("optimizer", name, part), shape),
     );
     const group = parameterGroup(name, value, gateLearningRateFactor);
     const [parameter, gradient] = [leaf(symbols, name), leaf(slopes, i)];
     const updated = optimizer.update({ parameter, gradient, clip, state, group, learningRate, step });
-    outputs[`params.${name}`] = updated.parameter;
-    Object.assign(outputs, prefixed(`optimizer.${name}`, updated.state));
+    outputs[nameOf("params", name)] = updated.parameter;
+    Object.assign(outputs, named("optimizer", prefixed(name, updated.state)));
   });
-  return { gradientNorm, ...prefixed("next", outputs) };
+  return { gradientNorm, ...nextValues(outputs) };
 }
 
 const CLIP_EPSILON = 1e-6;

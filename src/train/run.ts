@@ -2,8 +2,9 @@ import { createBatches } from "./data/batches.ts";
 import { mixtureReadsText } from "./data/mixture.ts";
 import type { Document } from "../text/document.ts";
 import type { Engine } from "../engine/engine.ts";
+import { pathsOf } from "../graph/names.ts";
 import type { HostTensor } from "../tensor/host-tensor.ts";
-import { replacePrefix, type Flat } from "../tensor/tree.ts";
+import type { Flat } from "../tensor/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { createModel, type LoadedModel } from "../model/transformer.ts";
 import { createRng, zeroRng } from "../base/random.ts";
@@ -62,7 +63,7 @@ export async function runTraining(options: RunOptions): Promise<RunPosition> {
 
 /** The weights, by name, of a state. */
 export function weightsOf(state: TrainingState): Flat<HostTensor> {
-  return replacePrefix(state, "params.", "");
+  return pathsOf("params", state);
 }
 
 /** The model as the run has left it. */

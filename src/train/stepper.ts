@@ -1,5 +1,6 @@
 import type { Batch } from "./data/batch.ts";
 import type { Engine } from "../engine/engine.ts";
+import { isOf, named, nameOf } from "../graph/names.ts";
 import { createStore, type Store } from "../engine/store/store.ts";
 import { floatTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, prefixed, type Flat } from "../tensor/tree.ts";
@@ -54,8 +55,8 @@ export interface StepperOptions extends GradientOptions {
 export function initialTrainingState(params: ModelParams<FloatTensor>, optimizer: Optimizer): TrainingState {
   const state: Record<string, HostTensor> = {};
   for (const [name, value] of Object.entries(flatten<FloatTensor>(params))) {
-    state[`params.${name}`] = value;
-    Object.assign(state, prefixed(`optimizer.${name}`, optimizer.init(value)));
+    state[nameOf("params", name)] = value;
+    Object.assign(state, named("optimizer", prefixed(name, optimizer.init(value))));
   }
   return state;
 }
@@ -65,12 +66,13 @@ export function emptyMemory(
   model: Model,
   training: Pick<TrainingConfig, "carry" | "mixture" | "batch">,
 ): TrainingState {
-  return carriesMemory(training) ? flatten<HostTensor>(model.initialState(training.batch), "memory") : {};
+  return carriesMemory(training) ? named<HostTensor>("memory", model.initialState(training.batch)) : {};
 }
 
 /** The state without the lanes' memory. */
 export function withoutMemory(state: TrainingState): TrainingState {
-  return Object.fromEntries(Object.entries(state).filter(([name]) => !name.startsWith("memory.")));
+  const isMemory = isOf("memory");
+  return Object.fromEntries(Object.entries(state).filter(([name]) => !isMemory(name)));
 }
 
 /** Compiles what a run needs: one graph when nothing is accumulated, several otherwise. */

@@ -1,8 +1,9 @@
 import { add, cast, equal, input, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
 import { createGraph, type Graph } from "../../graph/graph.ts";
+import { nextOf } from "../../graph/names.ts";
 import { sizeOf, type DType, type Shape } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { replacementOf, replacements, rowChanges, type Stored } from "./store-changes.ts";
+import { replacements, rowChanges, type Stored } from "./store-changes.ts";
 
 /** An output of a program that gives nothing else to the host. */
 export const DONE = "store.done";
@@ -37,7 +38,7 @@ function withRowsWritten(graph: Graph, stored: Stored): Graph {
     const [rows, value] = [outputs[output], stored.get(name)];
     if (!rows || !value) continue;
     delete outputs[output];
-    outputs[replacementOf(name)] = writeRows(inputOf(name, value.shape, value.dtype), rows, offset, length);
+    outputs[nextOf(name)] = writeRows(inputOf(name, value.shape, value.dtype), rows, offset, length);
   }
   return createGraph(outputs);
 }

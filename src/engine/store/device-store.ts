@@ -1,9 +1,10 @@
+import { nextOf } from "../../graph/names.ts";
 import { zerosOf, type HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { deviceGraph, DONE } from "./device-graph.ts";
 import { createDeviceValues, release } from "./device-values.ts";
 import { checkTargets, type CompileResident, type DeviceTensor } from "../engine.ts";
-import { checkNames, replacementOf, replacements, rowChanges, rowPlace } from "./store-changes.ts";
+import { checkNames, replacements, rowChanges, rowPlace } from "./store-changes.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -27,7 +28,7 @@ export function createDeviceStore(compileResident: CompileResident, given: Flat<
       const program = await compileResident(whole, new Set(replaced.keys()));
       const inputs = Object.keys(whole.inputs);
       // What a run replaces is fed from the host where it is there: once it is kept, nobody reads it a second time.
-      const lasting = inputs.filter((name) => values.all.has(name) && !replaced.has(replacementOf(name)));
+      const lasting = inputs.filter((name) => values.all.has(name) && !replaced.has(nextOf(name)));
       return {
         async run(feeds, into = {}) {
           forget();

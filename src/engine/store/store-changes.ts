@@ -1,4 +1,5 @@
 import type { Graph } from "../../graph/graph.ts";
+import { nextOf, rowsOf } from "../../graph/names.ts";
 import type { HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { FeedError } from "../engine.ts";
@@ -24,20 +25,15 @@ export interface RowPlace {
   readonly length: number;
 }
 
-/** The output that replaces a value. */
-export function replacementOf(name: string): string {
-  return `next.${name}`;
-}
-
 /** The outputs of a graph that replace a value, and the name of that value. */
 export function replacements(graph: Graph, stored: Stored): ReadonlyMap<string, string> {
-  const names = [...stored.keys()].map((name) => [replacementOf(name), name] as const);
+  const names = [...stored.keys()].map((name) => [nextOf(name), name] as const);
   return new Map(names.filter(([output]) => graph.outputs[output]));
 }
 
 export function rowChanges(graph: Graph, stored: Stored): readonly RowChange[] {
   return [...stored].flatMap(([name, { shape }]) => {
-    const output = `rows.${name}`;
+    const output = rowsOf(name);
     const rows = graph.outputs[output];
     return rows ? [{ output, name, given: rows.shape.at(-2) ?? 1, all: shape.at(-2) ?? 1 }] : [];
   });
