@@ -74,6 +74,7 @@ export interface OpAttributes {
   l2Normalize: { readonly epsilon: number };
   softmaxMatmul: None;
   crossEntropy: None;
+  linearCrossEntropy: { readonly rowsAtOnce: number };
   stopGradient: None;
   unitLowerInverse: None;
 }
@@ -88,6 +89,7 @@ export type CompositeOp =
   | "l2Normalize"
   | "softmaxMatmul"
   | "crossEntropy"
+  | "linearCrossEntropy"
   | "stopGradient"
   | "unitLowerInverse";
 

@@ -1,14 +1,12 @@
 import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
 import {
   constant,
-  crossEntropy,
   equal,
   gather,
+  linearCrossEntropy,
   matmul,
   matrixTranspose,
-  mul,
   reshape,
-  sum,
   where,
 } from "../graph/builder.ts";
 import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
@@ -48,6 +46,8 @@ export interface Model {
   commit(params: ModelParams<Tensor>, open: OpenLayers): LayerStates<Tensor>;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor>, hidden: Tensor): Tensor;
+  /** Cross-entropy [..] of targets int32 [..] in nats, from hidden states [.., D]: what {@link logits} give, without all of them in memory. */
+  losses(params: ModelParams<Tensor>, hidden: Tensor, targets: Tensor): Tensor;
 }
 
 export interface ModelResult {
@@ -92,6 +92,8 @@ export function createModel(config: ModelConfig): Model {
     },
     commit: (params, open) => stack.commit(params, open) as LayerStates<Tensor>,
     logits: ({ head, embedding }, hidden) => matmul(hidden, head ?? matrixTranspose(embedding)),
+    losses: ({ head, embedding }, hidden, targets) =>
+      linearCrossEntropy(hidden, head ? matrixTranspose(head) : embedding, targets),
   };
 }
 
@@ -110,11 +112,6 @@ export function resetLanes(states: LayerStates<Tensor>, startOfSequence: Tensor)
       state,
     );
   });
-}
-
-/** Sum over tokens of weight * cross-entropy, in nats: targets int32 and weights, both [B, T]. */
-export function weightedLoss(logits: Tensor, targets: Tensor, weights: Tensor): Tensor {
-  return sum(mul(crossEntropy(logits, targets), weights));
 }
 
 // --- internal ---
