@@ -10,3 +10,10 @@ export function standardError(values: readonly number[]): number {
   const variance = values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
   return Math.sqrt(variance / values.length);
 }
+
+/** -Infinity for no value. For any number of values, where those of `Math.max(...values)` must fit on the stack. */
+export function maximum(values: Iterable<number>): number {
+  let most = -Infinity;
+  for (const value of values) most = Math.max(most, value);
+  return most;
+}

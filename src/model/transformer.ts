@@ -1,17 +1,8 @@
 import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
-import {
-  constant,
-  equal,
-  gather,
-  linearCrossEntropy,
-  matmul,
-  matrixTranspose,
-  reshape,
-  where,
-} from "../graph/builder.ts";
-import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
+import { commitLanes, replaceLanes } from "../mixers/shared/lanes.ts";
+import { gather, linearCrossEntropy, matmul, matrixTranspose } from "../graph/builder.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { mapTree } from "../tensor/tree.ts";
 import { normal, weight } from "../nn/init.ts";
 import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
@@ -42,8 +33,8 @@ export interface Model {
     open: OpenLayers,
     place: ChunkPlace,
   ): { hidden: Tensor; state: LayerStates<Tensor>; rows: LayerStates<Tensor> };
-  /** Closes the open segment; see {@link SequenceMixer.commit}. */
-  commit(params: ModelParams<Tensor>, open: OpenLayers): LayerStates<Tensor>;
+  /** Ends the open segment in the lanes whose flag (int32 [B]) is 1, where it must be full; the others stay as they are. */
+  commit(params: ModelParams<Tensor>, open: OpenLayers, isFull: Tensor): OpenLayers;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor>, hidden: Tensor): Tensor;
   /** Cross-entropy [..] of targets int32 [..] in nats, from hidden states [.., D]: what {@link logits} give, without all of them in memory. */
@@ -90,7 +81,7 @@ export function createModel(config: ModelConfig): Model {
       const { y, state, rows } = stack.extend(params, embed(params, tokens), open, place);
       return { hidden: y, state: state as LayerStates<Tensor>, rows: rows as LayerStates<Tensor> };
     },
-    commit: (params, open) => stack.commit(params, open) as LayerStates<Tensor>,
+    commit: (params, open, isFull) => commitLanes(stack, params, open, isFull) as OpenLayers,
     logits: ({ head, embedding }, hidden) => matmul(hidden, head ?? matrixTranspose(embedding)),
     losses: ({ head, embedding }, hidden, targets) =>
       linearCrossEntropy(hidden, head ? matrixTranspose(head) : embedding, targets),
@@ -99,19 +90,7 @@ export function createModel(config: ModelConfig): Model {
 
 /** The states with zeros, an empty past, in lanes whose flag (int32 [B]) is 1. */
 export function resetLanes(states: LayerStates<Tensor>, startOfSequence: Tensor): LayerStates<Tensor> {
-  const one = constant(intTensor([], Int32Array.of(1)));
-  const starts = equal(startOfSequence, one); // [B]
-  return mapTree(states, (leaf) => {
-    const state = leaf as Tensor;
-    return where(
-      reshape(
-        starts,
-        [...state.shape.keys()].map((axis) => (axis === 0 ? (state.shape[0] ?? 1) : 1)),
-      ),
-      0,
-      state,
-    );
-  });
+  return replaceLanes(startOfSequence, states, () => 0);
 }
 
 // --- internal ---

@@ -2,7 +2,7 @@
 export { generate, type GenerateOptions } from "./generate.ts";
 export { lookInside, type HeadLook, type LookOptions, type SegmentLook } from "./look.ts";
 export { standaloneSegment, type Output } from "./programs.ts";
-export { mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
+export { LogitsError, mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
 export {
   createSession,
   SessionError,

@@ -1,8 +1,8 @@
-import { OptionError } from "../base/errors.ts";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createRng } from "../base/random.ts";
-import { mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
+import { OptionError } from "../base/errors.ts";
+import { createRng, type Rng } from "../base/random.ts";
+import { LogitsError, mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
 
 const probabilities = [0.1, 0.5, 0.05, 0.3, 0.05];
 const logits = Float32Array.from(probabilities, (p) => Math.log(p) + 7);
@@ -13,6 +13,25 @@ describe("mostLikely", () => {
     expect(mostLikely(Float32Array.of(-3, -1, -2))).toBe(1);
     expect(mostLikely(Float32Array.of(0, 4, 4, 1))).toBe(1);
     expect(mostLikely(Float32Array.of(-Infinity, -Infinity, -1e30))).toBe(2);
+  });
+});
+
+describe.each<[string, (values: Float32Array) => number]>([
+  ["mostLikely", mostLikely],
+  ["sampleToken", (values) => sampleToken(values, { temperature: 1 }, createRng(0))],
+])("%s", (_, choose) => {
+  it.each<[string, number[], string]>([
+    ["a NaN", [0, 1, NaN, 2], "the logit of token 2 is not a number"],
+    ["NaN alone", [NaN, NaN], "the logit of token 0 is not a number"],
+    [
+      "nothing above -Infinity",
+      [-Infinity, -Infinity],
+      "the largest of 2 logits is -Infinity: they say nothing about the next token",
+    ],
+    ["+Infinity", [0, Infinity], "the largest of 2 logits is Infinity: they say nothing about the next token"],
+    ["no logits", [], "the largest of 0 logits is -Infinity: they say nothing about the next token"],
+  ])("refuses %s", (_case, values, problem) => {
+    expect(() => choose(Float32Array.from(values))).toThrow(new LogitsError(problem));
   });
 });
 
@@ -43,6 +62,45 @@ describe("sampleToken", () => {
       const deviation = Math.sqrt((share * (1 - share)) / DRAWS);
       expect(Math.abs((counts[token] ?? 0) / DRAWS - share)).toBeLessThanOrEqual(5 * deviation);
     });
+  });
+
+  it("draws what sorting all tokens would draw, with the same number of the generator", () => {
+    const value = fc.oneof(fc.double({ min: -9, max: 9, noNaN: true }), fc.constantFrom(0, 1, -1e30, -Infinity));
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 300 }),
+        fc.record({
+          temperature: fc.constantFrom(0.01, 0.5, 1, 3),
+          topK: fc.constantFrom(1, 2, 7, 50, 1000),
+          topP: fc.constantFrom(0.01, 0.3, 0.9, 0.999, 1),
+        }),
+        fc.nat(),
+        (values, asked, seed) => {
+          const some = Float32Array.from([...values, 0]);
+          const rng = createRng(seed);
+          for (let i = 0; i < 4; i++) {
+            const uniform = rng.uniform();
+            const fixed = { ...rng, uniform: () => uniform };
+            expect(sampleToken(some, asked, fixed)).toBe(sampleBySorting(some, asked, fixed));
+          }
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it("takes no time to sort a large vocabulary", () => {
+    const rng = createRng(1);
+    const large = Float32Array.from({ length: 49_152 }, () => 3 * rng.normal());
+    const plain = { temperature: 0.8 };
+    for (const options of [plain, { ...plain, topK: 40 }, { ...plain, topP: 0.9 }]) {
+      const seconds = Array.from({ length: 15 }, () => {
+        const started = performance.now();
+        sampleToken(large, options, rng);
+        return performance.now() - started;
+      });
+      expect(seconds.toSorted((a, b) => a - b)[7]).toBeLessThan(10); // milliseconds; sorting took 26
+    }
   });
 
   it("gives the same tokens for the same seed, others for another", () => {
@@ -86,6 +144,20 @@ describe("sampleToken", () => {
 function draws(options: SamplingOptions, count: number, seed = 0): number[] {
   const rng = createRng(seed);
   return Array.from({ length: count }, () => sampleToken(logits, options, rng));
+}
+
+/** The definition, slowly: all tokens in order, the k first of them, the first of those that reach the share. */
+function sampleBySorting(values: Float32Array, options: Required<SamplingOptions>, rng: Rng): number {
+  const { temperature, topK, topP } = options;
+  const order = [...values.keys()].toSorted((a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b).slice(0, topK);
+  const highest = values[order[0] ?? 0] ?? 0;
+  const weights = order.map((token) => Math.exp(((values[token] ?? 0) - highest) / temperature));
+  const total = (some: readonly number[]): number => some.reduce((sum, weight) => sum + weight, 0);
+  let reached = 0;
+  const last = weights.findIndex((weight) => (reached += weight) >= topP * total(weights));
+  const kept = topP < 1 ? weights.slice(0, last + 1) : weights;
+  let rest = rng.uniform() * total(kept);
+  return order[kept.findIndex((weight) => (rest -= weight) < 0)] ?? -1;
 }
 
 function normalized(weights: readonly number[]): number[] {

@@ -1,3 +1,4 @@
+import { maximum } from "../../../src/base/statistics.ts";
 import type { ContestResult, Quantity, RowResult } from "./results.ts";
 
 /** The middle of some values, and how far they spread. */
@@ -33,7 +34,7 @@ export function disagreement({ rows }: ContestResult, { computed }: RowResult): 
   const ours = rows[0]?.computed;
   if (!ours || !computed) return undefined;
   if (computed.length !== ours.length) return Infinity;
-  return Math.max(...computed.map((value, i) => Math.abs(value - (ours[i] ?? Number.NaN))));
+  return maximum(computed.map((value, i) => Math.abs(value - (ours[i] ?? Number.NaN))));
 }
 
 /** Share of the rate of a large product that a row reaches, for contests of tokens per second that say their work. */

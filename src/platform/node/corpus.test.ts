@@ -1,9 +1,14 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readCorpus } from "./corpus.ts";
 import { CorpusError } from "../../text/document.ts";
+
+vi.mock("node:fs/promises", async (load) => {
+  const actual = await load<typeof import("node:fs/promises")>();
+  return { ...actual, readdir: vi.fn(actual.readdir) };
+});
 
 let folder: string;
 
@@ -29,6 +34,26 @@ describe("readCorpus", () => {
       ["Z", "z.txt"],
       ["B", "b.txt"],
     ]);
+  });
+
+  it("reads as many documents of a file as there are", async () => {
+    await write({ "many.jsonl": '{"text":"x"}\n'.repeat(200_000) });
+    expect((await readCorpus([join(folder, "many.jsonl")])).length).toBe(200_000);
+  });
+
+  it("names a folder that holds one which cannot be read", async () => {
+    await write({ "a.txt": "A", "locked/b.txt": "B" });
+    const actual = vi.mocked(readdir).getMockImplementation();
+    const denied = new Error("EACCES: permission denied, scandir 'locked'");
+    vi.mocked(readdir).mockImplementation((path, options) =>
+      typeof options === "object" && options?.recursive
+        ? Promise.reject(denied)
+        : (actual?.(path, options as never) as never),
+    );
+    await expect(readCorpus([folder])).rejects.toThrow(
+      new CorpusError(`${folder}: a folder in it cannot be read: ${denied.message}`),
+    );
+    if (actual) vi.mocked(readdir).mockImplementation(actual);
   });
 
   it("reads files in the order given, whatever they are called", async () => {

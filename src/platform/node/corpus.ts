@@ -6,7 +6,7 @@ import { reason } from "./files.ts";
 
 /**
  * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted
- * order. Throws {@link CorpusError} for a path that is missing, empty or not UTF-8 text, or has no text in it, and for
+ * order. Throws {@link CorpusError} for a path that is missing, unreadable, empty or not UTF-8 text, or has no text in it, and for
  * a folder with splits, of which one is to be named.
  */
 export async function readCorpus(paths: readonly string[]): Promise<TextDocument[]> {
@@ -14,7 +14,7 @@ export async function readCorpus(paths: readonly string[]): Promise<TextDocument
   for (const path of paths) {
     const files = await textFiles(path);
     if (files.length === 0) throw new CorpusError(`${path}: no .txt or .jsonl file in this folder`);
-    for (const file of files) documents.push(...(await readDocuments(file)));
+    for (const file of files) for (const document of await readDocuments(file)) documents.push(document);
   }
   if (documents.length === 0) throw new CorpusError("no data: name at least one file or folder");
   return documents;
@@ -31,7 +31,9 @@ export async function readText(file: string): Promise<Uint8Array> {
 
 /** Which of `train`, `validation` and `test` a folder has as folders: none unless there are two or more. */
 export async function splitFoldersOf(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new CorpusError(`${folder}: cannot be read: ${reason(cause)}`, { cause });
+  });
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const splits = SPLIT_FOLDERS.filter((split) => names.includes(split));
   return splits.length > 1 ? splits : [];
@@ -59,7 +61,9 @@ async function textFiles(path: string): Promise<string[]> {
     const folders = splits.map((split) => join(path, split)).join(" or ");
     throw new CorpusError(`${path}: holds what to train on and what to test; name ${folders}`);
   }
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
+    throw new CorpusError(`${path}: a folder in it cannot be read: ${reason(cause)}`, { cause });
+  });
   return entries
     .filter((entry) => entry.isFile() && TEXT_EXTENSIONS.includes(extname(entry.name)))
     .map((entry) => join(entry.parentPath, entry.name))

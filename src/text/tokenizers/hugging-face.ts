@@ -1,4 +1,5 @@
 import { ConfigError } from "../../base/parse-config.ts";
+import { maximum } from "../../base/statistics.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
@@ -9,7 +10,7 @@ import type { Tokenizer } from "./tokenizer.ts";
 export async function huggingFaceTokenizer(json: unknown, source: string): Promise<Tokenizer> {
   const { Tokenizer: Library } = (await import("@huggingface/tokenizers")) as unknown as HuggingFaceLibrary;
   const library = open(() => new Library(json, {}), source);
-  const vocabularySize = 1 + Math.max(...open(() => library.get_vocab(true), source).values());
+  const vocabularySize = 1 + maximum(open(() => library.get_vocab(true), source).values());
   const decode = (tokens: Iterable<number>): string => {
     const ids = [...tokens];
     return ids.length > 0 ? library.decode(ids, AS_THEY_ARE) : "";
@@ -51,7 +52,7 @@ function open<T>(read: () => T, source: string): T {
 function streamOf(decode: (tokens: Iterable<number>) => string): (tokens: Iterable<number>) => string {
   let [shown, pending]: [number[], number[]] = [[], []];
   return (tokens) => {
-    pending.push(...tokens);
+    pending = [...pending, ...tokens];
     const text = decode([...shown, ...pending]);
     if (text.endsWith("\ufffd")) return "";
     const piece = text.slice(decode(shown).length);

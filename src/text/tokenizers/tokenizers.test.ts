@@ -58,7 +58,35 @@ describe.each(Object.entries(LOSSLESS))("%s", (_, load) => {
   });
 });
 
+describe.each(Object.entries(LOSSLESS))("%s, given very much at once,", (_, load) => {
+  it("streams it", async () => {
+    const { encode, streamDecoder } = await load();
+    const value = "the of\n".repeat(60_000);
+    expect(streamDecoder()(encode(value))).toBe(value);
+  });
+});
+
 describe("gpt2Tokenizer", () => {
+  it.each(["a", "é", "7", " ", "\n", "=", "😀"])("takes time in proportion to a stretch of %j", async (letter) => {
+    const { encode, decode } = await gpt2Tokenizer();
+    const stretch = letter.repeat(200_000);
+    const started = performance.now();
+    const tokens = encode(`Before ${stretch} after`);
+    expect(performance.now() - started).toBeLessThan(5000); // a minute and more, were it one word
+    expect(decode(tokens)).toBe(`Before ${stretch} after`);
+  });
+
+  it("cuts nothing that is shorter, and nothing within a character", async () => {
+    const { encode } = await gpt2Tokenizer();
+    const { encode: whole } = await import("gpt-tokenizer/encoding/r50k_base");
+    for (const length of [1, 1023]) {
+      const value = `x${"abc".repeat(length / 3)} ${"😀".repeat(length)} ${"1".repeat(length)}`;
+      expect([...encode(value)]).toEqual(whole(value));
+    }
+    const { decode } = await gpt2Tokenizer();
+    expect(decode(encode("😀".repeat(3000)))).toBe("😀".repeat(3000));
+  });
+
   it("writes the tokens that GPT-2 was trained on", async () => {
     const { encode, decode, vocabularySize } = await gpt2Tokenizer();
     expect([...encode("Hello world! It's 1851.\n\n")]).toEqual([15496, 995, 0, 632, 338, 1248, 4349, 13, 628]);
@@ -76,6 +104,15 @@ describe("gpt2Tokenizer", () => {
 });
 
 describe("huggingFaceTokenizer", () => {
+  it("takes a vocabulary of any size, as those of large models are", async () => {
+    const json = tinyTokenizerJson() as { model: { vocab: Record<string, number> } };
+    const vocab = Object.fromEntries(Array.from({ length: 151_936 - 263 }, (_, i) => [`word${i}`, 263 + i]));
+    const large = { ...json, model: { ...json.model, vocab: { ...json.model.vocab, ...vocab } } };
+    const { vocabularySize, encode, decode } = await huggingFaceTokenizer(large, "large");
+    expect(vocabularySize).toBe(151_936);
+    expect(decode(encode("the whale of word7"))).toBe("the whale of word7");
+  });
+
   it("merges as its file says, and counts added tokens", async () => {
     const { encode, vocabularySize } = await huggingFaceTokenizer(tinyTokenizerJson(), "tiny");
     const [the, ofThe] = [encode("the"), encode(" of the")];
