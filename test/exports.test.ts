@@ -47,7 +47,9 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "zeros",
   ],
   "./graph": [
+    "COMPLETE",
     "GraphError",
+    "PRIMITIVE",
     "add",
     "broadcastTo",
     "cast",
@@ -101,7 +103,16 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "where",
   ],
   "./autodiff": ["gradients", "vectorJacobianProduct"],
-  "./engine": ["DeviceError", "FeedError", "OPSET_VERSION", "createReferenceEngine", "createStore", "writeOnnx"],
+  "./engine": [
+    "DeviceError",
+    "FeedError",
+    "OPSET_VERSION",
+    "ORT_TARGETS",
+    "STANDARD",
+    "createReferenceEngine",
+    "createStore",
+    "writeOnnx",
+  ],
   "./nn": ["applyRope", "feedForward", "ropeTables", "softplus"],
   "./mixers": [
     "FEATURE_MAPS",

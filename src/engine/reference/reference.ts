@@ -4,6 +4,7 @@ import { floatTensor, sizeOf, zerosOf, type HostDType, type HostTensor, type Sha
 import { fromFloat32, toFloat32 } from "../../tensor/number-types.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Op } from "../../graph/ops.ts";
+import { COMPLETE } from "../../graph/target.ts";
 import { GraphError, isOp, type Tensor } from "../../graph/tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { checkFeeds, FeedError, type Engine } from "../engine.ts";
@@ -28,6 +29,7 @@ export interface NumericTensor {
 export function createReferenceEngine(): Engine {
   return {
     device: "reference",
+    target: COMPLETE,
     compile: async (graph) => ({
       async run(feeds, into = {}) {
         checkFeeds(graph, feeds);

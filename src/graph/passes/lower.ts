@@ -21,14 +21,14 @@ import {
 } from "../builder.ts";
 import { floatTensor, sizeOf } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../infer.ts";
-import type { CompositeOp, OpAttributes } from "../ops.ts";
+import type { LowerableOp, OpAttributes } from "../ops.ts";
 import type { Tensor } from "../tensor.ts";
 import { elementOfRow, lowerLinearCrossEntropy } from "./linear-cross-entropy.ts";
 
 type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
 
-/** Each composite operation in primitive ones. Gradient rules use the same helpers, so their parts are shared. */
-export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]> } = {
+/** Operations in terms of others, which may be lowered in turn. Gradient rules use the same helpers, so their parts are shared. */
+export const lowerings: { readonly [K in LowerableOp]: Lowering<OpAttributes[K]> } = {
   eluPlusOne: ([x]) => add(elu(operand(x)), 1),
   silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
   rmsNorm: ([x, scale], { epsilon }) => mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
