@@ -1,11 +1,10 @@
 import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
 import { commitLanes, replaceLanes } from "../mixers/shared/lanes.ts";
-import { crossEntropy, mul, sum } from "../graph/builder.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { gaussianSpec, matrixSpec } from "../nn/init.ts";
 import { initialize, type ParamSpec } from "../nn/spec.ts";
-import { embed, linear, type Weight } from "../nn/weight.ts";
+import { embed, linear, linearLosses, type Weight } from "../nn/weight.ts";
 import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
 import { recurrentMemoryStack } from "./recurrent-memory/stack.ts";
@@ -40,6 +39,8 @@ export interface Model {
   commit(params: ModelParams<Tensor, Weight>, open: OpenLayers, isFull: Tensor): OpenLayers;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor, Weight>, hidden: Tensor): Tensor;
+  /** Cross-entropy [..] of targets int32 [..] in nats, from hidden states [.., D]: what {@link logits} give, without all of them in memory. */
+  losses(params: ModelParams<Tensor, Weight>, hidden: Tensor, targets: Tensor): Tensor;
 }
 
 export interface ModelResult {
@@ -84,6 +85,7 @@ export function createModel(config: ModelConfig): Model {
     },
     commit: (params, open, isFull) => commitLanes(stack, params, open, isFull) as OpenLayers,
     logits: ({ head, embedding }, hidden) => linear(hidden, head ?? embedding),
+    losses: ({ head, embedding }, hidden, targets) => linearLosses(hidden, head ?? embedding, targets),
   };
 }
 
@@ -95,11 +97,6 @@ export function freshParams({ specs }: Pick<Model, "specs">, rng: Rng): ModelPar
 /** The states with zeros, an empty past, in lanes whose flag (int32 [B]) is 1. */
 export function resetLanes(states: LayerStates<Tensor>, startOfSequence: Tensor): LayerStates<Tensor> {
   return replaceLanes(startOfSequence, states, () => 0);
-}
-
-/** Sum over tokens of weight * cross-entropy, in nats: targets int32 and weights, both [B, T]. */
-export function weightedLoss(logits: Tensor, targets: Tensor, weights: Tensor): Tensor {
-  return sum(mul(crossEntropy(logits, targets), weights));
 }
 
 // --- internal ---

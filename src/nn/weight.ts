@@ -1,4 +1,4 @@
-import { gather, matmul, matrixTranspose, stopGradient } from "../graph/builder.ts";
+import { gather, linearCrossEntropy, matmul, matrixTranspose, stopGradient } from "../graph/builder.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 /**
@@ -10,6 +10,11 @@ export type Weight = Tensor;
 /** x W^T for x [.., in] and W [out, in] -> [.., out]. */
 export function linear(x: Tensor, weight: Weight): Tensor {
   return matmul(x, matrixTranspose(weight));
+}
+
+/** Cross-entropy [..] in nats of classes int32 [..] by the logits x W^T, for x [.., D] and W [V, D], without all logits in memory. */
+export function linearLosses(x: Tensor, weight: Weight, classes: Tensor): Tensor {
+  return linearCrossEntropy(x, weight, classes);
 }
 
 /** The rows of a table [V, D] at indices int32 [..] -> [.., D]. */
