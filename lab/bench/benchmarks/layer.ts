@@ -20,7 +20,7 @@ import { tfjsLayer } from "../peers/tfjs.ts";
 export const layer: Benchmark = {
   name: "layer",
   about:
-    "One Infini-attention layer, the attention of a layer of the smaller model of the training benchmark: width 256, 4 heads of 64, the paper's linear memory, batch 2, 8 segments of 256 tokens. Beside it the same layer in TensorFlow.js and in jax-js, where they are installed; both compute on WebAssembly, and in Node with one thread, so ours is there with all cores, with one thread, and on WebAssembly with one thread. What is compared is the whole output, and with it all gradients; their numbers are of the order of 0.1.",
+    "One Infini-attention layer, the attention of a layer of the smaller model of the training benchmark: width 256, 4 heads of 64, the paper's linear memory, batch 2, 8 segments of 256 tokens. It is compared with the same layer in TensorFlow.js and in jax-js, where they are installed. Both compute on WebAssembly, in Node with one thread, so ours runs with all cores, with one thread, and on WebAssembly with one thread. The whole output is compared, and all gradients with it; their values are of the order of 0.1.",
   contests: (setup) => [
     contest("One layer, forward, 4,096 tokens", layerWork("forward", setup.quick), setup),
     contest(
