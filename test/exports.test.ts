@@ -69,6 +69,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "kthLargest",
     "l2Normalize",
     "less",
+    "linearCrossEntropy",
     "log",
     "logSoftmax",
     "matmul",

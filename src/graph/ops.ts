@@ -75,6 +75,7 @@ export interface LowerableOps {
   l2Normalize: { readonly epsilon: number };
   softmaxMatmul: None;
   crossEntropy: None;
+  linearCrossEntropy: { readonly rowsAtOnce: number };
   stopGradient: None;
   unitLowerInverse: None;
 }
