@@ -16,7 +16,7 @@ import { readComparisons, readResults, type Result } from "./results.ts";
 
 export interface Report {
   readonly markdown: string;
-  /** SVG by file name; they belong in the folder `plots` beside the report. */
+  /** SVG by file name; they belong in the folder `plots` next to the report. */
   readonly plots: ReadonlyMap<string, string>;
   /** Experiments that it lacks. */
   readonly missing: readonly string[];
@@ -47,7 +47,7 @@ export async function writeReport(options: ReportOptions): Promise<{ file: strin
 
 /**
  * The report on these results, which are of the experiments of these names, in their order. A passage of `reading`
- * stands in the section of the same heading, or in a section of its own after the others.
+ * stands in the section of the same heading, or in a new section after the others.
  */
 export async function renderReport(
   results: ReadonlyMap<string, Result>,

@@ -40,7 +40,7 @@ function speeds({ quick }: Setup): Contest {
   };
 }
 
-/** Both memories in one turn, so that they are of one and the same stream. */
+/** Both memories in one turn, so that they belong to the same stream. */
 function size({ quick }: Setup): Contest {
   const [few, many] = quick ? [64, 128] : [100_000, 1_000_000];
   return {

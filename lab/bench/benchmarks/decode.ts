@@ -11,7 +11,7 @@ const COMPARED_LOGITS = 8;
 /** Tokens read after the first segment before anything is measured, so that the memory is in use. */
 const INTO_SEGMENT = 3;
 
-/** One token after the other, beside PyTorch and with the shipped model. */
+/** One token at a time, compared with PyTorch, and with the shipped model. */
 export const decode: Benchmark = {
   name: "decode",
   about:

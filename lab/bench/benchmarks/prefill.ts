@@ -9,7 +9,7 @@ import { torchPeers } from "../lib/torch-peer.ts";
 
 const COMPARED_LOGITS = 8;
 
-/** Reading a prompt beside PyTorch, and reading with the shipped model. */
+/** Reading a prompt compared with PyTorch, and reading with the shipped model. */
 export const prefill: Benchmark = {
   name: "prefill",
   about:

@@ -4,7 +4,7 @@ import { benchTokens } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
 import { loadShippedModel } from "../lib/shipped-model.ts";
 
-/** What it costs to know how well a text is foretold while it is read, as the application in the browser does. */
+/** What it costs to measure how well a text is predicted while it is read, as the application in the browser does. */
 export const scoring: Benchmark = {
   name: "scoring",
   about:

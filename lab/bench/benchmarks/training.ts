@@ -12,7 +12,7 @@ const WARM_UP_STEPS = 3;
 /** Steps of a turn. */
 const STEPS: { readonly [size in Size]: number } = { "3.28 M": 10, "29 M": 2 };
 
-/** A training step beside PyTorch. */
+/** A training step compared with PyTorch. */
 export const training: Benchmark = {
   name: "training",
   about:
