@@ -12,8 +12,8 @@ const textSchema = z.strictObject({ task: z.literal("text"), share: z.number().n
 const textTask: Task<typeof textSchema> = {
   schema: textSchema,
   readsText: () => true,
-  draw: (_, { length, tokens }) => ({
-    tokens: Int32Array.from(tokens(length + 1)),
+  draw: (_, { length, rng, tokens }) => ({
+    tokens: Int32Array.from(tokens(length + 1, rng)),
     weights: new Float32Array(length).fill(1),
   }),
 };
