@@ -49,7 +49,19 @@ import {
   where,
 } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import { filled, floatTensor, intTensor, sizeOf, zeros, type HostTensor } from "../tensor/host-tensor.ts";
+import {
+  filled,
+  floatTensor,
+  ELEMENT_BYTES,
+  hostTensor,
+  intTensor,
+  sizeOf,
+  tensorOver,
+  zeros,
+  type FloatTensor,
+  type HostTensor,
+} from "../tensor/host-tensor.ts";
+import { fromFloat32 } from "../tensor/number-types.ts";
 import type { Op } from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
@@ -141,8 +153,10 @@ function describeCase(op: string, graph: Graph): string {
   return `${op}(${types.slice(0, -1).join(", ")}) -> ${types.at(-1)} ${attributes}`;
 }
 
+type Draw = (...shape: number[]) => HostTensor;
+
 const rng = createRng(1);
-const floats = (...shape: number[]): HostTensor =>
+const floats = (...shape: number[]): FloatTensor =>
   floatTensor(
     shape,
     randoms(shape, () => rng.normal()),
@@ -163,14 +177,14 @@ function randoms(shape: readonly number[], draw: () => number): Float32Array {
 
 const on = (build: Case["build"], ...operands: HostTensor[]): Case => ({ operands, build });
 
-const unary = (build: (x: Tensor) => Tensor, draw = floats, ...extremes: number[]): readonly Case[] => [
+const unary = (build: (x: Tensor) => Tensor, draw: Draw = floats, ...extremes: number[]): readonly Case[] => [
   on(build, draw()),
   on(build, draw(7)),
   on(build, draw(2, 3, 5)),
   ...(extremes.length > 0 ? [on(build, row(...extremes))] : []),
 ];
 
-const binary = (build: (a: Tensor, b: Tensor) => Tensor, drawRight = floats): readonly Case[] => [
+const binary = (build: (a: Tensor, b: Tensor) => Tensor, drawRight: Draw = floats): readonly Case[] => [
   on(build, floats(), drawRight()),
   on(build, floats(2, 3), drawRight(2, 3)),
   on(build, floats(2, 3), drawRight()),
@@ -229,6 +243,12 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
     on((x) => cast(x, "bool"), row(-1, -0.5, 0, 0.5, 1)),
     on((x) => cast(x, "bool"), intRow(-1, 0, 1, 2)),
     on((x) => cast(x, "float32"), integers(100, 2, 3)),
+    on((x) => cast(x, "float32"), fromFloat32(floats(2, 3), "float16")),
+    on((x) => cast(x, "float32"), hostTensor("float16", [4], Uint16Array.of(1, 0x8000, 0x7c00, 0xfbff))),
+    on((x) => cast(x, "float32"), fromFloat32(floats(2, 3), "bfloat16")),
+    on((x) => cast(x, "float32"), hostTensor("bfloat16", [4], Uint16Array.of(0x3f80, 0x8000, 0x7f80, 0xff7f))),
+    on((x) => cast(x, "float32"), hostTensor("uint8", [3], Uint8Array.of(0, 128, 255))),
+    on((x) => cast(x, "int32"), hostTensor("uint8", [3], Uint8Array.of(0, 128, 255))),
     on((x) => cast(less(x, 0), "float32"), floats(2, 3)),
     on((x) => cast(less(x, 0), "int32"), floats(2, 3)),
   ],
@@ -345,6 +365,9 @@ const operationCases: { readonly [K in Op]: readonly Case[] } = {
     on(gather, floats(5, 3), integers(5)),
     on(gather, floats(5), integers(5, 3)),
     on(gather, integers(9, 5, 2), integers(5, 3)),
+    ...(["float16", "bfloat16"] as const).map((dtype) =>
+      on((table, i) => cast(gather(table, i), "float32"), fromFloat32(floats(5, 3), dtype), integers(5, 2)),
+    ),
   ],
   scatterAdd: [
     on((x, i) => scatterAdd(x, i, 5), floats(4, 3), intRow(4, 0, 0, 2)),
@@ -413,6 +436,14 @@ function intoTests(run: Run): void {
     const into = { sum: intTensor([2], Int32Array.of(0, 0)) };
     await run(createGraph({ sum: add(n, n) }), { n: intRow(3, -4) }, into);
     expect(elements(into.sum)).toEqual([6, -8]);
+  });
+
+  it.each(["float16", "bfloat16", "uint8"] as const)("takes and gives %s as it is", async (dtype) => {
+    const bytes = Uint8Array.of(0, 0x3c, 1, 0, 0xff, 0x7b, 0, 0x80);
+    const value = tensorOver(dtype, [bytes.length / ELEMENT_BYTES[dtype]], bytes.buffer);
+    const given = input("given", value.shape, dtype);
+    const { reshaped } = await run(createGraph({ reshaped: reshape(given, [...value.shape, 1]) }), { given: value });
+    expect(reshaped).toEqual({ ...value, shape: [...value.shape, 1] });
   });
 
   it("refuses to write into a tensor of another shape", async () => {

@@ -1,4 +1,4 @@
-import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
+import type { DType, HostDType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
 import { apply, isOp, type Tensor } from "./tensor.ts";
 
@@ -7,10 +7,10 @@ import { apply, isOp, type Tensor } from "./tensor.ts";
  * negative axes count from the innermost. All throw GraphError when the operands do not fit.
  */
 
-type Operand = Tensor | number;
+export type Operand = Tensor | number;
 
 /** A value fed at run time. */
-export function input(name: string, shape: Shape, dtype: "float32" | "int32" = "float32"): Tensor<"input"> {
+export function input(name: string, shape: Shape, dtype: HostDType = "float32"): Tensor<"input"> {
   return { op: "input", inputs: [], attributes: { name }, shape, dtype };
 }
 

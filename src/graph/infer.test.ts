@@ -51,6 +51,7 @@ import { apply, GraphError, type Tensor } from "./tensor.ts";
 
 const float = (...shape: number[]): Tensor => input("float", shape);
 const int = (...shape: number[]): Tensor => input("int", shape, "int32");
+const half = (...shape: number[]): Tensor => input("half", shape, "float16");
 const bool = (...shape: number[]): Tensor => cast(int(...shape), "bool");
 
 interface Refusal {
@@ -66,6 +67,7 @@ const floatsOnly = (build: (x: Tensor) => Tensor): Refusal[] => [
 const fitting = (build: (a: Tensor, b: Tensor) => Tensor): Refusal[] => [
   refuse(() => build(float(2, 3), float(2)), "(float32[2, 3], float32[2]): [2, 3] and [2] do not broadcast"),
   refuse(() => build(float(2), int(2)), "(float32[2], int32[2]): operands must have one numeric type"),
+  refuse(() => build(half(2), half(2)), "(float16[2], float16[2]): operands must have one numeric type"),
   refuse(() => build(bool(2), bool(2)), "(bool[2], bool[2]): operands must have one numeric type"),
 ];
 const reduction = (build: (x: Tensor, axes?: readonly number[]) => Tensor): Refusal[] => [
@@ -92,7 +94,11 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   sigmoid: floatsOnly(sigmoid),
   tanh: floatsOnly(tanh),
   elu: floatsOnly(elu),
-  cast: [refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand")],
+  cast: [
+    refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand"),
+    refuse(() => cast(float(2), "float16"), "(float32[2]): nothing becomes float16 in a graph"),
+    refuse(() => cast(int(2), "uint8"), "(int32[2]): nothing becomes uint8 in a graph"),
+  ],
 
   add: fitting(add),
   sub: fitting(sub),

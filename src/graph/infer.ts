@@ -8,13 +8,16 @@ export interface TensorType {
   readonly dtype: DType;
 }
 
+/** The types that are computed in. The others become one of these first. */
+const COMPUTED: readonly DType[] = ["float32", "int32"];
+
 type Rule<Attributes> = (inputs: readonly TensorType[], attributes: Attributes) => TensorType;
 
 const unary: Rule<object> = (inputs) => float(only(inputs));
 
 const binary: Rule<object> = (inputs) => {
   const [a, b] = pair(inputs);
-  if (a.dtype !== b.dtype || a.dtype === "bool") throw new Error("operands must have one numeric type");
+  if (a.dtype !== b.dtype || !COMPUTED.includes(a.dtype)) throw new Error("operands must have one numeric type");
   return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
 };
 
@@ -52,7 +55,11 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   sigmoid: unary,
   tanh: unary,
   elu: unary,
-  cast: (inputs, { to }) => ({ shape: only(inputs).shape, dtype: to }),
+  cast: (inputs, { to }) => {
+    const { shape } = only(inputs);
+    if (to !== "bool" && !COMPUTED.includes(to)) throw new Error(`nothing becomes ${to} in a graph`);
+    return { shape, dtype: to };
+  },
 
   add: binary,
   sub: binary,

@@ -3,12 +3,12 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { Tree } from "../tensor/tree.ts";
 import type { Rng } from "../base/random.ts";
 
-/** Where a chunk lies in the segment that is being read. */
+/** Where a chunk lies in the segment that each lane is reading. */
 export interface ChunkPlace {
-  /** Position of the first token of the chunk in its segment, int32 scalar. */
-  readonly offset: Tensor;
-  /** Tokens of the chunk that count, int32 scalar; the rest is padding. offset + length <= N. */
-  readonly length: Tensor;
+  /** Position of the first token of the chunk in the lane's segment, int32. */
+  readonly offset: Tensor; // [B]
+  /** Tokens of the chunk that count, int32; the rest is padding. offset + length <= N, and 0 leaves a lane as it is. */
+  readonly length: Tensor; // [B]
 }
 
 /**
@@ -33,12 +33,12 @@ export interface SequenceMixer {
   apply(params: Tree<Tensor>, x: Tensor, state: Tree<Tensor>): MixerResult;
 
   /**
-   * x [B, C, D], C <= N, inside one segment -> y of the same shape, and the rows [B, .., C, n] that belong into each leaf
-   * [B, .., N, n] of the open segment, from the place of the chunk on. Rows of padding are not to be read.
+   * x [B, C, D], C <= N, inside one segment of each lane -> y of the same shape, and the rows [B, .., C, n] that belong into each
+   * leaf [B, .., N, n] of the open segment, from the lane's place on. Rows of padding are not to be read.
    */
   extend(params: Tree<Tensor>, x: Tensor, state: OpenState, place: ChunkPlace): ExtendResult;
 
-  /** The state after the open segment, which must be full. */
+  /** The state after the open segment, which must be full; lanes where it is not are for the caller to leave out, see lanes.ts. */
   commit(params: Tree<Tensor>, state: OpenState): Tree<Tensor>;
 }
 

@@ -1,19 +1,8 @@
 import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
-import {
-  constant,
-  crossEntropy,
-  equal,
-  gather,
-  matmul,
-  matrixTranspose,
-  mul,
-  reshape,
-  sum,
-  where,
-} from "../graph/builder.ts";
-import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
+import { commitLanes, replaceLanes } from "../mixers/shared/lanes.ts";
+import { crossEntropy, gather, matmul, matrixTranspose, mul, sum } from "../graph/builder.ts";
+import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { mapTree } from "../tensor/tree.ts";
 import { normal, weight } from "../nn/init.ts";
 import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
@@ -44,8 +33,8 @@ export interface Model {
     open: OpenLayers,
     place: ChunkPlace,
   ): { hidden: Tensor; state: LayerStates<Tensor>; rows: LayerStates<Tensor> };
-  /** Closes the open segment; see {@link SequenceMixer.commit}. */
-  commit(params: ModelParams<Tensor>, open: OpenLayers): LayerStates<Tensor>;
+  /** Ends the open segment in the lanes whose flag (int32 [B]) is 1, where it must be full; the others stay as they are. */
+  commit(params: ModelParams<Tensor>, open: OpenLayers, isFull: Tensor): OpenLayers;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor>, hidden: Tensor): Tensor;
 }
@@ -90,26 +79,14 @@ export function createModel(config: ModelConfig): Model {
       const { y, state, rows } = stack.extend(params, embed(params, tokens), open, place);
       return { hidden: y, state: state as LayerStates<Tensor>, rows: rows as LayerStates<Tensor> };
     },
-    commit: (params, open) => stack.commit(params, open) as LayerStates<Tensor>,
+    commit: (params, open, isFull) => commitLanes(stack, params, open, isFull) as OpenLayers,
     logits: ({ head, embedding }, hidden) => matmul(hidden, head ?? matrixTranspose(embedding)),
   };
 }
 
 /** The states with zeros, an empty past, in lanes whose flag (int32 [B]) is 1. */
 export function resetLanes(states: LayerStates<Tensor>, startOfSequence: Tensor): LayerStates<Tensor> {
-  const one = constant(intTensor([], Int32Array.of(1)));
-  const starts = equal(startOfSequence, one); // [B]
-  return mapTree(states, (leaf) => {
-    const state = leaf as Tensor;
-    return where(
-      reshape(
-        starts,
-        [...state.shape.keys()].map((axis) => (axis === 0 ? (state.shape[0] ?? 1) : 1)),
-      ),
-      0,
-      state,
-    );
-  });
+  return replaceLanes(startOfSequence, states, () => 0);
 }
 
 /** Sum over tokens of weight * cross-entropy, in nats: targets int32 and weights, both [B, T]. */

@@ -2,7 +2,7 @@ import type { ChunkPlace } from "../mixers/contract.ts";
 import { add, constant, crossEntropy, gather, input, reshape, slice } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues, rowsOfValues } from "../graph/names.ts";
-import { intTensor, sizeOf, type FloatTensor } from "../tensor/host-tensor.ts";
+import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
@@ -11,7 +11,8 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
 
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
- * `offset`, `length` and `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
+ * `offset` and `length` (int32 [B], see {@link ChunkPlace}), `last` (int32 [B], the row whose logits are wanted), `isFull` and
+ * `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
  * of an input have its name after `next.`, and rows of one after `rows.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
  * those of each, `losses` [B, T] the cross-entropy of each target in nats.
  */
@@ -60,13 +61,16 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
-  const place: ChunkPlace = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const place: ChunkPlace = {
+    offset: input("offset", [batch], "int32"),
+    length: input("length", [batch], "int32"),
+  };
   const open = {
     state: layerInputs(model.initialState(batch), "state"),
     segment: layerInputs(model.emptySegment(batch), "segment"),
   };
   const result = model.extend(weights, tokens, open, place);
-  const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [1], "int32")));
+  const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [batch], "int32")));
   const changes = changed(nextState(result.state));
   const rows = rowsOfValues(named<Tensor>("segment", result.rows));
   return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
@@ -80,13 +84,14 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
   return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
 }
 
-/** Writes the open segment, which is full, to the memory. */
+/** Writes the open segment to the memory in the lanes where it is full: `isFull`, int32 [B]. */
 export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
   const open = {
     state: layerInputs(model.initialState(batch), "state"),
     segment: layerInputs(model.emptySegment(batch), "segment"),
   };
-  return createGraph(nextState(model.commit(parameterInputs(params), open)));
+  const after = model.commit(parameterInputs(params), open, input("isFull", [batch], "int32"));
+  return createGraph(changed({ ...nextState(after.state), ...nextValues(named<Tensor>("segment", after.segment)) }));
 }
 
 // --- internal ---
@@ -112,13 +117,12 @@ function changed(results: Flat<Tensor>): Flat<Tensor> {
   return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
 }
 
-/** Row [.., 1, n] of x [.., N, n] at a place that is known at run time. */
+/** Row [B, 1, n] of x [B, N, n], of each lane at a place that is known at run time, int32 [B]. */
 function rowAt(x: Tensor, place: Tensor): Tensor {
-  const [leading, [N = 1, n = 1]] = [x.shape.slice(0, -2), x.shape.slice(-2)];
-  const count = sizeOf(leading);
-  const starts = Int32Array.from({ length: count }, (_, i) => i * N);
-  const rows = gather(reshape(x, [count * N, n]), add(constant(intTensor([count], starts)), place));
-  return reshape(rows, [...leading, 1, n]);
+  const [B, N, n] = x.shape as unknown as [number, number, number];
+  const starts = Int32Array.from({ length: B }, (_, lane) => lane * N);
+  const rows = gather(reshape(x, [B * N, n]), add(constant(intTensor([B], starts)), place));
+  return reshape(rows, [B, 1, n]);
 }
 
 function nextState(state: LayerStates<Tensor>): Flat<Tensor> {

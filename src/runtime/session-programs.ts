@@ -13,7 +13,8 @@ export interface SessionPrograms {
   block(length: number, output: Output): Promise<Program>;
   /** Up to `size` tokens inside one segment. */
   chunk(size: number, output: Output): Promise<Program>;
-  commit(): Promise<Program>;
+  /** The end of a segment; nothing in models that write every token to memory at once. */
+  commit(): Promise<Program | undefined>;
   /** Compiles blocks of `blockSize` and of one segment, parts of a segment of more than one token, and its end. */
   prepare(blockSize: number, outputs: readonly Output[]): Promise<void>;
   /** Releases all, and compiles no more. */
@@ -38,6 +39,7 @@ export function createPrograms(loaded: LoadedModel, store: Store, batch: number)
   const compiled = createProgramCache<Program>("the session");
   const program = (name: string, build: () => Graph, isOften = false): Promise<Program> =>
     compiled.get(name, () => store.compile(build(), isOften ? isWeight : undefined));
+  let end: Graph | undefined;
   const programs: SessionPrograms = {
     block: (length, output) =>
       program(
@@ -47,7 +49,10 @@ export function createPrograms(loaded: LoadedModel, store: Store, batch: number)
       ),
     chunk: (size, output) =>
       program(`${output} in ${size}`, () => chunkProgram(loaded, batch, size, output), size === 1),
-    commit: () => program("commit", () => commitProgram(loaded, batch)),
+    async commit() {
+      const graph = (end ??= commitProgram(loaded, batch));
+      return Object.keys(graph.outputs).length > 0 ? program("commit", () => graph) : undefined;
+    },
     async prepare(blockSize, outputs) {
       for (const output of outputs) {
         await programs.chunk(N, output);

@@ -115,6 +115,7 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     weights: weightsHash(params),
   });
 
+  const inEachLane = (value: number): HostTensor => intTensor([batch], new Int32Array(batch).fill(value));
   const nowhere = intTensor([batch], new Int32Array(batch)); // no lane starts a sequence
   const queue = createQueue();
   let position = 0;
@@ -155,9 +156,9 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
     const size = length === 1 ? 1 : N;
     const run = await programs.chunk(size, output);
     const place = {
-      offset: intScalar(position % N),
-      length: intScalar(length),
-      last: intTensor([1], Int32Array.of(length - 1)),
+      offset: inEachLane(position % N),
+      length: inEachLane(length),
+      last: inEachLane(length - 1),
     };
     const padded = laneFeeds(
       lanes.map((lane) => padTo(lane, size)),
@@ -175,9 +176,8 @@ export function createSession({ loaded, engine, batch = 1, blockLength }: Sessio
 
   async function commit(): Promise<void> {
     const run = await programs.commit();
-    await run.run({});
-    store.keep();
-    store.clear(isSegment);
+    await run?.run({ isFull: inEachLane(1) });
+    if (run) store.keep();
     isFull = false;
   }
 
@@ -369,8 +369,4 @@ function joinRows(parts: readonly Float32Array[], batch: number): Float32Array {
 /** Names without their first part. */
 function nest(flat: Flat<HostTensor>): Flat<HostTensor> {
   return Object.fromEntries(Object.entries(flat).map(([name, value]) => [name.slice(name.indexOf(".") + 1), value]));
-}
-
-function intScalar(value: number): HostTensor {
-  return intTensor([], Int32Array.of(value));
 }

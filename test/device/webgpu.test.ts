@@ -32,7 +32,7 @@ describe.skipIf(MISSING)(`webgpu in Node${MISSING}`, () => {
 
   it("passes the suites of engines and stores", async () => {
     const vitest = join(REPOSITORY, "node_modules/vitest/vitest.mjs");
-    const suites = ["run", "src/engine/ort-node.test.ts", "--testNamePattern", "webgpu", "--reporter", "json"];
+    const suites = ["run", "src/engine/ort/ort-node.test.ts", "--testNamePattern", "webgpu", "--reporter", "json"];
     const { numPassedTests, numFailedTests } = JSON.parse(await output(vitest, ...suites)) as Summary;
     expect(numFailedTests).toBe(0);
     expect(numPassedTests).toBeGreaterThan(250);

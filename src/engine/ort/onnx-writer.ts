@@ -6,9 +6,16 @@ import { GraphError, type Tensor } from "../../graph/tensor.ts";
 
 const { onnx } = onnxProto;
 
-/** The operator set the models ask for. No operator outside the standard set is written. */
+/** The operator set the models ask for, unless they read bfloat16. No operator outside the standard set is written. */
 export const OPSET_VERSION = 23;
-const IR_VERSION = 11;
+
+/** A version of the standard operators, and that of the file format that came with it. */
+interface OperatorSet {
+  readonly opset: number;
+  readonly ir: number;
+}
+const USUAL: OperatorSet = { opset: OPSET_VERSION, ir: 11 };
+const BIT_CAST: OperatorSet = { opset: 26, ir: 13 };
 
 /**
  * A graph of primitive operations as the bytes of an ONNX model.
@@ -51,6 +58,8 @@ interface NodeSpec {
   readonly attributes?: readonly onnxProto.onnx.IAttributeProto[];
   /** Results beside the first, which nobody reads. Default 0. */
   readonly unread?: number;
+  /** The operator set that has it. Default {@link OPSET_VERSION}. */
+  readonly since?: OperatorSet;
 }
 
 interface Writer {
@@ -60,6 +69,8 @@ interface Writer {
   int64s(values: readonly number[]): string;
   /** The name of a constant [lanes, rows] with the numbers of the rows. */
   positions(lanes: number, rows: number): string;
+  /** The name of a uint32 scalar. */
+  uint32(value: number): string;
   /** The name of a float32 scalar. */
   float(value: number): string;
   finish(graph: Graph): Uint8Array;
@@ -69,9 +80,13 @@ type Emitter<K extends Op> = (node: Tensor<K>, inputs: readonly string[], writer
 
 const { AttributeType } = onnx.AttributeProto;
 const { DataType } = onnx.TensorProto;
+/** bfloat16 goes by its bits: JavaScript's ONNX Runtime has no name for it. */
 const DATA_TYPES: Readonly<Record<DType, number>> = {
   float32: DataType.FLOAT,
+  float16: DataType.FLOAT16,
+  bfloat16: DataType.UINT16,
   int32: DataType.INT32,
+  uint8: DataType.UINT8,
   bool: DataType.BOOL,
 };
 
@@ -115,9 +130,9 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
   sigmoid: direct("Sigmoid"),
   tanh: direct("Tanh"),
   elu: direct("Elu"),
-  cast: ({ attributes: { to } }, inputs) => ({
+  cast: ({ attributes: { to }, inputs: [x] }, inputs, writer) => ({
     type: "Cast",
-    inputs,
+    inputs: x?.dtype === "bfloat16" ? [floatsOfUpperHalves(inputs, writer)] : inputs,
     attributes: [int("to", DATA_TYPES[to])],
   }),
 
@@ -204,6 +219,14 @@ const emitters: { readonly [K in Exclude<PrimitiveOp, "input">]: Emitter<K> } = 
   },
 };
 
+/** The float32 numbers whose upper halves are given. */
+function floatsOfUpperHalves(inputs: readonly string[], writer: Writer): string {
+  const wide = writer.add({ type: "Cast", inputs, attributes: [int("to", DataType.UINT32)] });
+  const left = { name: "direction", type: AttributeType.STRING, s: new TextEncoder().encode("LEFT") };
+  const bits = writer.add({ type: "BitShift", inputs: [wide, writer.uint32(16)], attributes: [left] });
+  return writer.add({ type: "BitCast", inputs: [bits], attributes: [int("to", DataType.FLOAT)], since: BIT_CAST });
+}
+
 /** What is written otherwise for WebGPU. */
 const webgpuEmitters: Pick<typeof emitters, "elu" | "logSoftmax"> = {
   // max(x, 0) + exp(min(x, 0)) - 1
@@ -227,13 +250,15 @@ const webgpuEmitters: Pick<typeof emitters, "elu" | "logSoftmax"> = {
 function createWriter(): Writer {
   const nodes: onnxProto.onnx.INodeProto[] = [];
   const initializers = new Map<string, onnxProto.onnx.ITensorProto>();
+  let needed = USUAL;
   const whole = (name: string, values: readonly number[], dims: number[]): string => {
     const rawData = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     initializers.set(name, { name, dataType: DataType.INT64, dims, rawData });
     return name;
   };
   return {
-    add({ type, inputs, attributes = [], unread = 0 }, name = `#helper${nodes.length}`) {
+    add({ type, inputs, attributes = [], unread = 0, since = USUAL }, name = `#helper${nodes.length}`) {
+      if (since.opset > needed.opset) needed = since;
       const output = [name, ...Array.from({ length: unread }, (_, i) => `${name}#${i}`)];
       nodes.push({ opType: type, name, input: [...inputs], output, attribute: [...attributes] });
       return name;
@@ -245,6 +270,11 @@ function createWriter(): Writer {
         Array.from({ length: lanes * rows }, (_, i) => i % rows),
         [lanes, rows],
       ),
+    uint32(value) {
+      const name = `#uint32:${value}`;
+      initializers.set(name, { name, dataType: DataType.UINT32, dims: [], uint64Data: [value] });
+      return name;
+    },
     float(value) {
       const name = `#float:${value}`;
       initializers.set(name, { name, dataType: DataType.FLOAT, dims: [], floatData: [value] });
@@ -258,8 +288,8 @@ function createWriter(): Writer {
         input: Object.entries(inputs).map(([name, node]) => valueInfo(name, node)),
         output: Object.entries(outputs).map(([name, node]) => valueInfo(name, node)),
       };
-      const opsetImport = [{ domain: "", version: OPSET_VERSION }];
-      const model = { irVersion: IR_VERSION, producerName: "infini-transformer", opsetImport, graph };
+      const opsetImport = [{ domain: "", version: needed.opset }];
+      const model = { irVersion: needed.ir, producerName: "infini-transformer", opsetImport, graph };
       return onnx.ModelProto.encode(model).finish();
     },
   };

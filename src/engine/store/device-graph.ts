@@ -32,7 +32,8 @@ function withRowsWritten(graph: Graph, stored: Stored): Graph {
   if (changes.length === 0) return graph;
   const inputOf = (name: string, shape: Shape, dtype: Exclude<DType, "bool">): Tensor =>
     graph.inputs[name] ?? input(name, shape, dtype);
-  const [offset, length] = [inputOf("offset", [], "int32"), inputOf("length", [], "int32")];
+  const lanes = [changes[0]?.lanes ?? 1];
+  const [offset, length] = [inputOf("offset", lanes, "int32"), inputOf("length", lanes, "int32")];
   const outputs: Record<string, Tensor> = { ...graph.outputs };
   for (const { output, name } of changes) {
     const [rows, value] = [outputs[output], stored.get(name)];
@@ -43,11 +44,13 @@ function withRowsWritten(graph: Graph, stored: Stored): Graph {
   return createGraph(outputs);
 }
 
-/** `open` [.., N, n] with the first `length` of `rows` [.., C, n] from `offset` on. */
+/** `open` [B, .., N, n] with, in each lane, the first `length` [B] of `rows` [B, .., C, n] from `offset` [B] on. */
 function writeRows(open: Tensor, rows: Tensor, offset: Tensor, length: Tensor): Tensor {
   const [N = 1, C = 1] = [open.shape.at(-2), rows.shape.at(-2)];
+  const perLane = (x: Tensor): Tensor => reshape(x, [...x.shape, ...open.shape.slice(1).map(() => 1)]);
+  const [first, count] = [perLane(offset), perLane(length)]; // [B, 1, .., 1]
   const place = reshape(iota(N), [N, 1]);
-  const placement = cast(equal(place, add(iota(C), offset)), "float32"); // [N, C]
-  const isAfter = less(place, add(offset, length)); // [N, 1]
-  return where(less(place, offset), open, where(isAfter, matmul(placement, rows), open));
+  const placement = cast(equal(place, add(iota(C), first)), "float32"); // [B, 1, .., N, C]
+  const isAfter = less(place, add(first, count)); // [B, 1, .., N, 1]
+  return where(less(place, first), open, where(isAfter, matmul(placement, rows), open));
 }

@@ -145,7 +145,10 @@ function bind(
 function writeRows({ shape, data }: HostTensor, rows: HostTensor, { offset, length }: RowPlace): void {
   const [N = 1, n = 1] = shape.slice(-2);
   const [C = 1] = rows.shape.slice(-2);
+  const perLane = data.length / (N * n) / (shape[0] ?? 1);
   for (let i = 0; i < data.length / (N * n); i++) {
-    data.set(rows.data.subarray(i * C * n, (i * C + length) * n), (i * N + offset) * n);
+    const lane = Math.floor(i / perLane);
+    const [first = 0, count = 0] = [offset[lane], length[lane]];
+    data.set(rows.data.subarray(i * C * n, (i * C + count) * n), (i * N + first) * n);
   }
 }

@@ -13,16 +13,18 @@ export type Stored = ReadonlyMap<string, Pick<HostTensor, "shape" | "dtype">>;
 export interface RowChange {
   readonly output: string;
   readonly name: string;
+  /** B, of both. */
+  readonly lanes: number;
   /** Rows that a run gives, C. */
   readonly given: number;
   /** Rows that the value has, N. */
   readonly all: number;
 }
 
-/** Where rows go. */
+/** Where rows go, in each lane. */
 export interface RowPlace {
-  readonly offset: number;
-  readonly length: number;
+  readonly offset: HostTensor["data"]; // [B]
+  readonly length: HostTensor["data"]; // [B]
 }
 
 /** The outputs of a graph that replace a value, and the name of that value. */
@@ -35,16 +37,19 @@ export function rowChanges(graph: Graph, stored: Stored): readonly RowChange[] {
   return [...stored].flatMap(([name, { shape }]) => {
     const output = rowsOf(name);
     const rows = graph.outputs[output];
-    return rows ? [{ output, name, given: rows.shape.at(-2) ?? 1, all: shape.at(-2) ?? 1 }] : [];
+    return rows ? [{ output, name, lanes: shape[0] ?? 1, given: rows.shape.at(-2) ?? 1, all: shape.at(-2) ?? 1 }] : [];
   });
 }
 
 /** Where the rows of a run go. Throws {@link FeedError} unless that is said and all of them fit there. */
 export function rowPlace(changes: readonly RowChange[], feeds: Flat<HostTensor>): RowPlace {
-  const [offset, length] = [numberOf(feeds, "offset"), numberOf(feeds, "length")];
-  for (const { name, given, all } of changes) {
-    if (offset < 0 || length < 0 || length > given || offset + length > all)
-      throw new FeedError(`${length} of ${given} rows do not fit into the ${all} of "${name}" from ${offset} on`);
+  const [offset, length] = [numbersOf(feeds, "offset"), numbersOf(feeds, "length")];
+  for (const { name, lanes, given, all } of changes) {
+    if (offset.length !== lanes || length.length !== lanes)
+      throw new FeedError(
+        `"${name}" has ${lanes} lanes, "offset" and "length" are of ${offset.length} and ${length.length}`,
+      );
+    for (let lane = 0; lane < lanes; lane++) checkRows(name, offset[lane] ?? 0, length[lane] ?? 0, given, all);
   }
   return { offset, length };
 }
@@ -57,8 +62,13 @@ export function checkNames(names: readonly string[], stored: Stored): void {
 
 // --- internal ---
 
-function numberOf(feeds: Flat<HostTensor>, name: string): number {
-  const value = feeds[name]?.data[0];
+function checkRows(name: string, offset: number, length: number, given: number, all: number): void {
+  if (offset < 0 || length < 0 || length > given || offset + length > all)
+    throw new FeedError(`${length} of ${given} rows do not fit into the ${all} of "${name}" from ${offset} on`);
+}
+
+function numbersOf(feeds: Flat<HostTensor>, name: string): HostTensor["data"] {
+  const value = feeds[name];
   if (value === undefined) throw new FeedError(`input "${name}" is missing`);
-  return value;
+  return value.data;
 }

@@ -106,19 +106,40 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("writes rows where they go, and no more than count", async () => {
+    it("writes rows where they go in each lane, and no more than count", async () => {
       const open = floatTensor([2, 4, 1], Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8));
       const rows = mul(slice(input("open", [2, 4, 1]), 1, 0, 3), 10);
       const both = await opened({ open, other: row(0, 0) }, createGraph({ "rows.open": rows }));
       const { store, program } = both;
       let before = [...open.data];
       for (const [offset, length, expected] of [
-        [0, 3, [10, 20, 30, 4, 50, 60, 70, 8]],
-        [2, 2, [10, 20, 100, 200, 50, 60, 500, 600]],
-        [3, 1, [10, 20, 100, 100, 50, 60, 500, 500]],
-        [1, 0, [10, 20, 100, 100, 50, 60, 500, 500]],
+        [
+          [0, 0],
+          [3, 3],
+          [10, 20, 30, 4, 50, 60, 70, 8],
+        ],
+        [
+          [2, 2],
+          [2, 2],
+          [10, 20, 100, 200, 50, 60, 500, 600],
+        ],
+        [
+          [3, 1],
+          [1, 2],
+          [10, 20, 100, 100, 50, 500, 600, 600],
+        ],
+        [
+          [1, 2],
+          [0, 0],
+          [10, 20, 100, 100, 50, 500, 600, 600],
+        ],
+        [
+          [0, 3],
+          [0, 1],
+          [10, 20, 100, 100, 50, 500, 600, 500],
+        ],
       ] as const) {
-        expect(await program.run({ offset: whole(offset), length: whole(length) })).toEqual({});
+        expect(await program.run({ offset: whole(...offset), length: whole(...length) })).toEqual({});
         expect(numbersOf(await store.read()).open).toEqual(before);
         store.keep();
         expect(numbersOf(await store.read()).open).toEqual(expected);
@@ -189,9 +210,9 @@ export function storeSuite(
     });
 
     it("refuses rows and targets that do not fit, and stays as it was", async () => {
-      const rows = mul(slice(input("open", [4, 1]), 0, 0, 2), 10);
-      const graph = createGraph({ "rows.open": rows, first: slice(rows, 0, 0, 1) });
-      const both = await opened({ open: floatTensor([4, 1], Float32Array.of(1, 2, 3, 4)) }, graph);
+      const rows = mul(slice(input("open", [1, 4, 1]), 1, 0, 2), 10);
+      const graph = createGraph({ "rows.open": rows, first: slice(rows, 1, 0, 1) });
+      const both = await opened({ open: floatTensor([1, 4, 1], Float32Array.of(1, 2, 3, 4)) }, graph);
       const { store, program } = both;
       const place = (offset: number, length: number): Flat<HostTensor> => ({
         offset: whole(offset),
@@ -203,6 +224,7 @@ export function storeSuite(
         [-1, 1],
       ] as const)
         await expect(program.run(place(offset, length))).rejects.toThrow(/rows do not fit into the 4 of "open"/);
+      await expect(program.run({ offset: whole(0, 0), length: whole(1, 1) })).rejects.toThrow(/"open" has 1 lanes/);
       await expect(program.run({ length: whole(1) })).rejects.toThrow(/input "offset" is missing/);
       await expect(program.run(place(0, 2), { first: row() })).rejects.toThrow();
       store.keep();
@@ -240,8 +262,8 @@ function row(...values: number[]): FloatTensor {
   return floatTensor([values.length], Float32Array.from(values));
 }
 
-function whole(value: number): HostTensor {
-  return intTensor([], Int32Array.of(value));
+function whole(...values: number[]): HostTensor {
+  return intTensor([values.length], Int32Array.from(values));
 }
 
 function numbersOf(tensors: Flat<HostTensor>): Record<string, number[]> {

@@ -14,8 +14,8 @@ import { createHostStore } from "./host-store.ts";
 export interface Store {
   /**
    * A program that takes from the store every input that it has. Of its outputs, `next.NAME` is what replaces NAME of the
-   * store, and `rows.NAME` [.., C, n] are rows for NAME [.., N, n]: the first `length` of them go there from `offset` on,
-   * two int32 scalars that the run is fed. Neither is among the results of a run, and neither takes effect before {@link keep}.
+   * store, and `rows.NAME` [B, .., C, n] are rows for NAME [B, .., N, n]: of each lane the first `length` go there from
+   * `offset` on, two int32 [B] that the run is fed. Neither is among the results of a run, and neither takes effect before {@link keep}.
    * A run throws FeedError for rows that do not fit there. May be called while something runs.
    *
    * @param isFixed Names that nothing is to replace as long as the program is used. On the host their values become part of the

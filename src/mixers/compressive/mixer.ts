@@ -19,6 +19,7 @@ import { hideEmpty, newest, windows } from "../shared/fifo.ts";
 import { mergeHeads, splitGroups, splitHeads } from "../shared/heads.ts";
 import { causalMask, causalMaskFrom, localAttention, type Mask } from "../shared/local.ts";
 import type { SequenceMixer } from "../contract.ts";
+import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, writerAt } from "../shared/segments.ts";
 import { compress, reconstructionLoss, type Evicted } from "./compression.ts";
 import { checkCompressive, type CompressiveConfig } from "./config.ts";
@@ -91,7 +92,7 @@ export function compressiveAttention(config: CompressiveConfig): SequenceMixer {
       const seen = (weights: Tensor): Tensor => splitHeads(matmul(rows, weights), 1, heads);
       const mask = maskOf(config, state.written, 1, causalMaskFrom(place.offset, behind));
       const queries = splitGroups(matmul(x, params.query), 1, numHeads, heads);
-      const q = applyRope(queries, ropeRows(tables, add(iota(C, behind), place.offset)));
+      const q = applyRope(queries, ropeRows(tables, add(iota(C, behind), perLane(place.offset, 5))));
       const k = applyRope(seen(params.key), ropeSlice(tables, 0, behind + N));
       const A = localAttention(q, k, seen(params.value), mask);
       return { y: matmul(mergeHeads(A), params.output), state, rows: { inputs: x } };

@@ -4,6 +4,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables, undoRope, type RopeTables } from "../../nn/rope.ts";
 import { joinKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { ChunkPlace } from "../contract.ts";
+import { perLane } from "../shared/lanes.ts";
 import { HIDDEN, scoresOf, weightedParts, type SeenPart } from "../shared/softmax.ts";
 import type { InfiniConfig } from "./config.ts";
 import { cacheMask, causalMask, localAttention, type Mask } from "../shared/local.ts";
@@ -49,10 +50,12 @@ export function attendInOpen(
   cache?: KeysAndValues<Tensor>,
 ): { local: Tensor; rows: KeysAndValues<Tensor> } {
   const [cached, C] = [cache ? N : 0, axisSize(own.keys.shape, 3)];
-  const tables = ropeRows(ropeTables(cached + N + C, headDim, ropeBase), add(iota(C, cached), offset));
-  const [q, k] = [applyRope(queries, tables), applyRope(own.keys, tables)];
+  const all = ropeTables(cached + N + C, headDim, ropeBase);
+  const turned = (x: Tensor): Tensor =>
+    applyRope(x, ropeRows(all, add(iota(C, cached), perLane(offset, x.shape.length - 1))));
+  const [q, k] = [turned(queries), turned(own.keys)];
   const meet = (keys: Tensor, values: Tensor, mask: Mask): SeenPart => ({ scores: mask(scoresOf(q, keys)), values });
-  const isBefore = less(iota(N), offset);
+  const isBefore = less(iota(N), perLane(offset, 6));
   const local = weightedParts([
     ...(cache ? [meet(withSegmentAxis(cache.keys), withSegmentAxis(cache.values), cacheMask(past, N))] : []),
     meet(withSegmentAxis(open.keys), withSegmentAxis(open.values), (scores) => where(isBefore, scores, HIDDEN)),

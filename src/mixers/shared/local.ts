@@ -2,6 +2,7 @@ import { add, constant, iota, less, mul, reshape, sub, where } from "../../graph
 import { floatTensor, intTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { perLane } from "./lanes.ts";
 import { HIDDEN, scoresOf, weightedValues } from "./softmax.ts";
 
 /** Adds to scores what hides keys from queries. */
@@ -17,12 +18,12 @@ export function causalMask(length: number, cached: number): Mask {
   return (scores) => add(scores, mask);
 }
 
-/** As {@link causalMask}, for queries that stand at `offset`, offset + 1, .. of a segment: scores [.., C, cached + N]. */
+/** As {@link causalMask}, for queries that stand at `offset` [B], offset + 1, .. of a segment: scores [B, .., C, cached + N]. */
 export function causalMaskFrom(offset: Tensor, cached: number): Mask {
   return (scores) => {
     const [queries, keys] = [axisSize(scores.shape, scores.shape.length - 2), scores.shape.at(-1) ?? 0];
     const first = Int32Array.from({ length: queries }, (_, i) => cached + i + 1);
-    const firstHidden = add(constant(intTensor([queries, 1], first)), offset);
+    const firstHidden = add(constant(intTensor([queries, 1], first)), perLane(offset, scores.shape.length));
     return where(less(iota(keys), firstHidden), scores, HIDDEN);
   };
 }

@@ -6,6 +6,7 @@ import type { Tree } from "../../tensor/tree.ts";
 import { shortConvolution, withHistory } from "../../nn/token-shift.ts";
 import type { Rng } from "../../base/random.ts";
 import type { ChunkPlace, MixerResult, SequenceMixer } from "../contract.ts";
+import { perLane } from "./lanes.ts";
 import type { ConvolutionParams } from "./recurrent-params.ts";
 import { countSegments, lastRows } from "./segments.ts";
 
@@ -57,11 +58,11 @@ export function convolve(
   };
 }
 
-/** Rows [.., N, n] with zeros in place of those that do not count. */
+/** Rows [B, .., N, n] with zeros in place of those that do not count. */
 export function counted(rows: Tensor, place?: ChunkPlace): Tensor {
   if (!place) return rows;
   const N = axisSize(rows.shape, rows.shape.length - 2);
-  return where(less(reshape(iota(N), [N, 1]), place.length), rows, 0);
+  return where(less(reshape(iota(N), [N, 1]), perLane(place.length, rows.shape.length)), rows, 0);
 }
 
 /** One number for each head [heads] -> [heads, 1, 1]. */

@@ -3,6 +3,7 @@ import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../tensor/tree.ts";
+import { perLane } from "./lanes.ts";
 import { withSegmentAxis } from "./scan.ts";
 import type { ChunkPlace } from "../contract.ts";
 
@@ -35,15 +36,19 @@ export function windowsOf(rows: Tensor, S: number, W: number): Tensor {
 /** Puts the rows of a chunk [B, 1, .., C, n] that count into those of the open segment [B, .., N, n]. */
 export function writerAt(place: ChunkPlace, C: number, N: number): (open: Tensor, rows: Tensor) => Tensor {
   const column = iota(C);
-  const goesTo = where(less(column, place.length), add(column, place.offset), iota(1, -1)); // [C]
-  const placement = cast(equal(reshape(iota(N), [N, 1]), goesTo), "float32"); // [N, C]
-  return (open, rows) => add(open, matmul(placement, reshape(rows, open.shape.with(open.shape.length - 2, C))));
+  const [offset, length] = [perLane(place.offset, 3), perLane(place.length, 3)];
+  const goesTo = where(less(column, length), add(column, offset), iota(1, -1)); // [B, 1, C]
+  const placement = cast(equal(reshape(iota(N), [N, 1]), goesTo), "float32"); // [B, N, C]
+  const ofRank = (rank: number): Tensor =>
+    reshape(placement, [axisSize(placement.shape, 0), ...Array.from({ length: rank - 3 }, () => 1), N, C]);
+  return (open, rows) =>
+    add(open, matmul(ofRank(open.shape.length), reshape(rows, open.shape.with(open.shape.length - 2, C))));
 }
 
 /** The last tokens that count of a history [B, P + C, D], as many as there were before it. */
 export function lastRows(history: Tensor, { length }: ChunkPlace, previous: Tensor): Tensor {
   const [P, width] = [axisSize(previous.shape, 1), axisSize(history.shape, 1)];
-  const rows = add(reshape(iota(P), [P, 1]), length);
+  const rows = add(reshape(iota(P), [P, 1]), perLane(length, 3)); // [B, P, 1]
   return matmul(cast(equal(iota(width), rows), "float32"), history);
 }
 

@@ -18,6 +18,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { prefixed, flatten, mapTree, type Flat, type Tree } from "../../tensor/tree.ts";
 import { createRng } from "../../base/random.ts";
 import type { SequenceMixer } from "../contract.ts";
+import { commitLanes } from "../shared/lanes.ts";
 import { writerAt } from "../shared/segments.ts";
 
 /* A mixer in the ways that the contract offers to go through a sequence, for tests. */
@@ -200,7 +201,7 @@ export function chunkGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shap
     state: symbols(mixer.initialState(batch), "state"),
     segment: symbols(mixer.emptySegment(batch), "segment"),
   };
-  const place = { offset: input("offset", [], "int32"), length: input("length", [], "int32") };
+  const place = { offset: input("offset", [batch], "int32"), length: input("length", [batch], "int32") };
   const { y, state, rows } = mixer.extend(symbols(params, "params"), input("x", shape), open, place);
   const put = writerAt(place, tokens, N);
   const added = flatten<Tensor>(rows);
@@ -213,7 +214,11 @@ export function commitGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, bat
     state: symbols(mixer.initialState(batch), "state"),
     segment: symbols(mixer.emptySegment(batch), "segment"),
   };
-  return createGraph(flatten<Tensor>(mixer.commit(symbols(params, "params"), open), "next.state"));
+  const after = commitLanes(mixer, symbols(params, "params"), open, input("isFull", [batch], "int32"));
+  return createGraph({
+    ...flatten<Tensor>(after.state, "next.state"),
+    ...flatten<Tensor>(after.segment, "next.segment"),
+  });
 }
 
 /** Where a reader stands. */
@@ -294,23 +299,61 @@ export async function readPart(
   const [batch = 0, count = 0] = x.shape;
   const size = padded ? subject.N : count;
   const fed = size === count ? x : joined([x, noise([batch, size - count, subject.D], 99, 3)]);
-  const place = { offset: scalarOf(moment.offset), length: scalarOf(count) };
-  const open = { ...prefixed("state", moment.state), ...prefixed("segment", moment.segment) };
-  const found = await run(subject.chunk(batch, size), { ...subject.weights, ...open, ...place, x: fed });
-  const y = cut(valueOf(found, "y"), 0, count);
-  const end = {
-    state: under("next.state", found),
-    segment: under("next.segment", found),
-    offset: moment.offset + count,
-  };
-  if (end.offset < subject.N) return { y, end };
-  const full = { ...subject.weights, ...prefixed("state", end.state), ...prefixed("segment", end.segment) };
-  const state = under("next.state", await run(subject.commit(batch), full));
-  return { y, end: { ...start(subject, batch), state } };
+  const after = await readRows(
+    subject,
+    run,
+    fed,
+    { ...moment, offsets: Array<number>(batch).fill(moment.offset) },
+    {
+      lengths: Array<number>(batch).fill(count),
+    },
+  );
+  return { y: cut(after.y, 0, count), end: { ...after.end, offset: at(after.end.offsets, 0) } };
 }
 
-export function scalarOf(value: number): NumericTensor {
-  return { shape: [], data: [value] };
+/** Where lanes stand, each by itself. */
+export interface Places extends Omit<Moment, "offset"> {
+  readonly offsets: readonly number[];
+}
+
+/**
+ * Reads the first `lengths` tokens of each lane of x [B, C, D], by one chunk and one commit of the lanes whose segment is full.
+ * What y [B, C, D] holds for other tokens means nothing.
+ */
+export async function readRows(
+  subject: Subject,
+  run: Run,
+  x: NumericTensor,
+  { state, segment, offsets }: Places,
+  { lengths }: { readonly lengths: readonly number[] },
+): Promise<{ readonly y: NumericTensor; readonly end: Places }> {
+  const [batch = 0, size = 0] = x.shape;
+  const place = { offset: laneNumbers(offsets), length: laneNumbers(lengths) };
+  const open = { ...prefixed("state", state), ...prefixed("segment", segment) };
+  const found = await run(subject.chunk(batch, size), { ...subject.weights, ...open, ...place, x });
+  const end = { state: under("next.state", found), segment: under("next.segment", found) };
+  const y = valueOf(found, "y");
+  const reached = offsets.map((offset, index) => offset + at(lengths, index));
+  if (!reached.includes(subject.N)) return { y, end: { ...end, offsets: reached } };
+  const isFull = reached.map((offset) => (offset === subject.N ? 1 : 0));
+  return { y, end: { ...(await committed(subject, run, end, isFull)), offsets: reached.map((n) => n % subject.N) } };
+}
+
+/** The state and the open segment after the segments of these lanes were written to memory. */
+export async function committed(
+  subject: Subject,
+  run: Run,
+  { state, segment }: Pick<Moment, "state" | "segment">,
+  isFull: readonly number[],
+): Promise<Pick<Moment, "state" | "segment">> {
+  const open = { ...prefixed("state", state), ...prefixed("segment", segment) };
+  const feeds = { ...subject.weights, ...open, isFull: laneNumbers(isFull) };
+  const found = await run(subject.commit(isFull.length), feeds);
+  return { state: under("next.state", found), segment: under("next.segment", found) };
+}
+
+function laneNumbers(values: readonly number[]): NumericTensor {
+  return { shape: [values.length], data: Float64Array.from(values) };
 }
 
 /** The subject with other values for some weights, by name. Fails for weights that it has not. */

@@ -15,6 +15,7 @@ import {
   type MixerSuiteOptions,
   type NaiveMixerResult,
   type Piece,
+  type Places,
   type Reading,
   type Run,
   type Subject,
@@ -22,9 +23,11 @@ import {
   applied,
   applyGraph,
   at,
+  committed,
   cut,
   expectAllClose,
   farthest,
+  joined,
   lane,
   leaves,
   noise,
@@ -33,6 +36,7 @@ import {
   ortRunner,
   plus,
   read,
+  readRows,
   start,
   subjectOf,
   under,
@@ -52,6 +56,7 @@ export function mixerSuite(name: string, options: MixerSuiteOptions): void {
     describe("a sequence in pieces", () => pieceTests(subject, cpu.run));
     describe("causality", () => causalityTests(subject));
     describe("lanes", () => laneTests(subject));
+    describe("lanes at different places", () => placeTests(subject, cpu.run));
     describe("gradients", () => gradientTests(subject));
     describe("a saved state", () => savingTests(subject, cpu.run));
     if (options.naive) describe("the naive mixer", () => naiveTests(subject, cpu.run));
@@ -209,6 +214,137 @@ function laneTests(subject: Subject): void {
       expect(ofLane(after.end.state, other)).toEqual(ofLane(untouched.end.state, other));
     }
   });
+}
+
+function placeTests(subject: Subject, onCpu: Run): void {
+  const { N, D } = subject;
+  const LANES = 3;
+  /** Tokens of each lane that one run takes, as far as its segment has room for them; 0 leaves a lane alone. */
+  const rounds = fc.array(fc.array(fc.integer({ min: 0, max: N }), { minLength: LANES, maxLength: LANES }), {
+    minLength: 2,
+    maxLength: 6,
+  });
+  const texts = (seed: number): FloatTensor => subject.input(LANES, 6 * N, seed);
+  const ofLane = (values: Values, index: number): Values =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, lane(value, index)]));
+
+  interface Walk {
+    readonly y: readonly NumericTensor[]; // [1, n, D] of each lane
+    readonly end: Places;
+    /** Tokens of each lane that were read. */
+    readonly done: readonly number[];
+  }
+
+  async function walk(run: Run, x: NumericTensor, wanted: readonly (readonly number[])[]): Promise<Walk> {
+    const lanes = Array.from({ length: x.shape[0] ?? 0 }, (_, index) => lane(x, index));
+    let end: Places = { ...start(subject, lanes.length), offsets: lanes.map(() => 0) };
+    const done = lanes.map(() => 0);
+    const parts: NumericTensor[][] = lanes.map(() => []);
+    for (const each of wanted) {
+      const lengths = lanes.map((_, index) => Math.min(at(each, index), N - at(end.offsets, index)));
+      const filler = noise([1, N, D], 77, 3);
+      const fed = lanes.map((text, index) => {
+        const from = at(done, index);
+        return cut(joined([cut(text, from, from + at(lengths, index)), filler]), 0, N);
+      });
+      const before = end;
+      const after = await readRows(subject, run, stacked(fed), end, { lengths });
+      end = after.end;
+      lengths.forEach((length, index) => {
+        parts[index]?.push(cut(lane(after.y, index), 0, length));
+        done[index] = at(done, index) + length;
+        if (length > 0) return;
+        expect(ofLane(end.state, index)).toEqual(ofLane(before.state, index));
+        expect(ofLane(end.segment, index)).toEqual(ofLane(before.segment, index));
+      });
+    }
+    return { y: parts.map(joined), end, done };
+  }
+
+  it.each<[string, Run, number]>([
+    ["in double precision", onReference, 1e-12],
+    ["on the CPU", onCpu, 1e-4],
+  ])("are read as they would be alone, %s", async (_, run, tolerance) => {
+    await fc.assert(
+      fc.asyncProperty(rounds, async (wanted) => {
+        const x = texts(2);
+        const together = await walk(run, x, wanted);
+        for (let index = 0; index < LANES; index++) {
+          const alone = await walk(
+            run,
+            lane(x, index),
+            wanted.map((each) => [at(each, index)]),
+          );
+          expectClose(at(together.y, index), at(alone.y, 0), tolerance);
+          expectAllClose(ofLane(together.end.state, index), alone.end.state, tolerance);
+          expectAllClose(ofLane(together.end.segment, index), alone.end.segment, tolerance);
+          expect(at(together.end.offsets, index)).toBe(at(alone.end.offsets, 0));
+        }
+      }),
+      { numRuns: 6, seed: 1 },
+    );
+  });
+
+  it("are read as whole sequences are", async () => {
+    const x = texts(2);
+    const wanted = [
+      [N, 2, 0],
+      [1, N - 2, 1],
+      [N - 1, 1, N - 1],
+      [2, 0, N],
+    ];
+    const together = await walk(onReference, x, wanted);
+    expect(together.done).toEqual([2 * N + 2, N + 1, 2 * N]);
+    for (let index = 0; index < LANES; index++) {
+      const alone = await read(subject, onReference, cut(lane(x, index), 0, at(together.done, index)));
+      expectClose(at(together.y, index), alone.y, subject.tolerance);
+      expectAllClose(ofLane(together.end.state, index), alone.end.state, subject.tolerance);
+      expectAllClose(ofLane(together.end.segment, index), alone.end.segment, subject.tolerance);
+    }
+  });
+
+  it("are the same to the bit whatever the other lanes do", async () => {
+    const [x, other] = [texts(2), texts(8)];
+    const mixed = stacked([lane(x, 0), lane(other, 1), lane(other, 2)]);
+    const first = await walk(onCpu, x, [
+      [2, N, 1],
+      [N - 2, 0, 1],
+      [1, 1, N],
+    ]);
+    const second = await walk(onCpu, mixed, [
+      [2, 1, 0],
+      [N - 2, 2, N],
+      [1, N, 1],
+    ]);
+    expect(at(second.y, 0)).toEqual(at(first.y, 0));
+    expect(ofLane(second.end.state, 0)).toEqual(ofLane(first.end.state, 0));
+    expect(ofLane(second.end.segment, 0)).toEqual(ofLane(first.end.segment, 0));
+  });
+
+  it.each<[string, Run]>([
+    ["in double precision", onReference],
+    ["on the CPU", onCpu],
+  ])("end their segments one by one, %s", async (_, run) => {
+    const { end } = await walk(run, texts(2), [
+      [N, N, N],
+      [N - 1, N - 1, N - 1],
+    ]);
+    const all = await committed(subject, run, end, [1, 1, 1]);
+    const some = await committed(subject, run, end, [1, 0, 1]);
+    for (const [index, expected] of [all, end, all].entries()) {
+      expect(ofLane(some.state, index)).toEqual(ofLane(expected.state, index));
+      expect(ofLane(some.segment, index)).toEqual(ofLane(expected.segment, index));
+    }
+    const { segment } = start(subject, LANES);
+    expectAllClose(all.segment, segment, 0);
+    if (Object.keys(segment).length > 0) expect(all.state).not.toEqual(end.state);
+  });
+}
+
+/** Lanes [1, ..] side by side. */
+function stacked(lanes: readonly NumericTensor[]): NumericTensor {
+  const [, ...rest] = lanes[0]?.shape ?? [];
+  return { shape: [lanes.length, ...rest], data: Float64Array.from(lanes.flatMap(({ data }) => Array.from(data))) };
 }
 
 function gradientTests(subject: Subject): void {

@@ -22,6 +22,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { sinusoids } from "../../nn/sinusoids.ts";
 import type { KeysAndValues } from "../shared/keys.ts";
 import type { OpenState, SequenceMixer } from "../contract.ts";
+import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, windowsOf, writerAt } from "../shared/segments.ts";
 import { hideOutside } from "../shared/softmax.ts";
 import { checkTransformerXl, type TransformerXlConfig } from "./config.ts";
@@ -66,8 +67,8 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
         x,
         segments: S,
         rows: segmentRows(config, params, x, state.cache),
-        distances: constant(sinusoids(range(M + N + 1).toReversed(), D)),
-        place: iota(N),
+        distances: reshape(constant(sinusoids(range(M + N + 1).toReversed(), D)), [1, M + N + 1, D]),
+        place: reshape(iota(N), [1, N]),
         seen: state.seen,
       });
       return { y: matmul(A, params.output), state: push(state, x) };
@@ -82,7 +83,7 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
       const C = axisSize(x.shape, 1);
       const inputs = writerAt(place, C, N)(segment.inputs, x);
       const rows = projectKeys(config, params, concat([state.cache, inputs], 1));
-      const farthest = add(iota(1, M + C), place.offset);
+      const farthest = add(iota(1, M + C), perLane(place.offset, 2)); // [B, 1]
       const distances = max(sub(farthest, iota(M + N + C)), iota(1)); // what comes later is hidden
       const table = constant(sinusoids(range(M + N + C), D));
       const A = attend(config, params, {
@@ -90,7 +91,7 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
         segments: 1,
         rows: { keys: windowsOf(rows.keys, 1, M), values: windowsOf(rows.values, 1, M) },
         distances: gather(table, distances),
-        place: add(iota(C), place.offset),
+        place: add(iota(C), perLane(place.offset, 2)),
         seen: state.seen,
       });
       return { y: matmul(A, params.output), state, rows: { inputs: x } };
@@ -141,10 +142,10 @@ interface View {
   readonly x: Tensor; // [B, S*C, D]
   readonly segments: number; // S
   readonly rows: KeysAndValues<Tensor>; // [H, B, S, M + N, d] each
-  /** Sinusoids of distances, from M + C + (place of the first query) down, one after the other: [E, D]. */
-  readonly distances: Tensor;
+  /** Sinusoids of distances, from M + C + (place of the first query) down, one after the other, of each lane or of all. */
+  readonly distances: Tensor; // [B or 1, E, D]
   /** Place of each query in its segment, int32. */
-  readonly place: Tensor; // [C]
+  readonly place: Tensor; // [B or 1, C]
   /** Tokens read before the first segment. */
   readonly seen: Tensor; // [B]
 }
@@ -152,35 +153,37 @@ interface View {
 /** What the queries make of all they see, heads side by side: [B, S*C, H*d]. */
 function attend(config: TransformerXlConfig, params: TransformerXlParams<Tensor>, view: View): Tensor {
   const { numHeads: H, headDim: d, cacheLength: M, segmentLength: N } = config;
-  const [B, S, C] = [axisSize(view.x.shape, 0), view.segments, axisSize(view.place.shape, 0)];
+  const [B, S, C] = [axisSize(view.x.shape, 0), view.segments, axisSize(view.x.shape, 1) / view.segments];
   const split = transpose(reshape(matmul(view.x, params.query), [B, S, C, H, d]), [3, 0, 1, 2, 4]); // [H, B, S, C, d]
   const biased = (bias: Tensor): Tensor => mul(add(split, reshape(bias, [H, 1, 1, 1, d])), 1 / Math.sqrt(d));
-  const R = splitDistances(matmul(view.distances, params.position), H); // [H, E, d]
+  const L = axisSize(view.distances.shape, 0);
+  const R = splitDistances(matmul(view.distances, params.position), H); // [H, L, E, d]
   const byContent = matmul(biased(params.contentBias), matrixTranspose(view.rows.keys));
-  const byDistance = matmul(reshape(biased(params.positionBias), [H, B * S * C, d]), matrixTranspose(R)); // [H, B*S*C, E]
+  const byDistance = matmul(reshape(biased(params.positionBias), [H, L, (B / L) * S * C, d]), matrixTranspose(R)); // [.., E]
   const shifted = reshape(shift(byDistance, C, M + N), byContent.shape);
   const first = sub(M, reshape(tokensBefore(view.seen, S, N), [B, S, 1, 1])); // rows that never were come before it
-  const own = add(reshape(cast(view.place, "float32"), [C, 1]), M);
+  const own = add(reshape(cast(view.place, "float32"), [L, 1, C, 1]), M);
   const scores = add(add(byContent, shifted), hideOutside(M + N, first, own)); // [H, B, S, C, M + N]
   const A = matmul(softmax(scores), view.rows.values);
   return reshape(transpose(A, [1, 2, 3, 0, 4]), [B, S * C, H * d]);
 }
 
 /**
- * From scores by distance to scores by key, [.., Q*C, E] -> [.., Q, C, keys]: row i of each C moves C - i columns to the
+ * From scores by distance to scores by key, [H, L, Q*C, E] -> [H, L*Q, C, keys]: row i of each C moves C - i columns to the
  * left. That is what reading the numbers in rows of E - 1 does, once the first C of them are gone; what comes in from the
  * row below belongs to later keys. (The original pads with a column where this has one distance more.)
  */
 function shift(scores: Tensor, C: number, keys: number): Tensor {
-  const [H, rows, E] = scores.shape as unknown as [number, number, number];
+  const [H, L, ofLane, E] = scores.shape as unknown as [number, number, number, number];
+  const rows = L * ofLane;
   const turned = slice(reshape(scores, [H, rows / C, E, C]), 2, 1, E);
   return slice(reshape(turned, [H, rows / C, C, E - 1]), -1, 0, keys);
 }
 
-/** [E, H*d] -> [H, E, d] */
+/** [L, E, H*d] -> [H, L, E, d] */
 function splitDistances(R: Tensor, H: number): Tensor {
-  const [E, width] = [axisSize(R.shape, 0), axisSize(R.shape, 1)];
-  return transpose(reshape(R, [E, H, width / H]), [1, 0, 2]);
+  const [L, E, width] = R.shape as unknown as [number, number, number];
+  return transpose(reshape(R, [L, E, H, width / H]), [2, 0, 1, 3]);
 }
 
 /** Keys and values [H, B, T, d] of x [B, T, D]. */

@@ -24,6 +24,7 @@ import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
 import { emptyKeys, joinKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { OpenState, SequenceMixer } from "../contract.ts";
 import { initProjections } from "../shared/projections.ts";
+import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, windowsOf, writerAt } from "../shared/segments.ts";
 import { HALF, HIDDEN, hideOutside, scoresOf, weightedValues } from "../shared/softmax.ts";
 import { blockLength, checkWindow, type WindowConfig } from "./config.ts";
@@ -139,7 +140,7 @@ function push(
 interface View {
   readonly queries: Tensor; // [B, K, S, G, C, d]
   /** Place of the first query in its block, int32. */
-  readonly offset: Tensor;
+  readonly offset: Tensor; // [B], or [1] for all lanes
   readonly blockLength: number; // L
   /** The W tokens before the first block and those of all blocks. */
   readonly rows: KeysAndValues<Tensor>; // [B, K, W + S*L, d] each
@@ -153,10 +154,10 @@ function attend(config: WindowConfig, view: View): Tensor {
   const { headDim, ropeBase, windowLength: W } = config;
   const [B, , S, , C] = view.queries.shape as unknown as [number, number, number, number, number];
   const [L, width] = [view.blockLength, axisSize(view.rows.keys.shape, 2)];
-  const place = add(iota(C), view.offset); // [C]
+  const place = add(iota(C), perLane(view.offset, 5)); // [B or 1, 1, 1, 1, C]
   const times = {
     before: reshape(tokensBefore(view.seen, S, L), [B, 1, S, 1, 1, 1]),
-    place: reshape(cast(place, "float32"), [C, 1]),
+    place: reshape(cast(place, "float32"), [...place.shape, 1]),
   };
   const tables = ropeTables(width + C, headDim, ropeBase);
   const placed = applyRope(view.queries, ropeRows(tables, add(starts(S, L, W), place)));
@@ -176,7 +177,7 @@ interface Times {
   /** From the start of the text to each block. */
   readonly before: Tensor; // [B, 1, S, 1, 1, 1]
   /** From the start of its block to each query. */
-  readonly place: Tensor; // [C, 1]
+  readonly place: Tensor; // [B or 1, 1, 1, 1, C, 1]
 }
 
 /** Scores of sinks that have left the window [B, K, S, G, C, sinks]; those still in it are hidden here. */

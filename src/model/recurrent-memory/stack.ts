@@ -3,9 +3,10 @@ import { localAttention } from "../../mixers/shared/local.ts";
 import { emptyKeys, type KeysAndValues } from "../../mixers/shared/keys.ts";
 import type { OpenState, SequenceMixer } from "../../mixers/contract.ts";
 import { initProjections, type ProjectionParams } from "../../mixers/shared/projections.ts";
+import { perLane } from "../../mixers/shared/lanes.ts";
 import { countSegments, writerAt } from "../../mixers/shared/segments.ts";
 import { HIDDEN } from "../../mixers/shared/softmax.ts";
-import { add, concat, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
+import { add, broadcastTo, concat, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
 import { zeros, type FloatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
@@ -47,7 +48,10 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
       let memory = memoryOf(params, states);
       const parts = Array.from({ length: countSegments(x, N) }, (_, s) => {
         const rows = concat([memory, slice(x, 1, s * N, (s + 1) * N), memory], 1);
-        const { y } = runRows(config, params, rows, { positions: iota(2 * p + N), place: (own) => own });
+        const { y } = runRows(config, params, rows, {
+          positions: reshape(iota(2 * p + N), [1, 2 * p + N]),
+          place: (own) => own,
+        });
         memory = slice(y, 1, p + N, 2 * p + N);
         return slice(y, 1, p, p + N);
       });
@@ -58,8 +62,9 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
       const params = tree as RecurrentMemoryParams<Tensor>;
       const C = axisSize(x.shape, 1);
       const put = writerAt(place, C, N);
+      const ofMemory = broadcastTo(iota(p), [axisSize(x.shape, 0), p]);
       const { y, own: ofRows } = runRows(config, params, concat([memoryOf(params, state), x], 1), {
-        positions: concat([iota(p), add(iota(C, p), place.offset)], 0),
+        positions: concat([ofMemory, add(iota(C, p), perLane(place.offset, 2))], 1),
         place: (own, open) => concat([slice(own, 2, 0, p), put(open, slice(own, 2, p, p + C))], 2),
         open: segment as OpenKeys,
       });
@@ -75,7 +80,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
       const params = tree as RecurrentMemoryParams<Tensor>;
       const memory = memoryOf(params, state);
       const { y } = runRows(config, params, concat([memory, memory], 1), {
-        positions: concat([iota(p), iota(p, p + N)], 0),
+        positions: reshape(concat([iota(p), iota(p, p + N)], 0), [1, 2 * p]),
         place: (own, open) => concat([slice(own, 2, 0, p), open, slice(own, 2, p, 2 * p)], 2),
         open: segment as OpenKeys,
       });
@@ -91,8 +96,8 @@ type OpenKeys = { readonly [layer: string]: KeysAndValues<Tensor> };
 
 /** Rows that go through all layers together. */
 interface Rows {
-  /** Place of each row in [memory; segment; memory], int32 [R]. A row sees the places up to its own. */
-  readonly positions: Tensor;
+  /** Place of each row in [memory; segment; memory], int32. A row sees the places up to its own. */
+  readonly positions: Tensor; // [B or 1, R]
   /** Keys or values of all places in their order, from those of the rows [B, K, R, d] and of the open segment. */
   place(own: Tensor, open: Tensor): Tensor;
   /** Absent where all that is seen is in the rows. */
@@ -119,16 +124,19 @@ function attend(
   { positions, place }: Rows,
   open: KeysAndValues<Tensor> | undefined,
 ): { y: Tensor; own: KeysAndValues<Tensor> } {
-  const [B, R] = [axisSize(h.shape, 0), axisSize(h.shape, 1)];
+  const [B, R, L] = [axisSize(h.shape, 0), axisSize(h.shape, 1), axisSize(positions.shape, 0)];
   const project = (weights: Tensor): Tensor => reshape(splitHeads(matmul(h, weights), 1, K), [B, K, R, headDim]);
   const own = { keys: project(key), values: project(value) };
   const { keys: openKeys, values: openValues } = open ?? own;
   const seen = { keys: place(own.keys, openKeys), values: place(own.values, openValues) };
   const places = axisSize(seen.keys.shape, 2);
   const tables = ropeTables(places + R, headDim, ropeBase);
-  const q = applyRope(splitGroups(matmul(h, query), 1, numHeads, K), ropeRows(tables, positions));
+  const q = applyRope(
+    splitGroups(matmul(h, query), 1, numHeads, K),
+    ropeRows(tables, reshape(positions, [L, 1, 1, 1, R])),
+  );
   const k = applyRope(seen.keys, ropeRows(tables, iota(places)));
-  const visible = less(iota(places), add(reshape(positions, [R, 1]), iota(1, 1))); // [R, places]
+  const visible = less(iota(places), add(reshape(positions, [L, 1, 1, 1, R, 1]), iota(1, 1))); // [.., R, places]
   const withSegments = (x: Tensor): Tensor => reshape(x, [B, 1, K, places, headDim]);
   const A = localAttention(q, withSegments(k), withSegments(seen.values), (scores) => where(visible, scores, HIDDEN));
   return { y: matmul(mergeHeads(A), output), own };
