@@ -84,7 +84,7 @@ describe("a text that cannot be used", () => {
     [
       "demo: a short book",
       ["demo", "--model", "@model", "--book", "@text.txt", "--report", "@report.html"],
-      /--book: needs 80000 bytes or more, has 1840/,
+      /--book: needs 80000 tokens or more, has 1840/,
     ],
   ])("%s", (_, args, problem) => expectRefusal(args, problem));
 

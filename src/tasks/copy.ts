@@ -53,6 +53,7 @@ const schema = z.strictObject({
 export const copyTask: Task<typeof schema> = {
   schema,
   readsText: () => false,
+  writesText: true,
   draw: (part, { length, rng, tokenizer }) => copySequence(length, rng, part, tokenizer),
 };
 

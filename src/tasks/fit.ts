@@ -41,15 +41,20 @@ export interface RecallSize {
 export function fitRecall(task: RecallTask, options: FitOptions): FittedRecall {
   const { length, answerRoom = Infinity, rng, tokenizer } = options;
   checkRecallLength(task, length, tokenizer);
-  const sampleAt = (bytes: number, drawn: Rng): FittedRecall => {
-    const { prompt, answer, references } = task.sample({ bytes, rng: drawn, text: textOf(options, drawn) });
+  const sampleWith = (bytes: number, drawn: Rng, text: TextSource): FittedRecall => {
+    const { prompt, answer, references } = task.sample({ bytes, rng: drawn, text });
     return { prompt: tokenizer.encode(prompt), answer: tokenizer.encode(answer), references };
   };
-  if (tokenizer === byteTokenizer) return sampleAt(length, rng);
+  if (tokenizer === byteTokenizer) return sampleWith(length, rng, textOf(options, rng));
   const draws = rng.integer(2 ** 31);
+  const sampleAt = (bytes: number): FittedRecall => {
+    const drawn = rng.fork(draws);
+    return sampleWith(bytes, drawn, textOf(options, drawn));
+  };
+  const bare = (): FittedRecall => sampleWith(task.minBytes, rng.fork(draws), NO_TEXT);
   const spare = ({ prompt, answer }: FittedRecall): number =>
     length - prompt.length - Math.max(0, answer.length - answerRoom);
-  return fillLength(task, (bytes) => sampleAt(bytes, rng.fork(draws)), spare, length);
+  return fillLength(task, { sampleAt, bare, spare, length });
 }
 
 /** Throws `OptionError` for a length in tokens without room for the task. */
@@ -77,7 +82,8 @@ export function emptyLines(size: number, tokenizer: Tokenizer): Int32Array {
 // --- internal ---
 
 const MOST_TRIES = 12;
-const SHORTEST_DRAWS = 16;
+const SHORTEST_DRAWS = 32;
+const NO_TEXT: TextSource = () => "";
 
 /** What was measured, as it takes a while and is asked for with every sequence. */
 const shortest = new WeakMap<Tokenizer, ReadonlyMap<RecallTask, RecallSize>>();
@@ -85,7 +91,7 @@ const shortest = new WeakMap<Tokenizer, ReadonlyMap<RecallTask, RecallSize>>();
 /** The draws may not have had the longest there is, so there is a margin. */
 function measureShortest(task: RecallTask, { encode }: Tokenizer): RecallSize {
   const samples = Array.from({ length: SHORTEST_DRAWS }, (_, seed) =>
-    task.sample({ bytes: task.minBytes, rng: createRng(seed), text: () => "" }),
+    task.sample({ bytes: task.minBytes, rng: createRng(seed), text: NO_TEXT }),
   );
   const withMargin = (texts: readonly string[]): number =>
     Math.ceil(1.1 * maximum(texts.map((text) => encode(text).length)));
@@ -104,15 +110,21 @@ function textOf({ tokenizer, tokens, longest = Infinity }: TokenSource, rng: Rng
   };
 }
 
+interface Filling {
+  /** The sample in so many bytes. */
+  readonly sampleAt: (bytes: number) => FittedRecall;
+  /** The shortest sample without any text of a book. */
+  readonly bare: () => FittedRecall;
+  /** Tokens that a sample leaves of the length. */
+  readonly spare: (sample: FittedRecall) => number;
+  readonly length: number;
+}
+
 /** The sample with the least to spare, but nothing below zero, among those of some sizes in bytes. */
-function fillLength(
-  { name, minBytes }: RecallTask,
-  sampleAt: (bytes: number) => FittedRecall,
-  spare: (sample: FittedRecall) => number,
-  length: number,
-): FittedRecall {
+function fillLength({ name, minBytes }: RecallTask, { sampleAt, bare, spare, length }: Filling): FittedRecall {
   const enough = Math.max(24, length / 128);
   let best = sampleAt(minBytes);
+  if (spare(best) < 0) best = bare();
   if (spare(best) < 0)
     throw new OptionError(`${name} needs ${-spare(best)} tokens more than ${length} for what it drew`);
   let [low, high, bytes, left] = [minBytes, Infinity, minBytes, spare(best)];

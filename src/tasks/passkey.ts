@@ -173,6 +173,7 @@ const schema = z.strictObject({
 export const passkeyTask: Task<typeof schema> = {
   schema,
   readsText: ({ haystack }) => haystack !== "garbage",
+  writesText: true,
 
   draw(part, { length, rng, tokenizer, tokens }) {
     const { digits, minLength = length, maxTrailing, decoys = 0 } = part;

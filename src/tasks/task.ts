@@ -30,6 +30,8 @@ export interface Task<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** Whether `draw` takes windows of the training text. */
   readsText(part: z.output<Schema>): boolean;
+  /** Whether `draw` writes text of its own, for which it needs the tokenizer. */
+  readonly writesText: boolean;
   /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
   problem?(part: z.output<Schema>, fit: Fit): string | undefined;
   /** Most tokens of a sequence whose weight is not zero. Default: all of them. */

@@ -29,6 +29,7 @@ const schema = z.strictObject({
 export const recallTask: Task<typeof schema> = {
   schema,
   readsText: () => true,
+  writesText: true,
 
   draw(part, source) {
     const { length, rng, tokenizer, tokens } = source;
