@@ -324,14 +324,14 @@ describe("weights that cannot be used", () => {
       "cut off in their header",
       WEIGHTS,
       (bytes) => bytes.subarray(0, 100),
-      /model\.safetensors: is cut off or no safetensors file/,
+      /model\.safetensors: is cut off or not a safetensors file/,
     ],
     ["empty", WEIGHTS, () => "", /model\.safetensors: is cut off: 0 bytes/],
     [
       "of another kind",
       WEIGHTS,
       () => "It is a way I have of driving off the spleen.",
-      /model\.safetensors: is cut off or no safetensors file/,
+      /model\.safetensors: is cut off or not a safetensors file/,
     ],
     [
       "with more bytes than tensors",

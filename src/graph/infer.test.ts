@@ -18,6 +18,7 @@ import {
   input,
   l2Normalize,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   matmul,
@@ -228,6 +229,24 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): one target for each row"),
     refuse(() => crossEntropy(float(2, 5), float(2)), "(float32[2, 5], float32[2]): needs int32 indices, got float32"),
     refuse(() => crossEntropy(float(), int()), "(float32[], int32[]): [] has no axis -1"),
+  ],
+  linearCrossEntropy: [
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(5, 7), int(2), 9),
+      "(float32[2, 5], float32[5, 7], int32[2]): the weight must have a row of the size of x for each class",
+    ),
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(7, 5), int(3)),
+      "(float32[2, 5], float32[7, 5], int32[3]): one target for each row",
+    ),
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(7, 5), int(2), 0),
+      "(float32[2, 5], float32[7, 5], int32[2]): takes one row at a time or more",
+    ),
+    refuse(
+      () => linearCrossEntropy(int(2, 5), float(7, 5), int(2)),
+      "(int32[2, 5], float32[7, 5], int32[2]): needs float32, got int32",
+    ),
   ],
   stopGradient: [refuse(() => apply("stopGradient", [], {}), "(): takes one operand")],
   unitLowerInverse: [

@@ -195,6 +195,14 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
     return { shape: rows, dtype: logits.dtype };
   },
+  linearCrossEntropy: (inputs, { rowsAtOnce }) => {
+    const [x, weight, targets] = inputs;
+    if (!x || !weight || !targets || inputs.length !== 3) throw new Error("takes three operands");
+    if (weight.shape.length !== 2 || weight.shape[1] !== float(x).shape.at(-1))
+      throw new Error("the weight must have a row of the size of x for each class");
+    if (!(rowsAtOnce >= 1)) throw new Error("takes one row at a time or more");
+    return inferenceRules.crossEntropy([{ ...float(weight), shape: x.shape }, targets], {});
+  },
   stopGradient: (inputs) => only(inputs),
   unitLowerInverse: (inputs) => {
     const x = float(only(inputs));

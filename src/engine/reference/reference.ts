@@ -4,6 +4,7 @@ import { floatTensor, sizeOf, zerosOf, type HostDType, type HostTensor, type Sha
 import { fromFloat32, toFloat32 } from "../../tensor/number-types.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Op } from "../../graph/ops.ts";
+import { COMPLETE } from "../../graph/target.ts";
 import { GraphError, isOp, type Tensor } from "../../graph/tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { checkFeeds, FeedError, type Engine } from "../engine.ts";
@@ -28,6 +29,7 @@ export interface NumericTensor {
 export function createReferenceEngine(): Engine {
   return {
     device: "reference",
+    target: COMPLETE,
     compile: async (graph) => ({
       async run(feeds, into = {}) {
         checkFeeds(graph, feeds);
@@ -212,6 +214,14 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
       return logSumExp(row) - read(row, target);
     });
   },
+  linearCrossEntropy: (_, x, weight, targets) => {
+    const [D, V] = [sizeAt(x.shape, -1), axisSize(weight.shape, 0)];
+    return targets.data.map((target, i) => {
+      const row = rowAt(x.data, i, D);
+      const logits = Float64Array.from({ length: V }, (_unused, v) => dotOf(row, rowAt(weight.data, v, D)));
+      return logSumExp(logits) - read(logits, target);
+    });
+  },
   stopGradient: (_, x) => x.data,
   unitLowerInverse: (_, matrix) => {
     const size = sizeAt(matrix.shape, -1);
@@ -375,6 +385,7 @@ const toInt32 = (value: number): number => value | 0;
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const highestOf = (row: Float64Array): number => row.reduce((a, b) => Math.max(a, b));
 const sumOf = (row: Float64Array): number => row.reduce((a, b) => a + b, 0);
+const dotOf = (a: Float64Array, b: Float64Array): number => sumOf(a.map((value, i) => value * read(b, i)));
 const sumOfSquares = (row: Float64Array): number => sumOf(row.map((value) => value * value));
 
 /** e to the power of each element, relative to the highest, so that none overflows. */
