@@ -74,6 +74,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "kthLargest",
     "l2Normalize",
     "less",
+    "linearCrossEntropy",
     "log",
     "logSoftmax",
     "matmul",

@@ -19,6 +19,7 @@ import {
   kthLargest,
   l2Normalize,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   matmul,
@@ -359,7 +360,6 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
   matmulBlocks: [
     ...blockCases((matrix, x) => matmulBlocks(x, matrix), floats(1, 96)),
     ...blockCases((matrix, x) => matmulBlocks(x, matrix), floats(2, 3, 96)),
-    ...blockCases((matrix, x) => matmulBlocks(x, matrix), floats(96)),
     on((x) => matmulBlocks(x, constantBlocks(quantizeBlocks(floats(5, 96), { bits: 4 }))), floats(2, 3, 96)),
     on((x) => matmulBlocks(x, constantBlocks(quantizeBlocks(floats(5, 96), { bits: 8 }))), floats(1, 96)),
   ],
@@ -391,6 +391,11 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
     on(crossEntropy, floats(5, 4), integers(4, 5)),
     on(crossEntropy, floats(2, 3, 7), integers(7, 2, 3)),
     on(crossEntropy, row(1000, -1000, 999), integers(3)),
+  ],
+  linearCrossEntropy: [
+    on((x, w, t) => linearCrossEntropy(x, w, t), floats(3), floats(4, 3), integers(4)),
+    on((x, w, t) => linearCrossEntropy(x, w, t), floats(2, 3, 5), floats(7, 5), integers(7, 2, 3)),
+    on((x, w, t) => linearCrossEntropy(x, w, t, 2), floats(5, 3), floats(4, 3), integers(4, 5)),
   ],
   unitLowerInverse: [
     ...[1, 2, 3, 4, 7, 16].map((size) => on(unitLowerInverse, floats(size, size))),

@@ -20,6 +20,7 @@ import {
   input,
   l2Normalize,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   matmul,
@@ -232,6 +233,10 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   ],
   matmulBlocks: [
     refuse(
+      () => matmulBlocks(float(32), { blocks: bytes(2, 1, 16), scales: float(2, 1) }),
+      "(float32[32], uint8[2, 1, 16], float32[2, 1]): needs two axes or more",
+    ),
+    refuse(
       () => matmulBlocks(float(2, 32), { blocks: bytes(2, 2, 16), scales: float(2, 2) }),
       "(float32[2, 32], uint8[2, 2, 16], float32[2, 2]): inner sizes 32 and 64 differ",
     ),
@@ -268,6 +273,24 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): one target for each row"),
     refuse(() => crossEntropy(float(2, 5), float(2)), "(float32[2, 5], float32[2]): needs int32 indices, got float32"),
     refuse(() => crossEntropy(float(), int()), "(float32[], int32[]): [] has no axis -1"),
+  ],
+  linearCrossEntropy: [
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(5, 7), int(2), 9),
+      "(float32[2, 5], float32[5, 7], int32[2]): the weight must have a row of the size of x for each class",
+    ),
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(7, 5), int(3)),
+      "(float32[2, 5], float32[7, 5], int32[3]): one target for each row",
+    ),
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(7, 5), int(2), 0),
+      "(float32[2, 5], float32[7, 5], int32[2]): takes one row at a time or more",
+    ),
+    refuse(
+      () => linearCrossEntropy(int(2, 5), float(7, 5), int(2)),
+      "(int32[2, 5], float32[7, 5], int32[2]): needs float32, got int32",
+    ),
   ],
   stopGradient: [refuse(() => apply("stopGradient", [], {}), "(): takes one operand")],
   unitLowerInverse: [

@@ -182,6 +182,7 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   matmulBlocks: ([x, ...parts]) => {
     const [out, width] = matrixInBlocks(parts);
     const { shape, dtype } = alongLast(x ? [x] : [], {});
+    if (shape.length < 2) throw new Error("needs two axes or more");
     if (shape.at(-1) !== width) throw new Error(`inner sizes ${shape.at(-1)} and ${width} differ`);
     return { shape: [...shape.slice(0, -1), out], dtype };
   },
@@ -208,6 +209,14 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     const fits = rows.length === int(targets).shape.length;
     if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
     return { shape: rows, dtype: logits.dtype };
+  },
+  linearCrossEntropy: (inputs, { rowsAtOnce }) => {
+    const [x, weight, targets] = inputs;
+    if (!x || !weight || !targets || inputs.length !== 3) throw new Error("takes three operands");
+    if (weight.shape.length !== 2 || weight.shape[1] !== float(x).shape.at(-1))
+      throw new Error("the weight must have a row of the size of x for each class");
+    if (!(rowsAtOnce >= 1)) throw new Error("takes one row at a time or more");
+    return inferenceRules.crossEntropy([{ ...float(weight), shape: x.shape }, targets], {});
   },
   stopGradient: (inputs) => only(inputs),
   unitLowerInverse: (inputs) => {

@@ -82,6 +82,7 @@ export interface CompositeOps {
   l2Normalize: { readonly epsilon: number };
   softmaxMatmul: None;
   crossEntropy: None;
+  linearCrossEntropy: { readonly rowsAtOnce: number };
   stopGradient: None;
   unitLowerInverse: None;
 }

@@ -238,6 +238,14 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
       return logSumExp(row) - read(row, target);
     });
   },
+  linearCrossEntropy: (_, x, weight, targets) => {
+    const [D, V] = [sizeAt(x.shape, -1), axisSize(weight.shape, 0)];
+    return targets.data.map((target, i) => {
+      const row = rowAt(x.data, i, D);
+      const logits = Float64Array.from({ length: V }, (_unused, v) => dotOf(row, rowAt(weight.data, v, D)));
+      return logSumExp(logits) - read(logits, target);
+    });
+  },
   stopGradient: (_, x) => x.data,
   unitLowerInverse: (_, matrix) => {
     const size = sizeAt(matrix.shape, -1);
@@ -410,6 +418,7 @@ const toInt32 = (value: number): number => value | 0;
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const highestOf = (row: Float64Array): number => row.reduce((a, b) => Math.max(a, b));
 const sumOf = (row: Float64Array): number => row.reduce((a, b) => a + b, 0);
+const dotOf = (a: Float64Array, b: Float64Array): number => sumOf(a.map((value, i) => value * read(b, i)));
 const sumOfSquares = (row: Float64Array): number => sumOf(row.map((value) => value * value));
 
 /** e to the power of each element, relative to the highest, so that none overflows. */

@@ -13,6 +13,7 @@ import {
   gatherBlocks,
   input,
   l2Normalize,
+  linearCrossEntropy,
   matmul,
   matmulBlocks,
   matrixTranspose,
@@ -73,6 +74,10 @@ describe("lowering to primitive operations", () => {
     ],
     softmaxMatmul: [[(x) => softmaxMatmul(x, input("values", [3, 1])), random([2, 2, 3])]],
     crossEntropy: [[(x) => crossEntropy(x, input("targets", [2, 2], "int32")), random([2, 2, 5])]],
+    linearCrossEntropy: [
+      [(x) => linearCrossEntropy(x, input("values", [3, 1]), input("labels", [2, 2], "int32")), random([2, 2, 1])],
+      [(x) => linearCrossEntropy(x, input("values", [3, 1]), input("labels", [2, 2], "int32"), 3), random([2, 2, 1])],
+    ],
     stopGradient: [[stopGradient, random([2, 3])]],
     unitLowerInverse: [[unitLowerInverse, random([2, 6, 6])]],
     ...blockSamples(),
@@ -82,6 +87,7 @@ describe("lowering to primitive operations", () => {
     values: { shape: [3, 1], data: [1, -2, 3] },
     targets: { shape: [2, 2], data: [0, 4, 2, 2] },
     indices: { shape: [2, 3], data: [4, 0, 0, 2, 1, 3] },
+    labels: { shape: [2, 2], data: [0, 2, 1, 1] },
   };
 
   it.each(Object.entries(samples))("%s keeps its value", (op, list) => {

@@ -29,6 +29,7 @@ import { floatTensor, sizeOf } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../infer.ts";
 import type { LowerableOp, OpAttributes } from "../ops.ts";
 import type { Tensor } from "../tensor.ts";
+import { elementOfRow, lowerLinearCrossEntropy } from "./linear-cross-entropy.ts";
 
 type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
 
@@ -40,9 +41,13 @@ export const lowerings: { readonly [K in LowerableOp]: Lowering<OpAttributes[K]>
   l2Normalize: ([x], { epsilon }) => mul(operand(x), inverseNorm(operand(x), epsilon)),
   softmaxMatmul: ([scores, values]) => matmul(softmax(operand(scores)), operand(values)),
   crossEntropy: ([logits, targets]) => {
-    const classes = operand(logits).shape.at(-1) ?? 0;
-    return neg(sum(mul(logSoftmax(operand(logits)), oneHot(operand(targets), classes)), [-1]));
+    const [x, labels] = [operand(logits), operand(targets)];
+    const count = sizeOf(labels.shape);
+    const rows = reshape(logSoftmax(x), [count, axisSize(x.shape, labels.shape.length)]);
+    return reshape(neg(elementOfRow(rows, reshape(labels, [count]))), labels.shape);
   },
+  linearCrossEntropy: ([x, weight, targets], { rowsAtOnce }) =>
+    lowerLinearCrossEntropy(operand(x), operand(weight), operand(targets), rowsAtOnce),
   stopGradient: ([x]) => operand(x),
   unitLowerInverse: ([matrix]) => mergeBlockInverses(operand(matrix)),
 

@@ -1,6 +1,6 @@
 import { constant, reshape } from "../builder.ts";
 import { createGraph, type Graph } from "../graph.ts";
-import type { HostTensor } from "../../tensor/host-tensor.ts";
+import { bytesIn, type HostTensor } from "../../tensor/host-tensor.ts";
 import { lowerings } from "./lower.ts";
 import type { LowerableOp } from "../ops.ts";
 import { PRIMITIVE, type Target } from "../target.ts";
@@ -51,9 +51,11 @@ export function joinReshapes(graph: Graph): Graph {
 export function shareEqualNodes(graph: Graph): Graph {
   const numbers = new Map<Tensor, number>();
   const known = new Map<string, Tensor>();
+  const numberOf = numberContents();
   return rewrite(graph, (node) => {
     const operands = node.inputs.map((operand) => numbers.get(operand));
-    const key = `${node.op}(${operands.join()})${node.dtype}[${node.shape.join()}]${attributeKey(node)}`;
+    const attributes = isOp(node, "constant") ? numberOf(node.attributes.value) : JSON.stringify(node.attributes);
+    const key = `${node.op}(${operands.join()})${node.dtype}[${node.shape.join()}]${attributes}`;
     const shared = known.get(key) ?? node;
     known.set(key, shared);
     if (!numbers.has(shared)) numbers.set(shared, numbers.size);
@@ -70,12 +72,6 @@ function spelledOut(node: Tensor, target: Target): Tensor {
   if (!lowering) throw new GraphError(`${node.op} is not computed by ${target.id}`);
   return lowering(node.inputs, node.attributes);
 }
-
-/** Constants up to this size are compared by value, larger ones by identity. */
-const COMPARED_CONSTANT_SIZE = 1 << 16;
-
-const identities = new WeakMap<HostTensor, number>();
-let nextIdentity = 0;
 
 /** Rebuilds the graph from its sources; `replace` gets each node with its operands already replaced. */
 function rewrite(graph: Graph, replace: (node: Tensor) => Tensor): Graph {
@@ -101,12 +97,40 @@ function keepsOrder({ attributes: { permutation }, inputs: [x] }: Tensor<"transp
   return moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? axis));
 }
 
-function attributeKey(node: Tensor): string {
-  if (!isOp(node, "constant")) return JSON.stringify(node.attributes);
-  const { value } = node.attributes;
-  const { buffer, byteOffset, length } = value.data;
-  if (length <= COMPARED_CONSTANT_SIZE) return new Int32Array(buffer, byteOffset, length).join(); // keeps -0 apart
-  const identity = identities.get(value) ?? nextIdentity++;
-  identities.set(value, identity);
-  return `#${identity}`;
+/** Numbers tensors, so that those of equal contents have one number; of large ones only those that are the same object. */
+function numberContents(): (tensor: HostTensor) => number {
+  const alike = new Map<number, { readonly bytes: Uint8Array; readonly number: number }[]>();
+  let count = 0;
+  return (tensor) => {
+    const [hash, bytes] = [contentHash(tensor), bytesIn(tensor)];
+    const candidates = alike.get(hash) ?? [];
+    const found = candidates.find((other) => sameBytes(other.bytes, bytes));
+    if (found) return found.number;
+    alike.set(hash, [...candidates, { bytes, number: count }]);
+    return count++;
+  };
+}
+
+/** Tensors up to this size are compared byte by byte, larger ones by the memory that they lie in. */
+const COMPARED_BYTES = 1 << 18;
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  if (a.buffer === b.buffer && a.byteOffset === b.byteOffset) return true;
+  if (a.length > COMPARED_BYTES) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const hashes = new WeakMap<HostTensor, number>();
+
+/** FNV-1a of as many bytes as are compared; worked out once for each tensor. */
+function contentHash(tensor: HostTensor): number {
+  const known = hashes.get(tensor);
+  if (known !== undefined) return known;
+  const bytes = bytesIn(tensor).subarray(0, COMPARED_BYTES);
+  let hash = 0x811c9dc5 ^ bytes.length;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
+  hashes.set(tensor, hash);
+  return hash;
 }
