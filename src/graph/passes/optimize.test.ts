@@ -39,7 +39,7 @@ import {
 } from "../builder.ts";
 import { expectOrdered } from "../fixtures.ts";
 import { createGraph, type Graph } from "../graph.ts";
-import { filled, hostTensor, floatTensor, intTensor } from "../../tensor/host-tensor.ts";
+import { hostTensor, floatTensor, intTensor } from "../../tensor/host-tensor.ts";
 import { lowerings } from "./lower.ts";
 import { PRIMITIVE } from "../target.ts";
 import { joinReshapes, lower, optimize, shareEqualNodes, withConstants } from "./optimize.ts";
@@ -123,15 +123,6 @@ describe("shareEqualNodes", () => {
     const shared = shareEqualNodes(createGraph(outputs)).outputs;
     expect(new Set(Object.values(shared)).size).toBe(3);
     expect([shared["b"], shared["e"]]).toEqual([shared["a"], shared["d"]]);
-  });
-
-  it("is not slowed down by constants that come again and again", () => {
-    const masks = Array.from({ length: 200 }, () => constant(filled([256, 256], 1)));
-    const graph = createGraph(Object.fromEntries(masks.map((mask, i) => [`mask${i}`, mask])));
-    shareEqualNodes(graph);
-    const started = performance.now();
-    expect(new Set(Object.values(shareEqualNodes(graph).outputs)).size).toBe(1);
-    expect(performance.now() - started).toBeLessThan(1000); // writing their elements out took 2 s
   });
 
   it("compares large constants by identity", () => {
