@@ -1,7 +1,7 @@
-import { encodeText } from "../text/bytes.ts";
+import { decodeTokens, encodeText } from "../text/bytes.ts";
 import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../tasks/passkey.ts";
+import { askAside } from "../runtime/ask-aside.ts";
 import type { Session } from "../runtime/session.ts";
-import { answerPrompts } from "./answers.ts";
 import { ANSWER_TOKENS } from "./passkey.ts";
 
 /** A key hidden in one lane's copy of a book. */
@@ -33,6 +33,8 @@ export interface BookOptions {
 
 /** Tokens of each lane between two calls of `onProgress`. */
 const BLOCK = 16_384;
+
+const LINE_BREAK = 10;
 
 /**
  * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it,
@@ -69,10 +71,13 @@ export async function findKeysInBook(
     options.onProgress?.({ tokens: done, seconds });
     const asked = stops.filter(({ at }) => at === done);
     if (asked.length === 0) continue;
-    const replies = await askAside(session);
+    const replies = await askAside(session, encodeText(`\n${PASSKEY_QUESTION}`), {
+      maxTokens: ANSWER_TOKENS,
+      lineBreak: LINE_BREAK,
+    });
     for (const { lane, distance } of asked) {
       const hidden = keys[lane];
-      const answer = replies[lane]?.match(/\d+/)?.[0] ?? "";
+      const answer = decodeTokens(replies[lane] ?? []).match(/\d+/)?.[0] ?? "";
       if (hidden) answers.push({ lane, answer: { ...hidden, distance, answer, right: answer === hidden.key } });
     }
   }
@@ -82,23 +87,6 @@ export async function findKeysInBook(
 }
 
 // --- internal ---
-
-/** What every lane answers, with the session left as it was. */
-async function askAside(session: Session): Promise<string[]> {
-  const state = await session.snapshot();
-  const { segmentLength, memory } = session.loaded.model.config;
-  const question = encodeText(`\n${PASSKEY_QUESTION}`);
-  const needed = question.length + ANSWER_TOKENS;
-  const left = segmentLength - (session.position % segmentLength);
-  // Local attention should see question and answer as one: where they would lie in two segments and it sees one
-  // alone, empty lines come first.
-  const apart = !memory.cache && left < needed && needed <= segmentLength;
-  const lines = apart ? encodeText("\n".repeat(left)) : [];
-  const prompt = Int32Array.from([...lines, ...question]);
-  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), ANSWER_TOKENS);
-  await session.restore(state);
-  return answers;
-}
 
 /** The prompt of a pass key without its question, with a book as the haystack. */
 function insert(task: Int32Array, book: Uint8Array, position: number, sentence: Int32Array): Int32Array {
