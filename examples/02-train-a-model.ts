@@ -1,4 +1,4 @@
-/** Trains a small model on a text in half a minute, and lets it write. */
+/** Trains a small model on a text in half a minute, and generates text with it. */
 import {
   createSession,
   decodeTokens,

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { thisMachine } from "../../src/cli/terminal/machine.ts";
 import { wholeNumber } from "../../src/cli/terminal/options.ts";
@@ -19,6 +19,7 @@ import { rematerialized } from "./benchmarks/rematerialized.ts";
 import { scoring } from "./benchmarks/scoring.ts";
 import { startup } from "./benchmarks/startup.ts";
 import { training } from "./benchmarks/training.ts";
+import { COMPARED, runAgainst } from "./lib/against.ts";
 import { updateBudget } from "./lib/budget.ts";
 import { holdContest, type Benchmark, type Setup } from "./lib/measure.ts";
 import { renderContest, renderPerformance } from "./lib/report.ts";
@@ -47,6 +48,7 @@ interface Flags {
   readonly quick: boolean;
   readonly python: string;
   readonly json?: string;
+  readonly against?: string;
   readonly report: boolean;
   readonly results?: string;
   readonly docs?: string;
@@ -61,7 +63,8 @@ const flags = new Command("bench")
     ),
   )
   .addOption(new Option("--rounds <count>", "turns of each contestant").argParser(wholeNumber(1)).default(5))
-  .option("--quick", "tiny models and lengths, only to see that everything runs; no file is written by itself", false)
+  .option("--against <checkout>", `measure in turns with another checkout; by default ${COMPARED.join(", ")}`)
+  .option("--quick", "tiny models and lengths, only to see that everything runs; writes no file unless told to", false)
   .option("--python <path>", "a Python with torch and numpy, for the PyTorch peers", "python3")
   .option("--json <file>", "write this run to a file too, or to standard output with -")
   .option("--results <file>", "where the results of all runs are kept (default: lab/bench/results.json)")
@@ -71,7 +74,7 @@ const flags = new Command("bench")
   .parse()
   .opts<Flags>();
 
-/** Errors that say all there is to say. */
+/** Errors whose message says everything; others are shown with their stack. */
 const EXPECTED = ["FileError", "ConfigError"];
 
 try {
@@ -87,6 +90,7 @@ async function main(given: Flags): Promise<void> {
   if (given.report) return writeReport(given);
   const folder = await mkdtemp(join(tmpdir(), "infini-bench-"));
   try {
+    if (given.against !== undefined) return await measureAgainst(given.against, given, folder);
     const results: BenchResults = {};
     for (const benchmark of BENCHMARKS.filter(({ name }) => given.only?.includes(name) ?? true)) {
       results[benchmark.name] = await measure(benchmark, given, folder);
@@ -96,6 +100,16 @@ async function main(given: Flags): Promise<void> {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+async function measureAgainst(checkout: string, given: Flags, folder: string): Promise<void> {
+  const { only: names = COMPARED, rounds, quick, json } = given;
+  const contests = await runAgainst(resolve(checkout), { names, rounds, quick, folder });
+  for (const contest of contests) {
+    print(`\n${contest.title}\n${renderContest(contest)}`, json);
+    for (const warning of checkAgreement(contest)) process.stderr.write(`warning: ${warning}\n`);
+  }
+  await writeJson(contests, json);
 }
 
 async function measure({ name, about, contests }: Benchmark, given: Flags, folder: string): Promise<BenchmarkResult> {
@@ -114,7 +128,7 @@ async function measure({ name, about, contests }: Benchmark, given: Flags, folde
   return { about, date, commit: currentCommit(), quick, rounds, machine: thisMachine(), contests: held };
 }
 
-/** Puts a benchmark in the place of its former results; those of others stay. */
+/** Replaces the former results of a benchmark; those of others stay. */
 async function keep(name: string, results: BenchResults, file = RESULTS): Promise<void> {
   const former = await readResults(file).catch((error: unknown): BenchResults => {
     if (error instanceof FileError) return {};

@@ -38,9 +38,10 @@ export function vectorJacobianProduct(seeds: readonly Seed[], targets: readonly 
   for (const node of order.toReversed()) {
     const gradient = total(node);
     if (!gradient || !needed.has(node)) continue;
-    backward(node, gradient).forEach((part, i) => {
+    const wanted = node.inputs.map((operand) => needed.has(operand));
+    backward(node, gradient, wanted).forEach((part, i) => {
       const operand = node.inputs[i];
-      if (part && operand && needed.has(operand)) accumulate(operand, part);
+      if (part && operand && wanted[i]) accumulate(operand, part);
     });
   }
   return targets.map((target) => total(target) ?? broadcastTo(scalar(0), target.shape));
@@ -101,7 +102,9 @@ function follows(next: Tensor<"pad">, last: Tensor<"pad">): boolean {
   return next.attributes.axis === axis && next.attributes.before === axisSize(last.shape, axis) - after;
 }
 
-function backward(node: Tensor, gradient: Tensor): readonly (Tensor | null)[] {
-  const rule = gradientRules[node.op] as ((y: Tensor, dy: Tensor) => readonly (Tensor | null)[]) | null;
-  return rule ? rule(node, gradient) : [];
+function backward(node: Tensor, gradient: Tensor, needed: readonly boolean[]): readonly (Tensor | null)[] {
+  const rule = gradientRules[node.op] as
+    | ((y: Tensor, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[])
+    | null;
+  return rule ? rule(node, gradient, needed) : [];
 }

@@ -18,6 +18,7 @@ import {
   iota,
   l2Normalize,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   matmul,
@@ -222,6 +223,12 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
     on(crossEntropy, floats(4), integers(4)),
     on(crossEntropy, floats(5, 4), integers(4, 5)),
     on(crossEntropy, floats(2, 3, 2), integers(2, 2, 3)),
+  ],
+  linearCrossEntropy: [
+    on((x, w, t) => linearCrossEntropy(x, w, t), floats(3), floats(4, 3), integers(4)),
+    on((x, w, t) => linearCrossEntropy(x, w, t), floats(5, 3), floats(4, 3), integers(4, 5)),
+    on((x, w, t) => linearCrossEntropy(x, w, t, 2), floats(2, 3, 2), floats(4, 2), integers(4, 2, 3)),
+    on((w, i, t) => linearCrossEntropy(gather(w, i), w, t, 2), floats(4, 2), integers(4, 3), integers(4, 3)),
   ],
   unitLowerInverse: [
     ...[1, 2, 3, 5].map((size) => on(unitLowerInverse, floats(size, size))),

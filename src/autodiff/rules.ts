@@ -30,15 +30,17 @@ import {
 } from "../graph/builder.ts";
 import { sizeOf, type Shape } from "../tensor/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
+import { linearCrossEntropyGradients } from "../graph/passes/linear-cross-entropy.ts";
 import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/passes/lower.ts";
 import type { Op } from "../graph/ops.ts";
 import { isOp, type Tensor } from "../graph/tensor.ts";
 
 /**
  * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
- * order; `null` for an operand that has none (indices, conditions).
+ * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What nobody reads is left out
+ * of a graph anyway: rules look at `needed` where gradients are computed together.
  */
-type Rule<K extends Op> = (y: Tensor<K>, dy: Tensor) => readonly (Tensor | null)[];
+type Rule<K extends Op> = (y: Tensor<K>, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[];
 
 /** Marks operations through which nothing flows back. */
 const NOT_DIFFERENTIABLE = null;
@@ -171,6 +173,7 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
     const difference = sub(softmax(logits), oneHot(targets, classes));
     return [mul(difference, reshape(dy, [...dy.shape, 1])), null];
   },
+  linearCrossEntropy: (y, dy, needed) => [...linearCrossEntropyGradients(y, dy, needed), null],
   stopGradient: NOT_DIFFERENTIABLE,
   // T = (I + L)^-1 gives dT = -T dL T.
   unitLowerInverse: (y, dy) => {

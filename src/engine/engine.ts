@@ -1,6 +1,7 @@
 import { InfiniError } from "../base/errors.ts";
 import { sameShape } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { Target } from "../graph/target.ts";
 import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
 
@@ -8,6 +9,8 @@ import type { Flat } from "../tensor/tree.ts";
 export interface Engine {
   /** Where it computes, as in `cpu` or `webgpu`. */
   readonly device: string;
+  /** What it computes, and in which types it takes and gives tensors. */
+  readonly target: Target;
   /** Prepares a graph to be run many times. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /**
@@ -96,6 +99,14 @@ export function checkFeeds(graph: Graph, feeds: Flat<{ readonly dtype: DType; re
       const [wanted, got] = [`${dtype}[${shape.join(", ")}]`, `${value.dtype}[${value.shape.join(", ")}]`];
       throw new FeedError(`input "${name}" must be ${wanted}, got ${got}`);
     }
+  }
+}
+
+/** Throws {@link FeedError} for an input of a type that the target does not take. */
+export function checkTypes(graph: Graph, { id, dtypes }: Target): void {
+  for (const [name, { dtype }] of Object.entries(graph.inputs)) {
+    if (!dtypes.has(dtype))
+      throw new FeedError(`input "${name}" is ${dtype}, which ${id} does not take; it takes ${[...dtypes].join(", ")}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
+import type { DType, HostDType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
 import { apply, isOp, type Tensor } from "./tensor.ts";
 
@@ -10,7 +10,7 @@ import { apply, isOp, type Tensor } from "./tensor.ts";
 export type Operand = Tensor | number;
 
 /** A value fed at run time. */
-export function input(name: string, shape: Shape, dtype: "float32" | "int32" = "float32"): Tensor<"input"> {
+export function input(name: string, shape: Shape, dtype: HostDType = "float32"): Tensor<"input"> {
   return { op: "input", inputs: [], attributes: { name }, shape, dtype };
 }
 
@@ -176,6 +176,15 @@ export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return apply("crossEntropy", [logits, targets], {});
 }
 
+/**
+ * The {@link crossEntropy} of logits x W^T without all of them in memory: x [.., D], W [V, D], targets int32 [..] -> [..], in
+ * nats. `rowsAtOnce` is how many rows of logits there are at a time. Default: as many as 64 MB of them are.
+ */
+export function linearCrossEntropy(x: Tensor, weight: Tensor, targets: Tensor, rowsAtOnce?: number): Tensor {
+  const fitting = Math.max(1, Math.floor(LOGITS_AT_ONCE / (weight.shape[0] ?? 1)));
+  return apply("linearCrossEntropy", [x, weight, targets], { rowsAtOnce: rowsAtOnce ?? fitting });
+}
+
 /** x itself, as a constant to whoever asks for gradients. */
 export const stopGradient = (x: Tensor): Tensor => apply("stopGradient", [x], {});
 
@@ -188,6 +197,8 @@ export function sameShape(a: Shape, b: Shape): boolean {
 }
 
 // --- internal ---
+
+const LOGITS_AT_ONCE = 1 << 24;
 
 function undoes(permutation: readonly number[], x: Tensor): boolean {
   if (!isOp(x, "transpose") || permutation.length !== x.shape.length) return false;

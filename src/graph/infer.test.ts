@@ -18,6 +18,7 @@ import {
   input,
   l2Normalize,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   matmul,
@@ -51,6 +52,7 @@ import { apply, GraphError, type Tensor } from "./tensor.ts";
 
 const float = (...shape: number[]): Tensor => input("float", shape);
 const int = (...shape: number[]): Tensor => input("int", shape, "int32");
+const half = (...shape: number[]): Tensor => input("half", shape, "float16");
 const bool = (...shape: number[]): Tensor => cast(int(...shape), "bool");
 
 interface Refusal {
@@ -66,6 +68,7 @@ const floatsOnly = (build: (x: Tensor) => Tensor): Refusal[] => [
 const fitting = (build: (a: Tensor, b: Tensor) => Tensor): Refusal[] => [
   refuse(() => build(float(2, 3), float(2)), "(float32[2, 3], float32[2]): [2, 3] and [2] do not broadcast"),
   refuse(() => build(float(2), int(2)), "(float32[2], int32[2]): operands must have one numeric type"),
+  refuse(() => build(half(2), half(2)), "(float16[2], float16[2]): operands must have one numeric type"),
   refuse(() => build(bool(2), bool(2)), "(bool[2], bool[2]): operands must have one numeric type"),
 ];
 const reduction = (build: (x: Tensor, axes?: readonly number[]) => Tensor): Refusal[] => [
@@ -92,7 +95,11 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   sigmoid: floatsOnly(sigmoid),
   tanh: floatsOnly(tanh),
   elu: floatsOnly(elu),
-  cast: [refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand")],
+  cast: [
+    refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand"),
+    refuse(() => cast(float(2), "float16"), "(float32[2]): nothing becomes float16 in a graph"),
+    refuse(() => cast(int(2), "uint8"), "(int32[2]): nothing becomes uint8 in a graph"),
+  ],
 
   add: fitting(add),
   sub: fitting(sub),
@@ -222,6 +229,24 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): one target for each row"),
     refuse(() => crossEntropy(float(2, 5), float(2)), "(float32[2, 5], float32[2]): needs int32 indices, got float32"),
     refuse(() => crossEntropy(float(), int()), "(float32[], int32[]): [] has no axis -1"),
+  ],
+  linearCrossEntropy: [
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(5, 7), int(2), 9),
+      "(float32[2, 5], float32[5, 7], int32[2]): the weight must have a row of the size of x for each class",
+    ),
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(7, 5), int(3)),
+      "(float32[2, 5], float32[7, 5], int32[3]): one target for each row",
+    ),
+    refuse(
+      () => linearCrossEntropy(float(2, 5), float(7, 5), int(2), 0),
+      "(float32[2, 5], float32[7, 5], int32[2]): takes one row at a time or more",
+    ),
+    refuse(
+      () => linearCrossEntropy(int(2, 5), float(7, 5), int(2)),
+      "(int32[2, 5], float32[7, 5], int32[2]): needs float32, got int32",
+    ),
   ],
   stopGradient: [refuse(() => apply("stopGradient", [], {}), "(): takes one operand")],
   unitLowerInverse: [

@@ -8,13 +8,16 @@ export interface TensorType {
   readonly dtype: DType;
 }
 
+/** The types that are computed in. The others become one of these first. */
+const COMPUTED: readonly DType[] = ["float32", "int32"];
+
 type Rule<Attributes> = (inputs: readonly TensorType[], attributes: Attributes) => TensorType;
 
 const unary: Rule<object> = (inputs) => float(only(inputs));
 
 const binary: Rule<object> = (inputs) => {
   const [a, b] = pair(inputs);
-  if (a.dtype !== b.dtype || a.dtype === "bool") throw new Error("operands must have one numeric type");
+  if (a.dtype !== b.dtype || !COMPUTED.includes(a.dtype)) throw new Error("operands must have one numeric type");
   return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
 };
 
@@ -52,7 +55,11 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
   sigmoid: unary,
   tanh: unary,
   elu: unary,
-  cast: (inputs, { to }) => ({ shape: only(inputs).shape, dtype: to }),
+  cast: (inputs, { to }) => {
+    const { shape } = only(inputs);
+    if (to !== "bool" && !COMPUTED.includes(to)) throw new Error(`nothing becomes ${to} in a graph`);
+    return { shape, dtype: to };
+  },
 
   add: binary,
   sub: binary,
@@ -187,6 +194,14 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     const fits = rows.length === int(targets).shape.length;
     if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
     return { shape: rows, dtype: logits.dtype };
+  },
+  linearCrossEntropy: (inputs, { rowsAtOnce }) => {
+    const [x, weight, targets] = inputs;
+    if (!x || !weight || !targets || inputs.length !== 3) throw new Error("takes three operands");
+    if (weight.shape.length !== 2 || weight.shape[1] !== float(x).shape.at(-1))
+      throw new Error("the weight must have a row of the size of x for each class");
+    if (!(rowsAtOnce >= 1)) throw new Error("takes one row at a time or more");
+    return inferenceRules.crossEntropy([{ ...float(weight), shape: x.shape }, targets], {});
   },
   stopGradient: (inputs) => only(inputs),
   unitLowerInverse: (inputs) => {

@@ -10,17 +10,13 @@ interface Reduction {
   readonly keepAxes: boolean;
 }
 
-/**
- * Every operation of the graph and its attributes. Tables that must treat all of them (shape inference,
- * gradients, evaluation, ONNX) are typed as total maps over these keys, so that the compiler refuses a
- * forgotten one.
- */
-export interface OpAttributes {
-  // Sources
+export interface SourceOps {
   input: { readonly name: string };
   constant: { readonly value: HostTensor };
+}
 
-  // Elementwise, one operand
+/** Of one operand, or of several that broadcast as in NumPy. */
+export interface ElementwiseOps {
   neg: None;
   exp: None;
   log: None;
@@ -30,7 +26,6 @@ export interface OpAttributes {
   elu: None;
   cast: { readonly to: DType };
 
-  // Elementwise, operands broadcast as in NumPy
   add: None;
   sub: None;
   mul: None;
@@ -40,56 +35,61 @@ export interface OpAttributes {
   equal: None;
   less: None;
   where: None;
+}
 
-  // Reductions
+/** Over axes, or along the innermost one. */
+export interface ReductionOps {
   sum: Reduction;
   mean: Reduction;
   cumulativeSum: Axis & { readonly exclusive: boolean; readonly reverse: boolean };
-
-  // Along the innermost axis
   softmax: None;
   logSoftmax: None;
   kthLargest: { readonly k: number };
-  rotate: None;
+}
 
-  // Products
+export interface ProductOps {
   matmul: None;
+  rotate: None;
+}
 
-  // Layout
+export interface LayoutOps {
   transpose: { readonly permutation: readonly number[] };
   reshape: { readonly shape: Shape };
   broadcastTo: { readonly shape: Shape };
   concat: Axis;
   slice: Axis & { readonly start: number; readonly end: number };
   pad: Axis & { readonly before: number; readonly after: number };
+}
 
-  // Rows of a table
+/** Rows of a table. */
+export interface RowOps {
   gather: None;
   scatterAdd: { readonly rows: number };
+}
 
-  // Composites: gradients in closed form, spelled out in primitive operations by lower.ts
+/** With gradients in closed form. lower.ts spells them out in others: a target need not compute them. */
+export interface LowerableOps {
   eluPlusOne: None;
   silu: None;
   rmsNorm: { readonly epsilon: number };
   l2Normalize: { readonly epsilon: number };
   softmaxMatmul: None;
   crossEntropy: None;
+  linearCrossEntropy: { readonly rowsAtOnce: number };
   stopGradient: None;
   unitLowerInverse: None;
 }
 
+/**
+ * Every operation of the graph and its attributes. Tables that must treat all of them (shape inference,
+ * gradients, evaluation, ONNX) are typed as total maps over these keys, so that the compiler refuses a
+ * forgotten one.
+ */
+export interface OpAttributes
+  extends SourceOps, ElementwiseOps, ReductionOps, ProductOps, LayoutOps, RowOps, LowerableOps {}
+
 export type Op = keyof OpAttributes;
+export type LowerableOp = keyof LowerableOps;
 
-/** Operations that lower.ts replaces before a graph is compiled. */
-export type CompositeOp =
-  | "eluPlusOne"
-  | "silu"
-  | "rmsNorm"
-  | "l2Normalize"
-  | "softmaxMatmul"
-  | "crossEntropy"
-  | "stopGradient"
-  | "unitLowerInverse";
-
-/** Operations that engines implement. */
-export type PrimitiveOp = Exclude<Op, CompositeOp>;
+/** Operations that every target computes. */
+export type PrimitiveOp = Exclude<Op, LowerableOp>;

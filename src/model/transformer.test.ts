@@ -4,13 +4,13 @@ import { expectClose } from "../engine/engine.suite.ts";
 import { evaluate, type Float64Tensor, type NumericTensor } from "../engine/reference/reference.ts";
 import { input } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { floatTensor, intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
+import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
 import { flatten, type Flat } from "../tensor/tree.ts";
 import { createRng } from "../base/random.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
-import { createModel, resetLanes, weightedLoss, type ModelParams } from "./transformer.ts";
+import { createModel, resetLanes, type ModelParams } from "./transformer.ts";
 
 const N = 4;
 const V = 11;
@@ -106,9 +106,8 @@ describe("createModel", () => {
 
   it("starts with a loss near that of a guess", () => {
     const [tokens, targets] = [randomTokens(2, 2 * N, 1), randomTokens(2, 2 * N, 2)];
-    const logits = run(configOf({}), tokens).logits;
-    const weights = floatTensor([2, 2 * N], new Float32Array(4 * N).fill(1 / (4 * N)));
-    expect(lossOf(logits, targets, weights)).toBeCloseTo(Math.log(V), 0);
+    const { losses } = lossesOf(configOf({}), tokens, targets);
+    expect(losses.reduce((total, loss) => total + loss) / (4 * N)).toBeCloseTo(Math.log(V), 0);
   });
 });
 
@@ -142,16 +141,16 @@ describe("the head", () => {
   });
 });
 
-describe("weightedLoss", () => {
-  it("sums cross-entropies by weight", () => {
-    const logits = { shape: [1, 2, 3], data: [1, 2, 3, 0, 0, 0] };
-    const targets = intTensor([1, 2], Int32Array.of(0, 2));
-    const first = Math.log(Math.exp(1) + Math.exp(2) + Math.exp(3)) - 1;
-    expect(lossOf(logits, targets, floatTensor([1, 2], Float32Array.of(1, 0)))).toBeCloseTo(first, 9);
-    expect(lossOf(logits, targets, floatTensor([1, 2], Float32Array.of(0.5, 2)))).toBeCloseTo(
-      0.5 * first + 2 * Math.log(3),
-      9,
-    );
+describe("losses", () => {
+  it.each([true, false])("are those of the logits, with embeddings tied: %s", (tieEmbeddings) => {
+    const targets = randomTokens(2, N, 2);
+    const { losses, logits } = lossesOf(configOf({ tieEmbeddings }), randomTokens(2, N, 1), targets);
+    expect(losses.length).toBe(2 * N);
+    losses.forEach((loss, i) => {
+      const row = logits.slice(i * V, (i + 1) * V);
+      const total = row.reduce((sum, logit) => sum + Math.exp(logit), 0);
+      expect(loss).toBeCloseTo(Math.log(total) - (row[targets.data[i] ?? -1] ?? Number.NaN), 9);
+    });
   });
 });
 
@@ -210,13 +209,22 @@ function renamed<T>(values: Flat<T>, prefix: string): Flat<T> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name.slice(prefix.length), value]));
 }
 
-function lossOf(logits: NumericTensor, targets: HostTensor, weights: HostTensor): number {
-  const loss = weightedLoss(
-    input("logits", logits.shape),
-    input("targets", targets.shape, "int32"),
-    input("weights", weights.shape),
-  );
-  return evaluate(createGraph({ loss }), { logits, targets, weights }).loss?.data[0] ?? Number.NaN;
+/** Losses [B, T] and logits [B, T, V] of whole segments, in double precision. */
+function lossesOf(
+  config: ModelConfig,
+  tokens: HostTensor,
+  targets: HostTensor,
+): { losses: Float64Array; logits: Float64Array } {
+  const [model, params] = [createModel(config), paramsOf(config)];
+  const [batch = 0, length = 0] = tokens.shape;
+  const symbols = parameterInputs(params);
+  const { hidden } = model.apply(symbols, input("tokens", [batch, length], "int32"), stateInputs(config, batch));
+  const losses = model.losses(symbols, hidden, input("targets", [batch, length], "int32"));
+  const graph = createGraph({ losses, logits: model.logits(symbols, hidden) });
+  const feeds = { ...flatten<FloatTensor>(params, "params"), ...emptyState(config, batch), tokens, targets };
+  const found = evaluate(graph, feeds);
+  if (!found.losses || !found.logits) throw new Error("the graph lost an output");
+  return { losses: found.losses.data, logits: found.logits.data };
 }
 
 /** Fails unless logits [1, T, V] are hidden [1, T, 8] times a matrix. */

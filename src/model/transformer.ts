@@ -1,6 +1,6 @@
 import type { ChunkPlace, SequenceMixer } from "../mixers/contract.ts";
 import { commitLanes, replaceLanes } from "../mixers/shared/lanes.ts";
-import { crossEntropy, gather, matmul, matrixTranspose, mul, sum } from "../graph/builder.ts";
+import { gather, linearCrossEntropy, matmul, matrixTranspose } from "../graph/builder.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { normal, weight } from "../nn/init.ts";
@@ -37,6 +37,8 @@ export interface Model {
   commit(params: ModelParams<Tensor>, open: OpenLayers, isFull: Tensor): OpenLayers;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor>, hidden: Tensor): Tensor;
+  /** Cross-entropy [..] of targets int32 [..] in nats, from hidden states [.., D]: what {@link logits} give, without all of them in memory. */
+  losses(params: ModelParams<Tensor>, hidden: Tensor, targets: Tensor): Tensor;
 }
 
 export interface ModelResult {
@@ -81,17 +83,14 @@ export function createModel(config: ModelConfig): Model {
     },
     commit: (params, open, isFull) => commitLanes(stack, params, open, isFull) as OpenLayers,
     logits: ({ head, embedding }, hidden) => matmul(hidden, head ?? matrixTranspose(embedding)),
+    losses: ({ head, embedding }, hidden, targets) =>
+      linearCrossEntropy(hidden, head ? matrixTranspose(head) : embedding, targets),
   };
 }
 
 /** The states with zeros, an empty past, in lanes whose flag (int32 [B]) is 1. */
 export function resetLanes(states: LayerStates<Tensor>, startOfSequence: Tensor): LayerStates<Tensor> {
   return replaceLanes(startOfSequence, states, () => 0);
-}
-
-/** Sum over tokens of weight * cross-entropy, in nats: targets int32 and weights, both [B, T]. */
-export function weightedLoss(logits: Tensor, targets: Tensor, weights: Tensor): Tensor {
-  return sum(mul(crossEntropy(logits, targets), weights));
 }
 
 // --- internal ---

@@ -102,7 +102,7 @@ function areFinite(data: Float32Array): boolean {
   return sum === 0;
 }
 
-function areZero(data: Float32Array | Int32Array): boolean {
+function areZero(data: HostTensor["data"]): boolean {
   for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
   return true;
 }

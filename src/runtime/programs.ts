@@ -1,5 +1,5 @@
 import type { ChunkPlace } from "../mixers/contract.ts";
-import { add, constant, crossEntropy, gather, input, reshape, slice } from "../graph/builder.ts";
+import { add, constant, gather, input, reshape, slice } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues, rowsOfValues } from "../graph/names.ts";
 import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
@@ -107,7 +107,7 @@ function outputOf(
   if (output === "state") return {};
   if (output === "allLogits") return { allLogits: model.logits(weights, hidden) };
   if (output === "losses") {
-    return { losses: crossEntropy(model.logits(weights, hidden), input("targets", [batch, length], "int32")) };
+    return { losses: model.losses(weights, hidden, input("targets", [batch, length], "int32")) };
   }
   return { logits: reshape(model.logits(weights, last()), [batch, model.config.vocabularySize]) };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bytesOf, filled, floatTensor, intTensor, sizeOf, zeros } from "./host-tensor.ts";
+import { bytesOf, filled, floatTensor, intTensor, sizeOf, zeros, zerosOf } from "./host-tensor.ts";
 
 describe("host tensors", () => {
   it.each([
@@ -10,6 +10,18 @@ describe("host tensors", () => {
   ])("a tensor of shape [%s] has %d elements of four bytes", (shape, size) => {
     expect(sizeOf(shape)).toBe(size);
     expect(bytesOf(shape)).toBe(4 * size);
+  });
+
+  it.each([
+    ["float32", 4],
+    ["float16", 2],
+    ["bfloat16", 2],
+    ["int32", 4],
+    ["uint8", 1],
+    ["bool", 1],
+  ] as const)("an element of %s takes %d bytes", (dtype, bytes) => {
+    expect(bytesOf([3, 5], dtype)).toBe(15 * bytes);
+    if (dtype !== "bool") expect(zerosOf({ dtype, shape: [3, 5] }).data.byteLength).toBe(15 * bytes);
   });
 
   it("does not copy its data", () => {

@@ -4,14 +4,28 @@ export {
   filled,
   floatTensor,
   intTensor,
+  hostTensor,
   sizeOf,
   zeros,
   type DType,
   type FloatTensor,
+  type HostDType,
   type HostTensor,
   type IntTensor,
   type Shape,
 } from "./host-tensor.ts";
-export { decodeSafetensors, encodeSafetensors, SafetensorsError, type TensorFile } from "./safetensors.ts";
+export { checkFinite } from "./check-finite.ts";
+export { fromFloat32, toFloat32, type FloatDType } from "./number-types.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  encodeSource,
+  memoryReader,
+  openSafetensors,
+  SafetensorsError,
+  type ByteReader,
+  type TensorFile,
+} from "./safetensors.ts";
+export { openShards } from "./shards.ts";
 export { memorySource, type TensorInfo, type TensorSource } from "./source.ts";
 export { flatten, mapTree, unflatten, type Flat, type Tree } from "./tree.ts";

@@ -1,7 +1,64 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { floatTensor, intTensor, sizeOf, zeros, type HostTensor } from "./host-tensor.ts";
-import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "./safetensors.ts";
+import { floatTensor, hostTensor, intTensor, sizeOf, zeros, type HostTensor } from "./host-tensor.ts";
+import { checkFinite } from "./check-finite.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  memoryReader,
+  openSafetensors,
+  SafetensorsError,
+} from "./safetensors.ts";
+import { SOURCE_METADATA, SOURCE_TENSORS, sourceSuite } from "./source.suite.ts";
+
+const SOURCE_FILE = encodeSafetensors(SOURCE_TENSORS, SOURCE_METADATA);
+
+sourceSuite("bytes", () => openSafetensors(memoryReader(SOURCE_FILE), "f"));
+sourceSuite("bytes at an odd place", () => {
+  const shifted = new Uint8Array(SOURCE_FILE.length + 1);
+  shifted.set(SOURCE_FILE, 1);
+  return openSafetensors(memoryReader(shifted.subarray(1)), "f");
+});
+
+describe("openSafetensors", () => {
+  it("copies nothing of bytes in memory", async () => {
+    const source = await openSafetensors(memoryReader(SOURCE_FILE), "f");
+    expect((await source.read("matrix")).data.buffer).toBe(SOURCE_FILE.buffer);
+  });
+
+  it("reads the header alone until a tensor is asked for, and that alone then", async () => {
+    const read: number[] = [];
+    const { size, read: readBytes } = memoryReader(SOURCE_FILE);
+    const source = await openSafetensors({ size, read: (a, b) => (read.push(b - a), readBytes(a, b)) }, "f");
+    const dataBytes = Object.values(SOURCE_TENSORS).reduce((sum, { data }) => sum + data.byteLength, 0);
+    expect(read.reduce((sum, length) => sum + length)).toBe(size - dataBytes);
+    await source.read("whole");
+    expect(read.at(-1)).toBe(8);
+  });
+
+  it.each([0, 7, 8, 20, SOURCE_FILE.length - 1])("refuses a file cut off after %d bytes", async (end) => {
+    await expect(openSafetensors(memoryReader(SOURCE_FILE.subarray(0, end)), "f")).rejects.toThrow(SafetensorsError);
+  });
+
+  it("refuses a header beyond all measure before it is read", async () => {
+    const size = 2 ** 40;
+    const start = withHeader(new Uint8Array(0), 0);
+    new DataView(start.buffer).setBigUint64(0, 90_000_000n, true);
+    const reader = { size, read: async (begin: number, end: number) => start.subarray(begin, end) };
+    await expect(openSafetensors(reader, "f")).rejects.toThrow(
+      "f: its header has 90000000 bytes, at most 8388608 are read",
+    );
+  });
+});
+
+describe("checkFinite", () => {
+  it("names the tensor and the element", () => {
+    expect(() => checkFinite(floatTensor([3], Float32Array.of(0, 1, NaN)), "w", "f")).toThrow(
+      new SafetensorsError('f: "w" has an element that is not finite, the one at 2'),
+    );
+    checkFinite(floatTensor([2], Float32Array.of(0, -3e38)), "w", "f");
+  });
+});
 
 describe("a round trip", () => {
   it("gives back tensors and metadata, bit for bit", () => {
@@ -73,7 +130,19 @@ describe("decodeSafetensors", () => {
   });
 
   it.each<[string, object, number, RegExp]>([
-    ["an unknown type", { w: { ...w, dtype: "F16" } }, 8, /w\.dtype/],
+    [
+      "a type that is not read",
+      { w: { ...w, dtype: "F64" } },
+      8,
+      /^[^\n]*"w" is in F64, which is not read; F32, F16 and BF16 are$/,
+    ],
+    ["a type that is not a name", { w: { ...w, dtype: 7 } }, 8, /w\.dtype/],
+    [
+      "a name that objects have",
+      { toString: { ...w, dtype: "constructor" } },
+      8,
+      /"toString" is in constructor, which/,
+    ],
     ["a negative size", { w: { ...w, shape: [-2] } }, 8, /w\.shape/],
     ["a size that is not whole", { w: { ...w, shape: [1.5] } }, 8, /w\.shape/],
     ["a negative offset", { w: { ...w, data_offsets: [-8, 0] } }, 8, /w\.data_offsets/],
@@ -106,6 +175,12 @@ describe("decodeSafetensors", () => {
     ],
   ])("refuses %s", (_, bytes, problem) => {
     expect(failure(bytes)).toMatch(problem);
+  });
+
+  it("refuses more tensors than any model has", () => {
+    const none = { dtype: "F32", shape: [0], data_offsets: [0, 0] };
+    const many = Object.fromEntries(Array.from({ length: 65_537 }, (_, i) => [i, none]));
+    expect(failure(fileOf(many, 0))).toMatch(/has 65537 tensors, at most 65536 are read/);
   });
 
   it("refuses a file cut off anywhere", () => {
@@ -141,6 +216,9 @@ const tensor: fc.Arbitrary<HostTensor> = shape.chain((axes) => {
   return fc.oneof(
     fc.float32Array(size).map((data) => floatTensor(axes, data)),
     fc.int32Array(size).map((data) => intTensor(axes, data)),
+    fc.uint8Array(size).map((data) => hostTensor("uint8", axes, data)),
+    fc.uint16Array(size).map((data) => hostTensor("float16", axes, data)),
+    fc.uint16Array(size).map((data) => hostTensor("bfloat16", axes, data)),
   );
 });
 

@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import { OptionError } from "../base/errors.ts";
 import { filled } from "./host-tensor.ts";
 import { memorySource } from "./source.ts";
+import { SOURCE_METADATA, SOURCE_TENSORS, sourceSuite } from "./source.suite.ts";
+
+sourceSuite("memory", () => memorySource(SOURCE_TENSORS, SOURCE_METADATA));
 
 describe("a source in memory", () => {
   const weight = filled([2, 3], 1);

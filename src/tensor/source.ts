@@ -21,7 +21,7 @@ export function memorySource(tensors: Flat<HostTensor>, metadata: Readonly<Recor
     infos: Object.fromEntries(entries),
     metadata,
     async read(name) {
-      const tensor = tensors[name];
+      const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
       if (!tensor) throw new OptionError(`there is no tensor "${name}"`);
       return tensor;
     },

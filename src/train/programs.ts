@@ -23,14 +23,7 @@ import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
-import {
-  resetLanes,
-  weightedLoss,
-  type LayerStates,
-  type Model,
-  type ModelParams,
-  type ModelResult,
-} from "../model/transformer.ts";
+import { resetLanes, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
@@ -169,7 +162,7 @@ function batchInputs({ batch, length, scored }: BatchShape): Scored & { tokens: 
 function lossOf(model: Model, params: ModelParams<Tensor>, hidden: Tensor, { targets, weights, rows }: Scored): Tensor {
   const [batch = 1, length = 1, width = 1] = hidden.shape;
   const counted = rows ? gather(reshape(hidden, [batch * length, width]), rows) : hidden;
-  return weightedLoss(model.logits(params, counted), targets, weights);
+  return sum(mul(model.losses(params, counted, targets), weights));
 }
 
 /** What the mixers charge beside the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */

@@ -2,6 +2,7 @@
 import { InferenceSession } from "onnxruntime-node";
 import { MEMORY_UPDATES } from "../../src/mixers/infini/config.ts";
 import { writeOnnx } from "../../src/engine/ort/onnx-writer.ts";
+import { ORT_TARGETS } from "../../src/engine/ort/targets.ts";
 import { chunkProgram, commitProgram, segmentsProgram } from "../../src/runtime/programs.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { optimize } from "../../src/graph/passes/optimize.ts";
@@ -19,6 +20,8 @@ const mixings: Pick<ModelConfigInput, "memory" | "mixer">[] = [
   { memory: { update: "gated-token-delta", featureMap: "dpfp", shift: "convolution", cache: true } },
   ...tinyMixers.map((mixer) => ({ mixer })),
 ];
+
+const target = ORT_TARGETS.webgpu;
 
 const failures: string[] = [];
 for (const mixing of mixings) {
@@ -50,7 +53,7 @@ function programsOf(mixing: (typeof mixings)[number]): Flat<Graph> {
 
 async function problemOnWebgpu(graph: Graph): Promise<string | undefined> {
   try {
-    const session = await InferenceSession.create(writeOnnx(optimize(graph), "webgpu"), {
+    const session = await InferenceSession.create(writeOnnx(optimize(graph, target), target), {
       executionProviders: ["webgpu"],
       extra: { session: { disable_cpu_ep_fallback: "1" } },
       logSeverityLevel: 4,

@@ -3,8 +3,9 @@ import type { InferenceSession } from "onnxruntime-common";
 import { input, neg } from "../../graph/builder.ts";
 import { createGraph, type Graph } from "../../graph/graph.ts";
 import { optimize } from "../../graph/passes/optimize.ts";
-import { DeviceError, deviceFailure, type CompileResident, type Engine } from "../engine.ts";
+import { checkTypes, DeviceError, deviceFailure, type CompileResident, type Engine } from "../engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
+import { ORT_TARGETS } from "./targets.ts";
 import { createProgram, createResidentProgram, outputLocations } from "./ort-program.ts";
 
 /** The devices that ONNX Runtime serves in Node. */
@@ -39,9 +40,11 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     // Threads that go on spinning for work after a run take a core from the program that runs next.
     extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
   };
+  const target = ORT_TARGETS[device];
   const open = async (graph: Graph, own: InferenceSession.SessionOptions = {}): Promise<[Graph, InferenceSession]> => {
-    const lowered = optimize(graph);
-    return [lowered, await createSession(ort, writeOnnx(lowered, device), { ...sessionOptions, ...own }, device)];
+    checkTypes(graph, target);
+    const lowered = optimize(graph, target);
+    return [lowered, await createSession(ort, writeOnnx(lowered, target), { ...sessionOptions, ...own }, device)];
   };
   let anchor: ReturnType<typeof open> | undefined;
   const compileResident: CompileResident = async (graph, resident) => {
@@ -52,6 +55,7 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
   };
   return {
     device,
+    target,
     async compile(graph, { sparing = false } = {}) {
       // Plans for memory by the shapes of a graph double what it takes at most; see docs/log.md.
       const [lowered, session] = await open(

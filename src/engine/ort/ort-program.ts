@@ -1,6 +1,6 @@
 import type { InferenceSession, TensorConstructor, Tensor as OrtTensor } from "onnxruntime-common";
 import type { Graph } from "../../graph/graph.ts";
-import type { HostTensor } from "../../tensor/host-tensor.ts";
+import { tensorOver, type HostDType, type HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import type { Queue } from "../../base/queue.ts";
 import { discard } from "./discard.ts";
@@ -31,7 +31,7 @@ export function createProgram(
   session: InferenceSession,
   { writesOutputs }: ProgramOptions,
 ): Program {
-  const wrap = createWrap(runtime);
+  const [wrap, unwrap] = [createWrap(runtime), createUnwrap(graph)];
   return {
     async run(feeds, into = {}) {
       checkFeeds(graph, feeds);
@@ -45,10 +45,10 @@ export function createProgram(
       if (writesOutputs) discard(copiesOf(results, into));
       return mapEntries(graph.outputs, (name) => {
         const target = into[name];
-        if (!target) return unwrap(resultOf(results, name));
+        if (!target) return unwrap(name, resultOf(results, name));
         // ONNX Runtime does not write an output that is the input of the same name.
         if (graph.inputs[name]) target.data.set((feeds[name] as HostTensor).data);
-        else if (!writesOutputs) target.data.set(unwrap(resultOf(results, name)).data);
+        else if (!writesOutputs) target.data.set(unwrap(name, resultOf(results, name)).data);
         return target;
       });
     },
@@ -71,16 +71,16 @@ export function createResidentProgram(
   session: InferenceSession,
   { resident, inTurn = (task) => task() }: ResidentOptions,
 ): ResidentProgram {
-  const wrap = createWrap(runtime);
+  const [wrap, unwrap] = [createWrap(runtime), createUnwrap(graph)];
   const feed = (name: string, value: HostTensor | DeviceTensor): OrtTensor => {
     if (!isOnDevice(value)) return wrap(value);
     const tensor = onDevices.get(value);
     if (!tensor) throw new FeedError(`input "${name}" has been released, or is of another engine`);
     return tensor;
   };
-  const keep = (tensor: OrtTensor): DeviceTensor => {
+  const keep = (name: string, tensor: OrtTensor): DeviceTensor => {
     const kept: DeviceTensor = {
-      dtype: elementType(tensor),
+      dtype: outputType(graph, name),
       shape: tensor.dims,
       release() {
         if (!onDevices.delete(kept)) return;
@@ -98,8 +98,8 @@ export function createResidentProgram(
         const results = await session.run(inputs);
         const [onHost, onDevice]: [Record<string, HostTensor>, Record<string, DeviceTensor>] = [{}, {}];
         for (const [name, tensor] of Object.entries(results)) {
-          if (resident.has(name)) onDevice[name] = keep(tensor);
-          else onHost[name] = unwrap(tensor);
+          if (resident.has(name)) onDevice[name] = keep(name, tensor);
+          else onHost[name] = unwrap(name, tensor);
         }
         return { onHost, onDevice };
       }),
@@ -120,11 +120,20 @@ export function outputLocations(
 /** Tensors on devices that have not been released. */
 const onDevices = new WeakMap<DeviceTensor, OrtTensor>();
 
+/** The names of the types in JavaScript. There is none for bfloat16, which goes by its bits. */
+const TYPE_NAMES = {
+  float32: "float32",
+  float16: "float16",
+  bfloat16: "uint16",
+  int32: "int32",
+  uint8: "uint8",
+} as const satisfies Record<HostDType, OrtTensor.Type>;
+
 /** Wraps each tensor once: weights and states come again and again, and what is thrown away at every run adds up. */
 function createWrap({ Tensor }: Runtime): (value: HostTensor) => OrtTensor {
   const wrapped = new WeakMap<HostTensor, OrtTensor>();
   return (value) => {
-    const tensor = wrapped.get(value) ?? new Tensor(value.dtype, value.data, value.shape);
+    const tensor = wrapped.get(value) ?? new Tensor(TYPE_NAMES[value.dtype], value.data, value.shape);
     wrapped.set(value, tensor);
     return tensor;
   };
@@ -138,13 +147,18 @@ function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>):
   });
 }
 
-function unwrap(tensor: OrtTensor): HostTensor {
-  return { dtype: elementType(tensor), shape: tensor.dims, data: tensor.data as Float32Array | Int32Array };
+/** Results as host tensors, over the memory that they came in. */
+function createUnwrap(graph: Graph): (name: string, tensor: OrtTensor) => HostTensor {
+  return (name, { data, dims }) => {
+    if (!ArrayBuffer.isView(data)) throw new TypeError(`output "${name}" is not numbers`);
+    return tensorOver(outputType(graph, name), dims, data.buffer, data.byteOffset);
+  };
 }
 
-function elementType({ type }: OrtTensor): HostTensor["dtype"] {
-  if (type === "float32" || type === "int32") return type;
-  throw new TypeError(`an output of type ${type} cannot leave the graph`);
+function outputType({ outputs }: Graph, name: string): HostDType {
+  const dtype = outputs[name]?.dtype;
+  if (!dtype || dtype === "bool") throw new TypeError(`output "${name}" of type bool cannot leave the graph`);
+  return dtype;
 }
 
 /** Throws TypeError for an output that is missing. */

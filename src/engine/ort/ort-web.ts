@@ -4,8 +4,9 @@ import { createGraph, type Graph } from "../../graph/graph.ts";
 import { floatTensor } from "../../tensor/host-tensor.ts";
 import { optimize } from "../../graph/passes/optimize.ts";
 import { createQueue } from "../../base/queue.ts";
-import { DeviceError, deviceFailure, type CompileResident, type Engine, type Program } from "../engine.ts";
+import { checkTypes, DeviceError, deviceFailure, type CompileResident, type Engine, type Program } from "../engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
+import { ORT_TARGETS } from "./targets.ts";
 import { createProgram, createResidentProgram, outputLocations } from "./ort-program.ts";
 
 /** The devices that ONNX Runtime serves in a browser. */
@@ -115,10 +116,12 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
   };
+  const target = ORT_TARGETS[device];
   const open = async (graph: Graph, own: InferenceSession.SessionOptions = {}): Promise<[Graph, InferenceSession]> => {
-    const lowered = optimize(graph);
+    checkTypes(graph, target);
+    const lowered = optimize(graph, target);
     const all = { ...sessionOptions, ...own };
-    return [lowered, await inTurn(() => createSession(ort, writeOnnx(lowered, device), all, device))];
+    return [lowered, await inTurn(() => createSession(ort, writeOnnx(lowered, target), all, device))];
   };
   const compileResident: CompileResident = async (graph, resident) => {
     const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
@@ -126,6 +129,7 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
   };
   const engine: WebEngine = {
     device,
+    target,
     async compile(graph) {
       const [lowered, session] = await open(graph);
       return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));

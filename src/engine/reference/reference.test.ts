@@ -18,6 +18,7 @@ import {
   iota,
   l2Normalize,
   less,
+  linearCrossEntropy,
   log,
   logSoftmax,
   matmul,
@@ -418,6 +419,23 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
       [Math.log(4 / 3), LN2],
     ),
     example(crossEntropy, [float([1000, -1000]), int(1)], 2000),
+  ],
+  linearCrossEntropy: [
+    example(
+      (x, w, t) => linearCrossEntropy(x, w, t),
+      [
+        float([
+          [LN3, 5],
+          [0, 0],
+        ]),
+        float([
+          [0, 0],
+          [1, 0],
+        ]),
+        int([1, 0]),
+      ],
+      [Math.log(4 / 3), LN2],
+    ),
   ],
   unitLowerInverse: [
     example(

@@ -1,8 +1,10 @@
 import { sameShape } from "../../graph/builder.ts";
 import type { Graph } from "../../graph/graph.ts";
-import { sizeOf, type HostTensor, type Shape } from "../../tensor/host-tensor.ts";
+import { floatTensor, sizeOf, zerosOf, type HostDType, type HostTensor, type Shape } from "../../tensor/host-tensor.ts";
+import { fromFloat32, toFloat32 } from "../../tensor/number-types.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Op } from "../../graph/ops.ts";
+import { COMPLETE } from "../../graph/target.ts";
 import { GraphError, isOp, type Tensor } from "../../graph/tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { checkFeeds, FeedError, type Engine } from "../engine.ts";
@@ -17,6 +19,8 @@ export interface Float64Tensor {
 export interface NumericTensor {
   readonly shape: Shape;
   readonly data: ArrayLike<number>;
+  /** Of a 16-bit type the data are the bits. Default: they are the numbers. */
+  readonly dtype?: HostDType;
 }
 
 /**
@@ -25,13 +29,14 @@ export interface NumericTensor {
 export function createReferenceEngine(): Engine {
   return {
     device: "reference",
+    target: COMPLETE,
     compile: async (graph) => ({
       async run(feeds, into = {}) {
         checkFeeds(graph, feeds);
         const results = Object.entries(evaluate(graph, feeds)).map(([name, result]) => {
           const dtype = graph.outputs[name]?.dtype;
           if (!dtype || dtype === "bool") throw new TypeError(`output "${name}" of type bool cannot leave the graph`);
-          return [name, writeTo(into[name] ?? emptyTensor(dtype, result.shape), result)] as const;
+          return [name, writeTo(into[name] ?? zerosOf({ dtype, shape: result.shape }), result)] as const;
         });
         return Object.fromEntries(results);
       },
@@ -72,7 +77,7 @@ type Rule<K extends Op> = (y: Tensor<K>, ...operands: Float64Tensor[]) => Float6
 
 /** The elements of every operation's result. Total: an operation without an entry does not compile. */
 const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
-  constant: ({ attributes: { value } }) => Float64Array.from(value.data),
+  constant: ({ attributes: { value } }) => numbersOf(value),
 
   neg: (y, x) => elementwise(y, [x], (a) => -a),
   exp: (y, x) => elementwise(y, [x], Math.exp),
@@ -209,6 +214,14 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
       return logSumExp(row) - read(row, target);
     });
   },
+  linearCrossEntropy: (_, x, weight, targets) => {
+    const [D, V] = [sizeAt(x.shape, -1), axisSize(weight.shape, 0)];
+    return targets.data.map((target, i) => {
+      const row = rowAt(x.data, i, D);
+      const logits = Float64Array.from({ length: V }, (_unused, v) => dotOf(row, rowAt(weight.data, v, D)));
+      return logSumExp(logits) - read(logits, target);
+    });
+  },
   stopGradient: (_, x) => x.data,
   unitLowerInverse: (_, matrix) => {
     const size = sizeAt(matrix.shape, -1);
@@ -264,21 +277,22 @@ function readFeed({ attributes: { name }, shape }: Tensor<"input">, feeds: Flat<
   if (value.shape.join() !== shape.join() || value.data.length !== sizeOf(shape)) {
     throw new FeedError(`input "${name}" must be [${shape.join(", ")}], got [${value.shape.join(", ")}]`);
   }
-  return Float64Array.from(value.data);
+  return numbersOf(value);
 }
 
-function emptyTensor(dtype: HostTensor["dtype"], shape: Shape): HostTensor {
-  const size = sizeOf(shape);
-  return dtype === "int32"
-    ? { dtype, shape, data: new Int32Array(size) }
-    : { dtype, shape, data: new Float32Array(size) };
+/** The numbers of a tensor in double precision. */
+function numbersOf({ dtype, shape, data }: NumericTensor): Float64Array {
+  const isShort = (dtype === "float16" || dtype === "bfloat16") && data instanceof Uint16Array;
+  return Float64Array.from(isShort ? toFloat32({ dtype, shape, data }).data : data);
 }
 
 function writeTo(target: HostTensor, { shape, data }: Float64Tensor): HostTensor {
   if (target.shape.join() !== shape.join()) {
     throw new RangeError(`an output of shape [${shape.join(", ")}] does not fit [${target.shape.join(", ")}]`);
   }
-  target.data.set(data);
+  const { dtype } = target;
+  const isShort = dtype === "float16" || dtype === "bfloat16";
+  target.data.set(isShort ? fromFloat32(floatTensor(shape, Float32Array.from(data)), dtype).data : data);
   return target;
 }
 
@@ -371,6 +385,7 @@ const toInt32 = (value: number): number => value | 0;
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const highestOf = (row: Float64Array): number => row.reduce((a, b) => Math.max(a, b));
 const sumOf = (row: Float64Array): number => row.reduce((a, b) => a + b, 0);
+const dotOf = (a: Float64Array, b: Float64Array): number => sumOf(a.map((value, i) => value * read(b, i)));
 const sumOfSquares = (row: Float64Array): number => sumOf(row.map((value) => value * value));
 
 /** e to the power of each element, relative to the highest, so that none overflows. */

@@ -9,6 +9,7 @@ import {
   eluPlusOne,
   input,
   l2Normalize,
+  linearCrossEntropy,
   matmul,
   matrixTranspose,
   mul,
@@ -21,10 +22,11 @@ import {
   unitLowerInverse,
 } from "../builder.ts";
 import { createGraph } from "../graph.ts";
-import { lowerComposites } from "./optimize.ts";
+import { PRIMITIVE } from "../target.ts";
+import { lower } from "./optimize.ts";
 import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
 import { lowerings, oneHot, strictlyLower } from "./lower.ts";
-import type { CompositeOp } from "../ops.ts";
+import type { LowerableOp } from "../ops.ts";
 import type { Tensor } from "../tensor.ts";
 
 const rng = createRng(3);
@@ -34,7 +36,7 @@ const row = (...values: number[]): FloatTensor => floatTensor([values.length], F
 
 describe("lowering to primitive operations", () => {
   const extremes = row(-1000, -200, -1, -1e-9, 0, 1e-9, 1, 200, 1000);
-  const samples: { readonly [K in CompositeOp]: readonly [build: (x: Tensor) => Tensor, value: FloatTensor][] } = {
+  const samples: { readonly [K in LowerableOp]: readonly [build: (x: Tensor) => Tensor, value: FloatTensor][] } = {
     eluPlusOne: [[eluPlusOne, extremes]],
     silu: [[silu, extremes]],
     rmsNorm: [
@@ -47,6 +49,10 @@ describe("lowering to primitive operations", () => {
     ],
     softmaxMatmul: [[(x) => softmaxMatmul(x, input("values", [3, 1])), random([2, 2, 3])]],
     crossEntropy: [[(x) => crossEntropy(x, input("targets", [2, 2], "int32")), random([2, 2, 5])]],
+    linearCrossEntropy: [
+      [(x) => linearCrossEntropy(x, input("values", [3, 1]), input("labels", [2, 2], "int32")), random([2, 2, 1])],
+      [(x) => linearCrossEntropy(x, input("values", [3, 1]), input("labels", [2, 2], "int32"), 3), random([2, 2, 1])],
+    ],
     stopGradient: [[stopGradient, random([2, 3])]],
     unitLowerInverse: [[unitLowerInverse, random([2, 6, 6])]],
   };
@@ -54,12 +60,13 @@ describe("lowering to primitive operations", () => {
     scale: row(1, -2, 3),
     values: { shape: [3, 1], data: [1, -2, 3] },
     targets: { shape: [2, 2], data: [0, 4, 2, 2] },
+    labels: { shape: [2, 2], data: [0, 2, 1, 1] },
   };
 
   it.each(Object.entries(samples))("%s keeps its value", (op, list) => {
     for (const [build, value] of list) {
       const graph = createGraph({ y: build(input("x", value.shape)) });
-      const lowered = lowerComposites(graph);
+      const lowered = lower(graph, PRIMITIVE);
       expect(graph.nodes.map((node) => node.op)).toContain(op);
       expect(lowered.nodes.filter((node) => node.op in lowerings)).toEqual([]);
       const all = { ...feeds, x: value };

@@ -19,24 +19,29 @@ import {
   sum,
   constant,
 } from "../builder.ts";
-import { floatTensor } from "../../tensor/host-tensor.ts";
+import { floatTensor, sizeOf } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../infer.ts";
-import type { CompositeOp, OpAttributes } from "../ops.ts";
+import type { LowerableOp, OpAttributes } from "../ops.ts";
 import type { Tensor } from "../tensor.ts";
+import { elementOfRow, lowerLinearCrossEntropy } from "./linear-cross-entropy.ts";
 
 type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
 
-/** Each composite operation in primitive ones. Gradient rules use the same helpers, so their parts are shared. */
-export const lowerings: { readonly [K in CompositeOp]: Lowering<OpAttributes[K]> } = {
+/** Operations in terms of others, which may be lowered in turn. Gradient rules use the same helpers, so their parts are shared. */
+export const lowerings: { readonly [K in LowerableOp]: Lowering<OpAttributes[K]> } = {
   eluPlusOne: ([x]) => add(elu(operand(x)), 1),
   silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
   rmsNorm: ([x, scale], { epsilon }) => mul(mul(operand(x), inverseRms(operand(x), epsilon)), operand(scale)),
   l2Normalize: ([x], { epsilon }) => mul(operand(x), inverseNorm(operand(x), epsilon)),
   softmaxMatmul: ([scores, values]) => matmul(softmax(operand(scores)), operand(values)),
   crossEntropy: ([logits, targets]) => {
-    const classes = operand(logits).shape.at(-1) ?? 0;
-    return neg(sum(mul(logSoftmax(operand(logits)), oneHot(operand(targets), classes)), [-1]));
+    const [x, labels] = [operand(logits), operand(targets)];
+    const count = sizeOf(labels.shape);
+    const rows = reshape(logSoftmax(x), [count, axisSize(x.shape, labels.shape.length)]);
+    return reshape(neg(elementOfRow(rows, reshape(labels, [count]))), labels.shape);
   },
+  linearCrossEntropy: ([x, weight, targets], { rowsAtOnce }) =>
+    lowerLinearCrossEntropy(operand(x), operand(weight), operand(targets), rowsAtOnce),
   stopGradient: ([x]) => operand(x),
   unitLowerInverse: ([matrix]) => mergeBlockInverses(operand(matrix)),
 };

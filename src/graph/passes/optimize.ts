@@ -2,14 +2,19 @@ import { constant, reshape } from "../builder.ts";
 import { createGraph, type Graph } from "../graph.ts";
 import type { HostTensor } from "../../tensor/host-tensor.ts";
 import { lowerings } from "./lower.ts";
-import type { CompositeOp } from "../ops.ts";
+import type { LowerableOp } from "../ops.ts";
+import { PRIMITIVE, type Target } from "../target.ts";
 import { apply, GraphError, isOp, type Tensor } from "../tensor.ts";
 
 /* Passes from a graph to one that computes the same. */
 
-/** The graph with composite operations spelled out, reshapes in a row joined, and equal computations done once. */
-export function optimize(graph: Graph): Graph {
-  return shareEqualNodes(joinReshapes(lowerComposites(graph)));
+/**
+ * The graph with what a target does not compute spelled out, reshapes in a row joined, and equal computations done once.
+ *
+ * @param target Default: what computes primitive operations alone.
+ */
+export function optimize(graph: Graph, target: Target = PRIMITIVE): Graph {
+  return shareEqualNodes(joinReshapes(lower(graph, target)));
 }
 
 /** The graph with constants in the place of the inputs that there are values for. */
@@ -20,14 +25,13 @@ export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTens
   });
 }
 
-/** The same graph in primitive operations. */
-export function lowerComposites(graph: Graph): Graph {
-  return rewrite(graph, (node) => {
-    const lowering = lowerings[node.op as CompositeOp] as
-      | ((inputs: readonly Tensor[], attributes: Tensor["attributes"]) => Tensor)
-      | undefined;
-    return lowering ? lowering(node.inputs, node.attributes) : node;
-  });
+/** The same graph in operations that a target computes. Throws {@link GraphError} for one that it lacks and that cannot be spelled out. */
+export function lower(graph: Graph, target: Target): Graph {
+  let lowered = graph;
+  while (lowered.nodes.some(({ op }) => !target.supports(op))) {
+    lowered = rewrite(lowered, (node) => (target.supports(node.op) ? node : spelledOut(node, target)));
+  }
+  return lowered;
 }
 
 /**
@@ -58,6 +62,14 @@ export function shareEqualNodes(graph: Graph): Graph {
 }
 
 // --- internal ---
+
+function spelledOut(node: Tensor, target: Target): Tensor {
+  const lowering = lowerings[node.op as LowerableOp] as
+    | ((inputs: readonly Tensor[], attributes: Tensor["attributes"]) => Tensor)
+    | undefined;
+  if (!lowering) throw new GraphError(`${node.op} is not computed by ${target.id}`);
+  return lowering(node.inputs, node.attributes);
+}
 
 /** Constants up to this size are compared by value, larger ones by identity. */
 const COMPARED_CONSTANT_SIZE = 1 << 16;

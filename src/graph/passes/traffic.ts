@@ -1,5 +1,5 @@
 import type { Graph } from "../graph.ts";
-import { sizeOf, type DType, type Shape } from "../../tensor/host-tensor.ts";
+import { bytesOf } from "../../tensor/host-tensor.ts";
 import type { Op } from "../ops.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -29,8 +29,6 @@ const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape"]);
 /** Operations that leave most of their first operand alone. */
 const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather"]);
 
-const ELEMENT_BYTES: Readonly<Record<DType, number>> = { float32: 4, int32: 4, bool: 1 };
-
 function bytesMoved(node: Tensor): number {
   if (VIEWS.has(node.op)) return 0;
   const result = tensorBytes(node);
@@ -39,6 +37,6 @@ function bytesMoved(node: Tensor): number {
   return others.reduce((sum, operand) => sum + tensorBytes(operand), result + (read ?? 0));
 }
 
-function tensorBytes({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number {
-  return ELEMENT_BYTES[dtype] * sizeOf(shape);
+function tensorBytes({ shape, dtype }: Tensor): number {
+  return bytesOf(shape, dtype);
 }

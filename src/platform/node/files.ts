@@ -11,17 +11,20 @@ export class FileError extends InfiniError {
 /** Ends the name of a file that is being written. */
 export const UNFINISHED = ".tmp";
 
+/** Bytes that come one part after the other. */
+export type Parts = AsyncIterable<Uint8Array>;
+
 /**
  * Replaces a file as a whole, or leaves it as it was: nobody ever sees half of it. What is no ordinary file, such
  * as `/dev/stdout`, is written to directly. Throws {@link FileError}.
  */
-export async function writeAtomically(file: string, content: string | Uint8Array): Promise<void> {
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+export async function writeAtomically(file: string, content: string | Uint8Array | Parts): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
-    if (await isDevice(file)) await writeAll(file, bytes);
-    else await replaceFile(file, bytes);
+    if (await isDevice(file)) await writeAll(file, partsOf(content));
+    else await replaceFile(file, partsOf(content));
   } catch (cause) {
+    if (cause instanceof InfiniError) throw cause; // of who makes the parts
     const full = isNodeError(cause) && cause.code === "ENOSPC";
     throw new FileError(
       `${file}: ${full ? "the disk is full; what stood there before is unharmed" : `cannot be written: ${reason(cause)}`}`,
@@ -62,11 +65,20 @@ export function reason(cause: unknown): string {
 
 // --- internal ---
 
+/** The operating system takes at most this much at a time. */
+const MOST_BYTES = 1 << 30;
+
+async function* partsOf(content: string | Uint8Array | Parts): Parts {
+  if (typeof content === "string") yield new TextEncoder().encode(content);
+  else if (content instanceof Uint8Array) yield content;
+  else yield* content;
+}
+
 /** Writes beside the file first. What a killed process leaves there is overwritten the next time. */
-async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+async function replaceFile(file: string, parts: Parts): Promise<void> {
   const beside = file + UNFINISHED;
   try {
-    await writeAll(beside, bytes);
+    await writeAll(beside, parts);
     await rename(beside, file);
   } catch (error) {
     await rm(beside, { force: true });
@@ -75,12 +87,14 @@ async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
 }
 
 /** A disk that is nearly full takes a part and reports no error, so this goes on until all is written. */
-async function writeAll(file: string, bytes: Uint8Array): Promise<void> {
+async function writeAll(file: string, parts: Parts): Promise<void> {
   const handle = await open(file, "w");
   try {
-    for (let done = 0; done < bytes.length;) {
-      const { bytesWritten } = await handle.write(bytes, done);
-      done += bytesWritten;
+    for await (const bytes of parts) {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, MOST_BYTES));
+        done += bytesWritten;
+      }
     }
     if ((await handle.stat()).isFile()) await handle.sync();
   } finally {

@@ -3,4 +3,5 @@ export { createNodeEngine, NODE_DEVICES, type NodeDevice, type NodeEngineOptions
 export { readCorpus, readText } from "./corpus.ts";
 export { FileError, readBytes, readJson, toJson, writeAtomically } from "./files.ts";
 export { loadModelFolder, MODEL_FILES } from "./model-folder.ts";
+export { openTensorFile, openTensorIndex, writeTensorFile } from "./tensor-files.ts";
 export { loadTokenizer } from "./tokenizer-file.ts";

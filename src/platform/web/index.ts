@@ -8,3 +8,4 @@ export {
   type WebEngineOptions,
 } from "../../engine/ort/ort-web.ts";
 export { fetchModelFolder } from "./model-folder.ts";
+export { fetchTensorFile, fetchTensorIndex } from "./tensor-files.ts";

@@ -2,6 +2,7 @@ import { loadModel } from "../../model/checkpoint.ts";
 import { parseModelConfig } from "../../model/config.ts";
 import { MODEL_FILES } from "../../model/model-files.ts";
 import type { LoadedModel } from "../../model/transformer.ts";
+import { fetchFile } from "./fetch-file.ts";
 
 /**
  * Loads a model folder from a web server.
@@ -15,12 +16,4 @@ export async function fetchModelFolder(folder: string | URL): Promise<LoadedMode
   const [config, weights] = await Promise.all([fetchFile(configFile), fetchFile(weightsFile)]);
   const parsed = parseModelConfig(JSON.parse(new TextDecoder().decode(config)) as unknown, configFile.href);
   return loadModel(parsed, weights, weightsFile.href);
-}
-
-// --- internal ---
-
-async function fetchFile(url: URL): Promise<Uint8Array> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.href}: cannot be fetched: ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
 }

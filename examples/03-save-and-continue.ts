@@ -1,4 +1,4 @@
-/** Reads half of a text, saves what is remembered, and goes on in a new session as if nothing had happened. */
+/** Reads half of a text, saves what the model remembers, and continues in a new session as if nothing had happened. */
 import { createSession, encodeText } from "infini-transformer";
 import { createNodeEngine, loadModelFolder, readBytes, writeAtomically } from "infini-transformer/node";
 import { mkdtemp } from "node:fs/promises";
@@ -26,4 +26,4 @@ const difference = Math.max(...logits.map((value, i) => Math.abs(value - (expect
 process.stdout.write(
   `saved ${before.stateBytes} bytes at token ${before.position}; the difference afterwards is ${difference}\n`,
 );
-if (difference !== 0) throw new Error("the restored session went another way");
+if (difference !== 0) throw new Error("the restored session gave other logits");

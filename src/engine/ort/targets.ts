@@ -1,0 +1,44 @@
+import type { LowerableOp, PrimitiveOp } from "../../graph/ops.ts";
+import { HOST_TYPES, type Target } from "../../graph/target.ts";
+import type { DType } from "../../tensor/host-tensor.ts";
+import { elementwise } from "./emitters/elementwise.ts";
+import type { Emitters } from "./emitters/emitter.ts";
+import { layout } from "./emitters/layout.ts";
+import { products } from "./emitters/products.ts";
+import { reductions } from "./emitters/reductions.ts";
+import { rows } from "./emitters/rows.ts";
+import { sources } from "./emitters/sources.ts";
+import { webgpuOnly } from "./emitters/webgpu.ts";
+
+/** What an ONNX model is written for. */
+export interface OnnxTarget extends Target {
+  /** How each operation that it computes is written. */
+  readonly emitters: Emitters<WrittenOp> & Partial<Emitters<LowerableOp>>;
+}
+
+/** Whatever computes the standard operators: nothing outside them is written. */
+export const STANDARD: OnnxTarget = target("standard ONNX", {
+  ...sources,
+  ...elementwise,
+  ...reductions,
+  ...products,
+  ...layout,
+  ...rows,
+});
+
+/** What ONNX Runtime computes on each device, in Node or a browser. */
+export const ORT_TARGETS: Readonly<Record<"cpu" | "wasm" | "webgpu" | "cuda", OnnxTarget>> = {
+  cpu: target("cpu", STANDARD.emitters),
+  wasm: target("wasm", STANDARD.emitters),
+  // WebGPU has no numbers of 16 bits but float16, which not every adapter has.
+  webgpu: target("webgpu", { ...STANDARD.emitters, ...webgpuOnly }, ["float32", "int32", "uint8"]),
+  cuda: target("cuda", STANDARD.emitters),
+};
+
+// --- internal ---
+
+type WrittenOp = Exclude<PrimitiveOp, "input">;
+
+function target(id: string, emitters: OnnxTarget["emitters"], dtypes: Iterable<DType> = HOST_TYPES): OnnxTarget {
+  return { id, emitters, dtypes: new Set(dtypes), supports: (op) => op === "input" || op in emitters };
+}

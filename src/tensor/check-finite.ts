@@ -1,0 +1,15 @@
+import type { HostTensor } from "./host-tensor.ts";
+import { firstNonFinite } from "./number-types.ts";
+import { SafetensorsError } from "./safetensors-header.ts";
+
+/**
+ * Throws {@link SafetensorsError} for a tensor with an element that is infinite or not a number: everything computed with it would be
+ * one too, without a word.
+ *
+ * @param source Names the file in the error.
+ */
+export function checkFinite(tensor: HostTensor, name: string, source: string): void {
+  const place = firstNonFinite(tensor);
+  if (place >= 0)
+    throw new SafetensorsError(`${source}: "${name}" has an element that is not finite, the one at ${place}`);
+}
