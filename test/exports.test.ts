@@ -183,7 +183,11 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   ],
   "./runtime": [
     "SessionError",
+    "askAside",
+    "createRuntime",
     "createSession",
+    "decodeLaneState",
+    "encodeLaneState",
     "generate",
     "lookInside",
     "mostLikely",
