@@ -182,6 +182,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "scorePasskey",
   ],
   "./runtime": [
+    "LogitsError",
     "SessionError",
     "askAside",
     "createRuntime",
