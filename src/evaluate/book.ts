@@ -1,8 +1,10 @@
-import { decodeTokens, encodeText } from "../text/bytes.ts";
+import type { Tokens } from "../text/document.ts";
+import type { Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../tasks/passkey.ts";
 import { askAside } from "../runtime/ask-aside.ts";
 import type { Session } from "../runtime/session.ts";
-import { ANSWER_TOKENS } from "./passkey.ts";
+import { modelTokenizer } from "./model-tokenizer.ts";
+import { ANSWER_CHARACTERS } from "./passkey.ts";
 
 /** A key hidden in one lane's copy of a book. */
 export interface HiddenKey {
@@ -27,6 +29,8 @@ export interface BookProgress {
 export interface BookOptions {
   /** Distances after the key to ask at, beside the end of the book; those past the end are left out. */
   readonly distances: readonly number[];
+  /** That of the model. Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
   /** Called after each block with the tokens read of each lane and the time it took, questions not counted. */
   onProgress?(progress: BookProgress): void;
 }
@@ -34,21 +38,23 @@ export interface BookOptions {
 /** Tokens of each lane between two calls of `onProgress`. */
 const BLOCK = 16_384;
 
-const LINE_BREAK = 10;
-
 /**
  * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it,
  * and asks for the key on the way and at the end. A question is asked from a copy of the state, so reading goes on
- * as if it had not been. Answers come in the order of the keys, nearest question first.
+ * as if it had not been. Answers come in the order of the keys, nearest question first. Throws `OptionError` for a model
+ * whose tokenizer is missing.
+ *
+ * @param book In tokens of the model.
  */
 export async function findKeysInBook(
   session: Session,
-  book: Uint8Array,
+  book: Tokens,
   keys: readonly HiddenKey[],
   options: BookOptions,
 ): Promise<BookAnswer[]> {
-  const sentences = keys.map(({ key }) => encodeText(`\n${passkeySentence(key)}\n`));
-  const task = encodeText(`${PASSKEY_TASK}\n`);
+  const tokenizer = modelTokenizer(session, options.tokenizer);
+  const sentences = keys.map(({ key }) => tokenizer.encode(`\n${passkeySentence(key)}\n`));
+  const task = tokenizer.encode(`${PASSKEY_TASK}\n`);
   const lanes = keys.map(({ position }, lane) => insert(task, book, position, sentences[lane] ?? new Int32Array()));
   const length = Math.min(...lanes.map((lane) => lane.length));
   const stops = keys.flatMap(({ position }, lane) => {
@@ -71,13 +77,17 @@ export async function findKeysInBook(
     options.onProgress?.({ tokens: done, seconds });
     const asked = stops.filter(({ at }) => at === done);
     if (asked.length === 0) continue;
-    const replies = await askAside(session, encodeText(`\n${PASSKEY_QUESTION}`), {
-      maxTokens: ANSWER_TOKENS,
-      lineBreak: LINE_BREAK,
+    const replies = await askAside(session, tokenizer.encode(`\n${PASSKEY_QUESTION}`), {
+      maxTokens: ANSWER_CHARACTERS, // an answer has no more tokens than characters
+      lineBreak: tokenizer.encode("\n"),
     });
     for (const { lane, distance } of asked) {
       const hidden = keys[lane];
-      const answer = decodeTokens(replies[lane] ?? []).match(/\d+/)?.[0] ?? "";
+      const answer =
+        tokenizer
+          .decode(replies[lane] ?? [])
+          .slice(0, ANSWER_CHARACTERS)
+          .match(/\d+/)?.[0] ?? "";
       if (hidden) answers.push({ lane, answer: { ...hidden, distance, answer, right: answer === hidden.key } });
     }
   }
@@ -89,7 +99,7 @@ export async function findKeysInBook(
 // --- internal ---
 
 /** The prompt of a pass key without its question, with a book as the haystack. */
-function insert(task: Int32Array, book: Uint8Array, position: number, sentence: Int32Array): Int32Array {
+function insert(task: Int32Array, book: Tokens, position: number, sentence: Int32Array): Int32Array {
   const tokens = new Int32Array(task.length + book.length + sentence.length);
   tokens.set(task);
   tokens.set(book.subarray(0, position), task.length);

@@ -7,7 +7,7 @@ import { SessionError } from "./lane-tokens.ts";
 import { createSession, type Session } from "./session.ts";
 
 const QUESTION = randomTokens(2, 9);
-const LINE_BREAK = 10;
+const LINE_BREAK = [10];
 let sessions: { readonly [kind: string]: Session };
 
 beforeAll(async () => {
@@ -70,7 +70,7 @@ describe("askAside", () => {
     const session = named(kind);
     await session.read(randomTokens(read));
     const [answer] = await askAside(session, QUESTION, { maxTokens: 1, lineBreak: LINE_BREAK });
-    const prompt = Int32Array.from([...Array<number>(lines).fill(LINE_BREAK), ...QUESTION]);
+    const prompt = Int32Array.from([...Array<number>(lines).fill(10), ...QUESTION]);
     expect(answer).toEqual((await askAside(session, prompt, { maxTokens: 1 }))[0]);
     expect(session.position).toBe(read);
   });

@@ -6,10 +6,10 @@ import type { Session } from "./session.ts";
 
 export interface AskOptions extends GenerateOptions {
   /**
-   * The token of a line break. Where question and answer would lie in two segments of which local attention sees one, empty lines
+   * Tokens of a line break. Where question and answer would lie in two segments of which local attention sees one, empty lines
    * come first, up to the segment in which both have room. Default: none come.
    */
-  readonly lineBreak?: number;
+  readonly lineBreak?: ArrayLike<number>;
 }
 
 /**
@@ -20,12 +20,12 @@ export interface AskOptions extends GenerateOptions {
  * @throws {SessionError} for an empty prompt and tokens outside the vocabulary.
  */
 export async function askAside(session: Session, prompt: Int32Array, options: AskOptions = {}): Promise<number[][]> {
-  const { maxTokens = 256, lineBreak } = options;
+  const { maxTokens = 256, lineBreak = [] } = options;
   const before = await session.snapshot();
-  const lines = lineBreak === undefined ? 0 : linesBefore(session, prompt.length + maxTokens);
-  const asked = Int32Array.from([...Array<number>(lines).fill(lineBreak ?? 0), ...prompt]);
+  const size = lineBreak.length > 0 && prompt.length > 0 ? roomBefore(session, prompt.length + maxTokens) : 0;
+  const lines = Int32Array.from({ length: size }, (_, i) => lineBreak[i % lineBreak.length] ?? 0);
   try {
-    return await answersTo(session, prompt.length > 0 ? asked : prompt, options);
+    return await answersTo(session, Int32Array.from([...lines, ...prompt]), options);
   } finally {
     await session.restore(before);
   }
@@ -55,8 +55,8 @@ async function answersTo(session: Session, prompt: Int32Array, options: AskOptio
   }
 }
 
-/** Line breaks up to the next segment, where `needed` tokens have room there, have none here, and are not seen across. */
-function linesBefore({ loaded, position }: Pick<Session, "loaded" | "position">, needed: number): number {
+/** Tokens up to the next segment, where `needed` tokens have room there, have none here, and are not seen across. */
+function roomBefore({ loaded, position }: Pick<Session, "loaded" | "position">, needed: number): number {
   const { segmentLength } = loaded.model.config;
   const left = segmentLength - (position % segmentLength);
   return !seesBack(loaded) && left < needed && needed <= segmentLength ? left : 0;

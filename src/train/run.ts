@@ -1,5 +1,7 @@
 import { createBatches } from "./data/batches.ts";
-import { mixtureReadsText } from "./data/mixture.ts";
+import { OptionError } from "../base/errors.ts";
+import { readsBytes, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
+import { mixtureReadsText, mixtureWritesText } from "./data/mixture.ts";
 import type { Document } from "../text/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import { pathsOf } from "../graph/names.ts";
@@ -22,6 +24,8 @@ export interface RunPosition {
 export interface RunOptions {
   readonly config: RunConfig;
   readonly documents: readonly Document[];
+  /** What the documents are written in, and what tasks write in. Default: bytes. */
+  readonly tokenizer?: Tokenizer;
   readonly engine: Engine;
   /** Where to go on from. Default: {@link startOfRun}. */
   readonly from?: RunPosition;
@@ -50,9 +54,11 @@ export function startOfRun(config: RunConfig): RunPosition {
 
 /**
  * Trains a model through the stages of its curriculum; ends early when the signal says so. Throws
- * {@link DivergedError} when a loss is not finite, CorpusError when the text is too short for a stage.
+ * {@link DivergedError} when a loss is not finite, CorpusError when the text is too short for a stage, `OptionError` when a
+ * task is to write text for a model whose tokenizer is not given.
  */
 export async function runTraining(options: RunOptions): Promise<RunPosition> {
+  checkTokenizer(options);
   let position = options.from ?? startOfRun(options.config);
   for (const stage of stagesOf(options.config.training)) {
     if (stage.until <= position.step || options.signal?.aborted) continue;
@@ -74,12 +80,25 @@ export function trainedModel({ model: config }: RunConfig, { state }: RunPositio
 
 // --- internal ---
 
+/** A model whose tokens are not bytes would be trained on bytes. */
+function checkTokenizer({ config: { model, training }, tokenizer }: RunOptions): void {
+  if (tokenizer || readsBytes(model) || !stagesOf(training).some(({ mixture }) => mixtureWritesText(mixture))) return;
+  throw new OptionError(
+    `the tokenizer of the model, ${model.tokenizer}, must be given: tasks of the mixture write text`,
+  );
+}
+
 async function runStage(options: RunOptions, stage: Stage, from: RunPosition): Promise<RunPosition> {
-  const { documents, engine, signal, onStep, save } = options;
+  const { documents, tokenizer, engine, signal, onStep, save } = options;
   const { after, until } = stage;
   const config = configOf(options.config, stage);
   const { training } = config;
-  const batches = createBatches({ ...training, documents, first: after * training.accumulate });
+  const batches = createBatches({
+    ...training,
+    documents,
+    ...(tokenizer && { tokenizer }),
+    first: after * training.accumulate,
+  });
   const stepper = await createStepper({
     ...trainedModel(config, from),
     optimizer: createOptimizer(training.optimizer),

@@ -124,11 +124,10 @@ async function readWhole(session: Session, file: string, tokenizer: Tokenizer): 
 }
 
 async function answerTo(session: Session, tokenizer: Tokenizer, question: string, maxTokens: number): Promise<string> {
-  const lineBreak = tokenizer.encode("\n");
   const [answer = []] = await askAside(session, tokenizer.encode(question), {
     maxTokens,
     stopAfter: (last) => /[.\n]/.test(tokenizer.decode([last])),
-    ...(lineBreak.length === 1 && { lineBreak: lineBreak[0] ?? 0 }),
+    lineBreak: tokenizer.encode("\n"),
   });
   return tokenizer.decode(answer);
 }
