@@ -84,7 +84,7 @@ describe("a text that cannot be used", () => {
     [
       "demo: a short book",
       ["demo", "--model", "@model", "--book", "@text.txt", "--report", "@report.html"],
-      /--book: needs 80000 bytes or more, has 1840/,
+      /--book: needs 80000 tokens or more, has 1840/,
     ],
   ])("%s", (_, args, problem) => expectRefusal(args, problem));
 
@@ -324,14 +324,14 @@ describe("weights that cannot be used", () => {
       "cut off in their header",
       WEIGHTS,
       (bytes) => bytes.subarray(0, 100),
-      /model\.safetensors: is cut off or no safetensors file/,
+      /model\.safetensors: is cut off or not a safetensors file/,
     ],
     ["empty", WEIGHTS, () => "", /model\.safetensors: is cut off: 0 bytes/],
     [
       "of another kind",
       WEIGHTS,
       () => "It is a way I have of driving off the spleen.",
-      /model\.safetensors: is cut off or no safetensors file/,
+      /model\.safetensors: is cut off or not a safetensors file/,
     ],
     [
       "with more bytes than tensors",

@@ -6,6 +6,8 @@ import { gpt2Tokenizer, GPT2_VOCABULARY_SIZE } from "../text/tokenizers/gpt2.ts"
 import { tinyTokenizerJson } from "../text/tokenizers/fixtures.ts";
 import { huggingFaceTokenizer } from "../text/tokenizers/hugging-face.ts";
 import type { PerplexityResult } from "../evaluate/perplexity.ts";
+import type { PasskeyRow } from "../evaluate/passkey.ts";
+import type { RecallRow } from "../evaluate/recall.ts";
 import { callCommand, TEXT, tinyRun, type Ran } from "./fixtures.ts";
 
 let folder: string;
@@ -15,6 +17,7 @@ const at = (name: string): string => join(folder, name);
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "cli-tokenizer-"));
   await writeFile(at("text.txt"), TEXT);
+  await writeFile(at("long.txt"), TEXT.repeat(10));
   await writeFile(at("mine.json"), JSON.stringify(tinyTokenizerJson()));
   await writeRecipe("recipe.json", { tokenizer: at("mine.json"), vocabularySize: 263 });
   trained = await callCommand("train", at("recipe.json"), "--data", at("text.txt"), "--out", at("model"));
@@ -85,12 +88,62 @@ describe("a model with a tokenizer.json", () => {
     await expectRefusal(resume, /--resume: the run began with another tokenizer, .*resumed\/tokenizer\.json/);
   });
 
-  it("is not asked for what is written in bytes", async () => {
-    const problem = /model: its tokenizer is tokenizer\.json, but .* are for models of bytes/;
-    await expectRefusal(["passkey", at("model")], problem);
-    await expectRefusal(["eval", at("model"), "--task", "vt"], problem);
-    await expectRefusal(["eval", at("model"), "--task", "mqar"], problem);
-    await expectRefusal(["demo", "--model", at("model")], problem);
+  it("is asked for pass keys, in prompts of so many of its tokens", async () => {
+    const asked = [
+      "--lengths",
+      "300,400",
+      "--depths",
+      "0,1",
+      "--samples",
+      "2",
+      "--batch",
+      "2",
+      "--json",
+      at("keys.json"),
+    ];
+    for (const haystack of ["garbage", at("text.txt")]) {
+      expect((await callCommand("passkey", at("model"), ...asked, "--haystack", haystack)).code).toBe(0);
+      const { rows } = (await json("keys.json")) as { rows: PasskeyRow[] };
+      expect(rows.map(({ length, depth, samples }) => [length, depth, samples])).toEqual([
+        [300, 0, 2],
+        [300, 1, 2],
+        [400, 0, 2],
+        [400, 1, 2],
+      ]);
+    }
+    await expectRefusal(["passkey", at("model"), "--lengths", "100"], /--lengths: .* at least \d+ tokens, got 100/);
+  });
+
+  it("is asked the prompts of recall tasks, in so many of its tokens", async () => {
+    const tasks = ["eval", at("model"), "--task", "niah_single_2,babilong_qa1", "--data", at("text.txt")];
+    const ran = await callCommand(...tasks, "--lengths", "600", "--samples", "2", "--json", at("recall.json"));
+    expect(ran.stderr).toBe("");
+    const { rows } = (await json("recall.json")) as { rows: RecallRow[] };
+    expect(rows.map(({ task, length, samples }) => [task, length, samples])).toEqual([
+      ["niah_single_2", 600, 2],
+      ["babilong_qa1", 600, 2],
+    ]);
+    await expectRefusal([...tasks, "--lengths", "60"], /--lengths: niah_single_2 needs at least \d+ tokens, got 60/);
+  });
+
+  it("is asked for the pairs of mqar where it has the vocabulary", async () => {
+    const problem = /mqar has a vocabulary of 8192 tokens, but the model one of 263/;
+    await expectRefusal(["eval", at("model"), "--task", "mqar", "--lengths", "64", "--pairs", "4"], problem);
+  });
+
+  it("is trained on every task that writes text", async () => {
+    const mixture = [
+      { task: "copy", share: 1 },
+      { task: "passkey", share: 1 },
+      { task: "recall", share: 1, names: ["niah_single_2", "babilong_qa1"] },
+    ];
+    await writeRecipe(
+      "tasks.json",
+      { tokenizer: at("mine.json"), vocabularySize: 263 },
+      { mixture, length: 1024, batch: 4 },
+    );
+    const ran = await callCommand("train", at("tasks.json"), "--data", at("long.txt"), "--out", at("tasks"));
+    expect(ran.code).toBe(0);
   });
 });
 
@@ -116,12 +169,6 @@ describe("a recipe whose tokenizer cannot be used", () => {
       /model\.vocabularySize: is 256, but the tokenizer gpt2 has 50257 tokens/,
     ],
     ["with a file that is missing", { tokenizer: "no/tokenizer.json" }, {}, /tokenizer\.json: there is no such file/],
-    [
-      "with a task of bytes",
-      { tokenizer: "gpt2", vocabularySize: GPT2_VOCABULARY_SIZE },
-      { mixture: [{ task: "passkey", share: 1 }], length: 2048 },
-      /training\.mixture: passkey is for models of bytes, but model\.tokenizer is gpt2/,
-    ],
   ])("%s", async (_, model, training, problem) => {
     await writeRecipe("bad.json", model, training);
     await expectRefusal(["train", at("bad.json"), "--data", at("text.txt"), "--out", at("new")], problem);

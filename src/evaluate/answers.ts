@@ -1,26 +1,43 @@
-import { decodeTokens } from "../text/bytes.ts";
 import { mostLikely } from "../runtime/sampler.ts";
 import type { Session } from "../runtime/session.ts";
+import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 
-/** What each lane writes, greedily, after its prompt: `answerTokens` tokens. */
+export interface AnswerOptions {
+  /** Most characters of an answer; what is written beyond is cut off. */
+  readonly characters: number;
+  /** Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
+}
+
+/** What each lane writes, greedily, after its prompt. */
 export async function answerPrompts(
   session: Session,
   prompts: readonly Int32Array[],
-  answerTokens: number,
+  options: AnswerOptions,
   onProgress?: (done: number) => void,
 ): Promise<string[]> {
-  return answersAfter(session, await session.prefill(prompts, onProgress), answerTokens);
+  return answersAfter(session, await session.prefill(prompts, onProgress), options);
 }
 
-/** What each lane writes, greedily, from the logits [B * V] of the token that comes next on. */
-export async function answersAfter(session: Session, first: Float32Array, answerTokens: number): Promise<string[]> {
-  const answers = Array.from({ length: session.batch }, (): number[] => []);
+/**
+ * What each lane writes, greedily, from the logits [B * V] of the token that comes next on: until every lane has so many
+ * characters, and as many tokens at most.
+ */
+export async function answersAfter(
+  session: Session,
+  first: Float32Array,
+  { characters, tokenizer = byteTokenizer }: AnswerOptions,
+): Promise<string[]> {
+  const written = Array.from({ length: session.batch }, (): number[] => []);
+  let answers = written.map(() => "");
   let logits = first;
   const size = logits.length / session.batch;
-  for (let i = 0; i < answerTokens; i++) {
-    const tokens = answers.map((_, lane) => mostLikely(logits.subarray(lane * size, (lane + 1) * size)));
-    tokens.forEach((token, lane) => answers[lane]?.push(token));
-    if (i + 1 < answerTokens) logits = await session.step(tokens);
+  for (let i = 0; i < characters; i++) {
+    const tokens = written.map((_, lane) => mostLikely(logits.subarray(lane * size, (lane + 1) * size)));
+    tokens.forEach((token, lane) => written[lane]?.push(token));
+    answers = written.map((lane) => tokenizer.decode(lane));
+    if (i + 1 === characters || answers.every(({ length }) => length >= characters)) break;
+    logits = await session.step(tokens);
   }
-  return answers.map((tokens) => decodeTokens(tokens));
+  return answers.map((answer) => answer.slice(0, characters));
 }

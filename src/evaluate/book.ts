@@ -1,8 +1,11 @@
-import { encodeText } from "../text/bytes.ts";
+import type { Tokens } from "../text/document.ts";
+import type { Tokenizer } from "../text/tokenizers/tokenizer.ts";
+import { emptyLines } from "../tasks/fit.ts";
 import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../tasks/passkey.ts";
 import type { Session } from "../runtime/session.ts";
 import { answerPrompts } from "./answers.ts";
-import { ANSWER_TOKENS } from "./passkey.ts";
+import { modelTokenizer } from "./model-tokenizer.ts";
+import { ANSWER_CHARACTERS } from "./passkey.ts";
 
 /** A key hidden in one lane's copy of a book. */
 export interface HiddenKey {
@@ -27,6 +30,8 @@ export interface BookProgress {
 export interface BookOptions {
   /** Distances after the key to ask at, beside the end of the book; those past the end are left out. */
   readonly distances: readonly number[];
+  /** That of the model. Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
   /** Called after each block with the tokens read of each lane and the time it took, questions not counted. */
   onProgress?(progress: BookProgress): void;
 }
@@ -37,16 +42,20 @@ const BLOCK = 16_384;
 /**
  * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it,
  * and asks for the key on the way and at the end. A question is asked from a copy of the state, so reading goes on
- * as if it had not been. Answers come in the order of the keys, nearest question first.
+ * as if it had not been. Answers come in the order of the keys, nearest question first. Throws `OptionError` for a model
+ * whose tokenizer is missing.
+ *
+ * @param book In tokens of the model.
  */
 export async function findKeysInBook(
   session: Session,
-  book: Uint8Array,
+  book: Tokens,
   keys: readonly HiddenKey[],
   options: BookOptions,
 ): Promise<BookAnswer[]> {
-  const sentences = keys.map(({ key }) => encodeText(`\n${passkeySentence(key)}\n`));
-  const task = encodeText(`${PASSKEY_TASK}\n`);
+  const tokenizer = modelTokenizer(session, options.tokenizer);
+  const sentences = keys.map(({ key }) => tokenizer.encode(`\n${passkeySentence(key)}\n`));
+  const task = tokenizer.encode(`${PASSKEY_TASK}\n`);
   const lanes = keys.map(({ position }, lane) => insert(task, book, position, sentences[lane] ?? new Int32Array()));
   const length = Math.min(...lanes.map((lane) => lane.length));
   const stops = keys.flatMap(({ position }, lane) => {
@@ -69,7 +78,7 @@ export async function findKeysInBook(
     options.onProgress?.({ tokens: done, seconds });
     const asked = stops.filter(({ at }) => at === done);
     if (asked.length === 0) continue;
-    const replies = await askAside(session);
+    const replies = await askAside(session, tokenizer);
     for (const { lane, distance } of asked) {
       const hidden = keys[lane];
       const answer = replies[lane]?.match(/\d+/)?.[0] ?? "";
@@ -84,24 +93,25 @@ export async function findKeysInBook(
 // --- internal ---
 
 /** What every lane answers, with the session left as it was. */
-async function askAside(session: Session): Promise<string[]> {
+async function askAside(session: Session, tokenizer: Tokenizer): Promise<string[]> {
   const state = await session.snapshot();
   const { segmentLength, memory } = session.loaded.model.config;
-  const question = encodeText(`\n${PASSKEY_QUESTION}`);
-  const needed = question.length + ANSWER_TOKENS;
+  const question = tokenizer.encode(`\n${PASSKEY_QUESTION}`);
+  const needed = question.length + ANSWER_CHARACTERS; // an answer has no more tokens than characters
   const left = segmentLength - (session.position % segmentLength);
   // Local attention should see question and answer as one: where they would lie in two segments and it sees one
   // alone, empty lines come first.
   const apart = !memory.cache && left < needed && needed <= segmentLength;
-  const lines = apart ? encodeText("\n".repeat(left)) : [];
+  const lines = apart ? emptyLines(left, tokenizer) : [];
   const prompt = Int32Array.from([...lines, ...question]);
-  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), ANSWER_TOKENS);
+  const asked = { characters: ANSWER_CHARACTERS, tokenizer };
+  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), asked);
   await session.restore(state);
   return answers;
 }
 
 /** The prompt of a pass key without its question, with a book as the haystack. */
-function insert(task: Int32Array, book: Uint8Array, position: number, sentence: Int32Array): Int32Array {
+function insert(task: Int32Array, book: Tokens, position: number, sentence: Int32Array): Int32Array {
   const tokens = new Int32Array(task.length + book.length + sentence.length);
   tokens.set(task);
   tokens.set(book.subarray(0, position), task.length);

@@ -6,7 +6,7 @@ import { SEGMENT, tinyModel } from "../runtime/fixtures.ts";
 import { createSession, type Session, type Snapshot } from "../runtime/session.ts";
 import { fakeSession, keyIn } from "./fixtures.ts";
 import { answerPrompts } from "./answers.ts";
-import { ANSWER_TOKENS, evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
+import { ANSWER_CHARACTERS, evaluatePasskey, type PasskeyOptions, type PasskeyRow } from "./passkey.ts";
 
 const garbage: Haystack = { kind: "garbage" };
 const knows = (text: string): string => ` ${keyIn(text)}.`;
@@ -183,7 +183,7 @@ describe("evaluatePasskey", () => {
       for (const { prompts, logits, answers } of asked) {
         const again = record(fresh);
         await again.recorder.reset();
-        await answerPrompts(again.recorder, prompts.map(encodeText), ANSWER_TOKENS);
+        await answerPrompts(again.recorder, prompts.map(encodeText), { characters: ANSWER_CHARACTERS });
         expect(answers).toEqual(again.asked[0]?.answers);
         const expected = again.asked[0]?.logits ?? new Float32Array();
         expect(logits.length).toBe(expected.length);

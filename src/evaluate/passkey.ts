@@ -11,7 +11,10 @@ import {
 } from "../tasks/passkey.ts";
 import type { Session, Snapshot } from "../runtime/session.ts";
 import { createRng, type Rng } from "../base/random.ts";
+import type { Tokens } from "../text/document.ts";
+import type { Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { answersAfter } from "./answers.ts";
+import { modelTokenizer } from "./model-tokenizer.ts";
 import { sharedStretches, stretchTokens, type LanePrompt, type Stretch } from "./shared-prefixes.ts";
 import { mean, standardError } from "../base/statistics.ts";
 
@@ -50,6 +53,8 @@ export interface PasskeyOptions {
   /** Prompts of a cell. */
   readonly samples: number;
   readonly haystack: Haystack;
+  /** That of the model. Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
   readonly seed: number;
   /** Called with what is read, and will have been read, of a lane; what prompts have in common counts once. */
   onProgress?(doneTokens: number, totalTokens: number): void;
@@ -57,8 +62,8 @@ export interface PasskeyOptions {
   onRow?(row: PasskeyRow): void;
 }
 
-/** Longest answer that is read: a space, five digits and a stop. */
-export const ANSWER_TOKENS = 8;
+/** Characters of the longest answer that is read: a space, five digits, a stop and what may come after it. */
+export const ANSWER_CHARACTERS = 8;
 
 /** Tokens of each lane that one call of `prefill` reads, up to the next whole multiple. */
 const BLOCK = 65_536;
@@ -67,12 +72,13 @@ const BLOCK = 65_536;
  * Greedy answers to pass key prompts, several side by side in the lanes of the session. Key, haystack and the place
  * of the key are drawn once for each number of a prompt, not for each cell, so that the prompts of one
  * number begin alike; what they have in common is read once. Throws `OptionError` for a length that has no room
- * for a prompt, or a text that is empty.
+ * for a prompt, a text that is empty, or a model whose tokenizer is missing.
  */
 export async function evaluatePasskey(session: Session, options: PasskeyOptions): Promise<PasskeyRow[]> {
   const { lengths, depths, samples, onProgress, onRow } = options;
+  const tokenizer = modelTokenizer(session, options.tokenizer);
   const cells = lengths.flatMap((length) => depths.map((depth): Cell => ({ length, depth, ...nothingYet() })));
-  const rounds = planRounds(session, options, cells);
+  const rounds = planRounds(session, options, cells, tokenizer);
   const total = rounds.reduce((sum, { stretches }) => sum + stretchTokens(stretches), 0);
   let done = 0;
   for (const round of rounds) {
@@ -80,6 +86,7 @@ export async function evaluatePasskey(session: Session, options: PasskeyOptions)
       session,
       round,
       cells,
+      tokenizer,
       (tokens) => onProgress?.(done + tokens, total),
       (cell) => {
         if (cell.scores.length === samples) onRow?.(rowOf(cell, session.batch));
@@ -127,8 +134,9 @@ function planRounds(
   { batch, loaded }: Session,
   { samples, haystack, seed }: PasskeyOptions,
   cells: readonly Cell[],
+  tokenizer: Tokenizer,
 ): Round[] {
-  for (const { length, depth } of cells) checkPasskeyOptions({ length, depth, haystack });
+  for (const { length, depth } of cells) checkPasskeyOptions({ length, depth, haystack, tokenizer });
   const { segmentLength } = loaded.model.config;
   const rng = createRng(seed).fork("pass keys");
   const count = Math.ceil(samples / batch);
@@ -137,7 +145,7 @@ function planRounds(
     const draws = Array.from({ length: batch }, (_lane, lane) => draw(haystack, rng.fork(round * batch + lane)));
     const shorter = Math.floor(((round + first) / count) * segmentLength);
     const prompts = (): LanePrompt[] =>
-      cells.map((cell) => draws.map((drawn) => promptOf(cell, drawn, haystack, shorter, segmentLength)));
+      cells.map((cell) => draws.map((drawn) => promptOf(cell, drawn, haystack, tokenizer, shorter, segmentLength)));
     const keys = draws.slice(0, samples - round * batch).map(({ key }) => key);
     return { keys, stretches: sharedStretches(prompts()), prompts };
   });
@@ -151,14 +159,15 @@ function promptOf(
   cell: Cell,
   { key, textStart, place }: Draw,
   haystack: Haystack,
+  tokenizer: Tokenizer,
   shorter: number,
   segmentLength: number,
-): Uint8Array {
-  const length = Math.max(cell.length - shorter, shortestPasskeyPrompt());
-  const all = passkeyHaystackLength(length, key);
+): Tokens {
+  const length = Math.max(cell.length - shorter, shortestPasskeyPrompt(undefined, tokenizer));
+  const all = passkeyHaystackLength(length, key, tokenizer);
   const room = Math.min(segmentLength, all);
   const before = Math.floor(cell.depth * (all - room) + place * room);
-  return layPasskeyPrompt({ length, key, haystack, textStart, before });
+  return layPasskeyPrompt({ length, key, haystack, textStart, before, tokenizer });
 }
 
 /** Reads each stretch of a round once, and asks where prompts end. */
@@ -166,6 +175,7 @@ async function readRound(
   session: Session,
   { keys, stretches, prompts }: Round,
   cells: readonly Cell[],
+  tokenizer: Tokenizer,
   onProgress: (done: number) => void,
   onScored: (cell: Cell) => void,
 ): Promise<void> {
@@ -180,7 +190,8 @@ async function readRound(
     else await session.reset();
     const logits = await readStretch(session, made, stretch, (read) => onProgress(done + read));
     states.set(to, await session.snapshot());
-    const answers = stretch.ending.length > 0 ? await answersAfter(session, logits, ANSWER_TOKENS) : [];
+    const asked = { characters: ANSWER_CHARACTERS, tokenizer };
+    const answers = stretch.ending.length > 0 ? await answersAfter(session, logits, asked) : [];
     done += to - from;
     share(cells, stretch, (performance.now() - started) / 1000);
     for (const cell of cellsAt(cells, stretch.ending)) {

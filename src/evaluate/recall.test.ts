@@ -89,7 +89,7 @@ describe("evaluateRecall", () => {
   it("refuses a length without room and a task without its book before anything is read", async () => {
     const session = fakeSession(1, knows);
     await expect(evaluateRecall(session, { ...options, lengths: [700, 500] })).rejects.toThrow(
-      /^niah_multivalue needs a length of at least \d+, got 500$/,
+      /^niah_multivalue needs at least \d+ tokens, got 500$/,
     );
     await expect(evaluateRecall(session, { ...options, book: undefined })).rejects.toThrow(
       "niah_multivalue needs a book to read",

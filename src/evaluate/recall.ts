@@ -1,16 +1,19 @@
 import { OptionError } from "../base/errors.ts";
-import { encodeText } from "../text/bytes.ts";
+import { checkRecallLength, emptyLines, fitRecall } from "../tasks/fit.ts";
 import type { RecallSample, RecallTask } from "../tasks/recall.ts";
+import type { Tokens } from "../text/document.ts";
+import type { Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import type { Session } from "../runtime/session.ts";
 import { createRng, type Rng } from "../base/random.ts";
 import { answerPrompts } from "./answers.ts";
+import { modelTokenizer } from "./model-tokenizer.ts";
 import { mean, standardError } from "../base/statistics.ts";
 
 /** How well a model answers one task at one length. */
 export interface RecallRow {
   readonly task: string;
   readonly version: number;
-  /** Tokens of the prompt. */
+  /** Tokens of the prompt, with what stands before it where it is shorter. */
   readonly length: number;
   readonly samples: number;
   /** Mean score, from 0 to 1. */
@@ -30,8 +33,13 @@ export interface RecallOptions {
   /** Prompts of a task at a length. */
   readonly samples: number;
   readonly seed: number;
-  /** The book that tasks read; round and round where it is shorter than a prompt. Needed by those that read text. */
-  readonly book?: Uint8Array | undefined;
+  /** That of the model. Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
+  /**
+   * The book that tasks read, in tokens of the model; round and round where it is shorter than a prompt. Needed by those
+   * that read text.
+   */
+  readonly book?: Tokens | undefined;
   /** Called with what is done of the tokens of the whole table. */
   onProgress?(doneTokens: number, totalTokens: number): void;
   /** Called after each row. */
@@ -41,10 +49,12 @@ export interface RecallOptions {
 /**
  * Greedy answers to recall tasks, several side by side in the lanes of the session. A prompt that is shorter than its
  * length follows on text of the book where the task reads it, else on empty lines. Throws `OptionError` before
- * anything is read for a length below the `minLength` of a task and for a task without the book that it needs.
+ * anything is read for a length without room for a task, for a task without the book that it needs, and for a model whose tokenizer is
+ * missing.
  */
 export async function evaluateRecall(session: Session, options: RecallOptions): Promise<RecallRow[]> {
-  checkOptions(options);
+  const tokenizer = modelTokenizer(session, options.tokenizer);
+  checkOptions(options, tokenizer);
   const { tasks, lengths, samples, onProgress } = options;
   const rounds = Math.ceil(samples / session.batch);
   const total = lengths.reduce((sum, length) => sum + length, 0) * tasks.length * rounds;
@@ -52,7 +62,9 @@ export async function evaluateRecall(session: Session, options: RecallOptions): 
   const rows: RecallRow[] = [];
   for (const task of tasks) {
     for (const length of lengths) {
-      const row = await evaluateCell(session, options, task, length, (read) => onProgress?.(done + read, total));
+      const row = await evaluateCell(session, { ...options, tokenizer }, task, length, (read) =>
+        onProgress?.(done + read, total),
+      );
       done += length * rounds;
       options.onRow?.(row);
       rows.push(row);
@@ -63,17 +75,16 @@ export async function evaluateRecall(session: Session, options: RecallOptions): 
 
 // --- internal ---
 
-function checkOptions({ tasks, lengths, book }: RecallOptions): void {
-  for (const { name, minLength, readsText } of tasks) {
-    const short = lengths.find((length) => !(length >= minLength));
-    if (short !== undefined) throw new OptionError(`${name} needs a length of at least ${minLength}, got ${short}`);
-    if (readsText && !book?.length) throw new OptionError(`${name} needs a book to read`);
+function checkOptions({ tasks, lengths, book }: RecallOptions, tokenizer: Tokenizer): void {
+  for (const task of tasks) {
+    for (const length of lengths) checkRecallLength(task, length, tokenizer);
+    if (task.readsText && !book?.length) throw new OptionError(`${task.name} needs a book to read`);
   }
 }
 
 async function evaluateCell(
   session: Session,
-  { samples, seed, book }: RecallOptions,
+  { samples, seed, book, tokenizer }: RecallOptions & { readonly tokenizer: Tokenizer },
   task: RecallTask,
   length: number,
   onProgress: (done: number) => void,
@@ -83,11 +94,11 @@ async function evaluateCell(
   const scores: number[] = [];
   for (let start = 0; start < samples; start += session.batch) {
     const drawn = Array.from({ length: session.batch }, (_, lane) =>
-      drawPrompt(task, length, root.fork(start + lane), book),
+      drawPrompt(task, length, tokenizer, root.fork(start + lane), book),
     );
     await session.reset();
     const prompts = drawn.map(({ tokens }) => tokens);
-    const answers = await answerPrompts(session, prompts, task.answerTokens, (read) =>
+    const answers = await answerPrompts(session, prompts, { characters: task.answerBytes, tokenizer }, (read) =>
       onProgress((start / session.batch) * length + read),
     );
     // The last round may have lanes beyond the samples asked for.
@@ -113,26 +124,25 @@ async function evaluateCell(
 function drawPrompt(
   task: RecallTask,
   length: number,
+  tokenizer: Tokenizer,
   rng: Rng,
-  book: Uint8Array = new Uint8Array(),
+  book: Tokens = new Uint8Array(),
 ): Pick<RecallSample, "references"> & { tokens: Int32Array } {
-  const text = (size: number): Uint8Array => windowOf(book, size, rng);
-  const { prompt, references } = task.sample({ length, rng, text });
-  const written = encodeText(prompt);
-  const tokens = new Int32Array(length).fill(NEWLINE);
-  if (task.readsText) tokens.set(text(length - written.length));
-  tokens.set(written, length - written.length);
+  const window = (size: number, drawn: Rng): Tokens => windowOf(book, size, drawn);
+  const { prompt, references } = fitRecall(task, { length, rng, tokenizer, tokens: window });
+  const left = length - prompt.length;
+  const tokens = new Int32Array(length);
+  tokens.set(task.readsText ? window(left, rng) : emptyLines(left, tokenizer));
+  tokens.set(prompt, left);
   return { tokens, references };
 }
 
 /** A window of a book at a random place; from its end the book goes on at its start. */
-function windowOf(book: Uint8Array, size: number, rng: Rng): Uint8Array {
+function windowOf(book: Tokens, size: number, rng: Rng): Tokens {
   if (size <= book.length) {
     const start = rng.integer(book.length - size + 1);
     return book.subarray(start, start + size);
   }
   const start = rng.integer(book.length);
-  return Uint8Array.from({ length: size }, (_, i) => book[(start + i) % book.length] ?? NEWLINE);
+  return Int32Array.from({ length: size }, (_, i) => book[(start + i) % book.length] ?? 0);
 }
-
-const NEWLINE = 10;

@@ -1,7 +1,8 @@
 import { OptionError } from "../base/errors.ts";
+import type { Tokens } from "../text/document.ts";
 
 /** One prompt: the tokens of each lane, all of the same length. */
-export type LanePrompt = readonly Uint8Array[];
+export type LanePrompt = readonly Tokens[];
 
 /** A stretch of tokens that is read once, whatever the number of prompts that go through it. */
 export interface Stretch {
@@ -73,7 +74,7 @@ function commonLength([first = [], ...rest]: readonly LanePrompt[]): number {
   return common;
 }
 
-function agreeUpTo(a: Uint8Array, b: Uint8Array, limit: number): number {
+function agreeUpTo(a: Tokens, b: Tokens, limit: number): number {
   const end = Math.min(limit, b.length);
   for (let i = 0; i < end; i++) if (a[i] !== b[i]) return i;
   return end;

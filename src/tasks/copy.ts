@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { Rng } from "../base/random.ts";
+import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
+import { emptyLines } from "./fit.ts";
 import type { Task, WeightedSequence } from "./task.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -7,7 +9,6 @@ const [MIN_LENGTH, MAX_LENGTH] = [8, 24];
 /** Of a repeated string, the first characters cannot be foretold: they say which string it is. */
 const CUE_LENGTH = 3;
 const REPEAT_PROBABILITY = 0.5;
-const SEPARATOR = 10; // newline
 
 export interface CopyOptions {
   /** Loss weight of the tokens that no earlier copy foretells. Default: 0. */
@@ -18,19 +19,24 @@ export interface CopyOptions {
  * Random strings of `a-z0-9`, one a line, about half of which are repeats of an earlier one, near or far.
  * `length` tokens to predict, so one more in all. Tokens that an earlier copy foretells have weight 1.
  */
-export function copySequence(length: number, rng: Rng, { textWeight = 0 }: CopyOptions = {}): WeightedSequence {
-  const tokens = new Int32Array(length + 1).fill(SEPARATOR);
+export function copySequence(
+  length: number,
+  rng: Rng,
+  { textWeight = 0 }: CopyOptions = {},
+  tokenizer: Tokenizer = byteTokenizer,
+): WeightedSequence {
+  const tokens = emptyLines(length + 1, tokenizer);
   const weights = new Float32Array(length).fill(textWeight);
-  const known: string[] = [];
+  const separator = tokenizer.encode("\n").length;
+  const known: Int32Array[] = [];
   for (let position = 0; position <= length;) {
     const repeated = known.length > 0 && rng.uniform() < REPEAT_PROBABILITY;
-    const text = (repeated ? known[rng.integer(known.length)] : undefined) ?? randomString(rng);
-    if (!repeated) known.push(text);
-    for (let i = 0; i < text.length && position + i <= length; i++) {
-      tokens[position + i] = text.charCodeAt(i);
-      if (repeated && i >= CUE_LENGTH) weights[position + i - 1] = 1;
-    }
-    position += text.length + 1;
+    const string = (repeated ? known[rng.integer(known.length)] : undefined) ?? tokenizer.encode(randomString(rng));
+    if (!repeated) known.push(string);
+    tokens.set(string.subarray(0, length + 1 - position), position);
+    const end = position + string.length;
+    if (repeated) weights.fill(1, position + cueTokens(string, tokenizer) - 1, end - 1);
+    position = end + separator;
   }
   return { tokens, weights };
 }
@@ -47,10 +53,18 @@ const schema = z.strictObject({
 export const copyTask: Task<typeof schema> = {
   schema,
   readsText: () => false,
-  draw: (part, { length, rng }) => copySequence(length, rng, part),
+  writesText: true,
+  draw: (part, { length, rng, tokenizer }) => copySequence(length, rng, part, tokenizer),
 };
 
 // --- internal ---
+
+/** Tokens of a string that have its cue. */
+function cueTokens(string: Int32Array, { decode }: Tokenizer): number {
+  let count = 1;
+  while (count < string.length && decode(string.subarray(0, count)).length < CUE_LENGTH) count += 1;
+  return count;
+}
 
 function randomString(rng: Rng): string {
   const length = MIN_LENGTH + rng.integer(MAX_LENGTH - MIN_LENGTH + 1);

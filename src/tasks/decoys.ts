@@ -1,5 +1,6 @@
 import type { Rng } from "../base/random.ts";
-import { encodeText } from "../text/bytes.ts";
+import type { Tokens } from "../text/document.ts";
+import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { pick } from "./draw.ts";
 
 /* Numbers as books have them: chapters, pages, years, sums. */
@@ -26,10 +27,15 @@ const MOST_DIGITS = 5;
  * A copy of a text with numbers written over it at random places, at most `most`; how many is drawn too. A model that
  * is to keep one number learns from them to leave others alone.
  */
-export function withDecoys(text: Uint8Array, most: number, rng: Rng): Uint8Array {
-  const changed = text.slice();
+export function withDecoys<T extends Tokens>(
+  text: T,
+  most: number,
+  rng: Rng,
+  { encode }: Tokenizer = byteTokenizer,
+): T {
+  const changed = text.slice() as T;
   for (let left = rng.integer(most + 1); left > 0; left--) {
-    const decoy = encodeText(`${pick(BEFORE, rng)}${drawNumber(rng)}${pick(AFTER, rng)}`);
+    const decoy = encode(`${pick(BEFORE, rng)}${drawNumber(rng)}${pick(AFTER, rng)}`);
     if (decoy.length <= text.length) changed.set(decoy, rng.integer(text.length - decoy.length + 1));
   }
   return changed;

@@ -1,5 +1,6 @@
 import { createRng } from "../base/random.ts";
-import { encodeText } from "../text/bytes.ts";
+import { wholeCharacters } from "../text/book-text.ts";
+import { decodeTokens, encodeText } from "../text/bytes.ts";
 import type { RecallSample, RecallTask } from "./recall.ts";
 
 /** A book of numbered sentences, some with characters of several bytes, on lines of three. */
@@ -10,14 +11,14 @@ export const BOOK = Array.from(
 
 const BOOK_TOKENS = Uint8Array.from(encodeText(BOOK));
 
-/** The sample of a seed, with {@link BOOK} as the book. */
-export function sampleOf(task: RecallTask, length: number, seed: number): RecallSample {
+/** The sample of a seed in so many bytes, with {@link BOOK} as the book. */
+export function sampleOf(task: RecallTask, bytes: number, seed: number): RecallSample {
   const rng = createRng(seed);
-  const text = (size: number): Uint8Array => {
+  const text = (size: number): string => {
     const start = rng.integer(BOOK_TOKENS.length - size);
-    return BOOK_TOKENS.subarray(start, start + size);
+    return wholeCharacters(decodeTokens(BOOK_TOKENS.subarray(start, start + size)));
   };
-  return task.sample({ length, rng, text });
+  return task.sample({ bytes, rng, text });
 }
 
 export function bytesOf(text: string): number {

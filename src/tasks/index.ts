@@ -19,5 +19,13 @@ export {
   type Haystack,
   type PasskeyPrompt,
 } from "./passkey.ts";
-export { checkRecallLength, type RecallSample, type RecallTask, type SampleOptions } from "./recall.ts";
+export {
+  fitRecall,
+  shortestRecall,
+  type FitOptions,
+  type FittedRecall,
+  type RecallSize,
+  type TokenSource,
+} from "./fit.ts";
+export type { RecallSample, RecallTask, SampleOptions } from "./recall.ts";
 export { RECALL_NAMES, recallTasksOf } from "./recall-tasks.ts";

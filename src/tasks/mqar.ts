@@ -137,6 +137,7 @@ const schema = z.strictObject({
 export const mqarTask: Task<typeof schema> = {
   schema,
   readsText: () => false,
+  writesText: false, // its tokens are numbers
   scored: ({ pairs }) => Math.max(...pairs),
 
   problem(part, { length, vocabularySize }) {

@@ -1,16 +1,18 @@
 import { OptionError } from "../base/errors.ts";
 import { z } from "zod";
 import type { Rng } from "../base/random.ts";
-import { encodeText } from "../text/bytes.ts";
+import type { Tokens } from "../text/document.ts";
+import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { withDecoys } from "./decoys.ts";
+import { emptyLines } from "./fit.ts";
 import type { Task } from "./task.ts";
 import { placeExchanges } from "./placement.ts";
 
-/** What the key is hidden in: the paper's sentences over and over, or a window of a text. */
-export type Haystack = { readonly kind: "garbage" } | { readonly kind: "text"; readonly tokens: Uint8Array };
+/** What the key is hidden in: the paper's sentences over and over, or a window of a text, in tokens of the model. */
+export type Haystack = { readonly kind: "garbage" } | { readonly kind: "text"; readonly tokens: Tokens };
 
 export interface PasskeyOptions {
-  /** Tokens of the whole prompt; a token is a byte. */
+  /** Tokens of the whole prompt. */
   readonly length: number;
   /** Where the key lies in the haystack, from 0, its start, to 1, its end. */
   readonly depth: number;
@@ -18,6 +20,8 @@ export interface PasskeyOptions {
   readonly rng: Rng;
   /** Digits of the key, the first of which is not zero. Default: a key from 1 to 49,999. */
   readonly digits?: number | undefined;
+  /** Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
 }
 
 export interface PasskeyPrompt {
@@ -55,16 +59,19 @@ export function drawPasskey(rng: Rng, digits?: number): string {
 }
 
 /** Tokens of the shortest prompt that has room for any key of so many digits: one without a haystack. */
-export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS): number {
-  return [PASSKEY_TASK, "", passkeySentence("0".repeat(digits)), "", PASSKEY_QUESTION].join("\n").length;
+export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS, tokenizer: Tokenizer = byteTokenizer): number {
+  const { before, after } = promptFrame(tokenizer);
+  return before.length + longestWithKey((key) => keyLine(key, tokenizer), 2, digits) + after.length;
 }
 
 /** What a prompt is made of, when nothing is left to chance. */
 export interface PasskeyLayout {
-  /** Tokens of the whole prompt; a token is a byte. */
+  /** Tokens of the whole prompt. */
   readonly length: number;
   /** Digits of the key. */
   readonly key: string;
+  /** Default: that of bytes. */
+  readonly tokenizer?: Tokenizer;
   readonly haystack: Haystack;
   /** Where in a text the haystack begins; the text goes round and round. Garbage always begins at its start. */
   readonly textStart: number;
@@ -74,44 +81,49 @@ export interface PasskeyLayout {
 
 /**
  * A prompt of exactly `length` tokens, in five parts joined by newlines: the task, the haystack before the
- * key, the sentence with the key, the haystack after it, the question. Throws `OptionError` when `length` is
+ * key, the sentence with the key, the haystack after it, the question. Each part is made of tokens on its own, so what
+ * hides the key is the same tokens wherever it stands, and only the haystack is cut. Throws `OptionError` when `length` is
  * below {@link shortestPasskeyPrompt}, the depth is not within 0..1 or the text to hide in is empty.
  */
 export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
   checkPasskeyOptions(options);
-  const { length, depth, haystack, rng, digits } = options;
+  const { length, depth, haystack, rng, digits, tokenizer = byteTokenizer } = options;
   const key = drawPasskey(rng, digits);
-  const before = Math.round(depth * passkeyHaystackLength(length, key));
+  const before = Math.round(depth * passkeyHaystackLength(length, key, tokenizer));
   const textStart = drawTextStart(haystack, rng);
-  const bytes = layPasskeyPrompt({ length, key, haystack, textStart, before });
-  return { tokens: Int32Array.from(bytes), answer: key, keyPosition: TASK_LINE.length + before + 1 };
+  const tokens = layPasskeyPrompt({ length, key, haystack, textStart, before, tokenizer });
+  const keyPosition = promptFrame(tokenizer).before.length + before + tokenizer.encode("\n").length;
+  return { tokens: Int32Array.from(tokens), answer: key, keyPosition };
 }
 
 /** Throws `OptionError` for what no prompt can be made of; see {@link passkeyPrompt}. */
-export function checkPasskeyOptions({ length, depth, haystack, digits }: Omit<PasskeyOptions, "rng">): void {
-  checkLength(length, digits);
+export function checkPasskeyOptions({ length, depth, haystack, digits, tokenizer }: Omit<PasskeyOptions, "rng">): void {
+  checkLength(length, digits, tokenizer);
   if (!(depth >= 0 && depth <= 1)) throw new OptionError(`the depth of a pass key lies within 0..1, got ${depth}`);
   if (haystack.kind === "text" && haystack.tokens.length === 0)
     throw new OptionError("the text to hide a pass key in is empty");
 }
 
 /** The tokens of the prompt of a layout; see {@link passkeyPrompt}. */
-export function layPasskeyPrompt({ length, key, haystack, textStart, before }: PasskeyLayout): Uint8Array {
-  const sentence = keyLine(key);
-  const [keyStart, tailStart] = [TASK_LINE.length + before, length - QUESTION_LINE.length];
-  const tokens = new Uint8Array(length);
-  tokens.set(TASK_LINE);
-  fillFrom(tokens.subarray(TASK_LINE.length, keyStart), haystack, textStart);
+export function layPasskeyPrompt(layout: PasskeyLayout): Tokens {
+  const { length, key, haystack, textStart, before, tokenizer = byteTokenizer } = layout;
+  const frame = promptFrame(tokenizer);
+  const sentence = keyLine(key, tokenizer);
+  const [keyStart, tailStart] = [frame.before.length + before, length - frame.after.length];
+  const tokens = tokenizer === byteTokenizer ? new Uint8Array(length) : new Int32Array(length);
+  tokens.set(frame.before);
+  fillFrom(tokens.subarray(frame.before.length, keyStart), haystack, textStart, tokenizer);
   tokens.set(sentence, keyStart);
   // A text goes on where it was cut; garbage starts again, as in the generator.
-  fillFrom(tokens.subarray(keyStart + sentence.length, tailStart), haystack, textStart + before);
-  tokens.set(QUESTION_LINE, tailStart);
+  fillFrom(tokens.subarray(keyStart + sentence.length, tailStart), haystack, textStart + before, tokenizer);
+  tokens.set(frame.after, tailStart);
   return tokens;
 }
 
 /** Tokens of the haystack in a prompt of a length with a key. */
-export function passkeyHaystackLength(length: number, key: string): number {
-  return length - TASK_LINE.length - keyLine(key).length - QUESTION_LINE.length;
+export function passkeyHaystackLength(length: number, key: string, tokenizer: Tokenizer = byteTokenizer): number {
+  const { before, after } = promptFrame(tokenizer);
+  return length - before.length - keyLine(key, tokenizer).length - after.length;
 }
 
 /** Where in a text a haystack begins: every place as likely as any other; 0 for garbage, without a draw. */
@@ -161,55 +173,59 @@ const schema = z.strictObject({
 export const passkeyTask: Task<typeof schema> = {
   schema,
   readsText: ({ haystack }) => haystack !== "garbage",
+  writesText: true,
 
-  draw(part, { length, rng, window }) {
+  draw(part, { length, rng, tokenizer, tokens }) {
     const { digits, minLength = length, maxTrailing, decoys = 0 } = part;
     const useText = part.haystack === "text" || (part.haystack === "mixed" && rng.uniform() < 0.5);
-    const text = (): Uint8Array => (decoys > 0 ? withDecoys(window(length + 1), decoys, rng) : window(length + 1));
+    const window = (size: number): Tokens => tokens(size, rng);
+    const text = (): Tokens =>
+      decoys > 0 ? withDecoys(window(length + 1), decoys, rng, tokenizer) : window(length + 1);
     const haystack: Haystack = useText ? { kind: "text", tokens: text() } : { kind: "garbage" };
-    const filler = (size: number): Uint8Array =>
-      useText && size > 0 ? window(size) : new Uint8Array(size).fill(NEWLINE);
+    const filler = (size: number): Tokens => (useText && size > 0 ? window(size) : emptyLines(size, tokenizer));
     // Drawn before the key is known, so it leaves room for the longest answer.
-    const room = length + 1 - passkeyAnswer("0".repeat(digits ?? KEY_LIMIT_DIGITS)).length;
-    checkLength(Math.min(minLength, room), digits);
-    const trailing = rng.integer(Math.min(maxTrailing, room - shortestPasskeyPrompt(digits)) + 1);
+    const answer = (key: string): Int32Array => tokenizer.encode(passkeyAnswer(key));
+    const room = length + 1 - longestWithKey(answer, 1, digits);
+    checkLength(Math.min(minLength, room), digits, tokenizer);
+    const trailing = rng.integer(Math.min(maxTrailing, room - shortestPasskeyPrompt(digits, tokenizer)) + 1);
     const longest = room - trailing;
     const promptLength = longest - rng.integer(longest - Math.min(minLength, longest) + 1);
-    const prompt = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng, digits });
+    const prompt = passkeyPrompt({ length: promptLength, depth: rng.uniform(), haystack, rng, digits, tokenizer });
     const { answerWeight, textWeight } = part;
-    const exchange = { prompt: prompt.tokens, answer: encodeText(passkeyAnswer(prompt.answer)) };
+    const exchange = { prompt: prompt.tokens, answer: answer(prompt.answer) };
     return placeExchanges([exchange], { length, trailing, filler, answerWeight, textWeight });
   },
 };
 
 // --- internal ---
 
-function checkLength(length: number, digits?: number): void {
-  const minimum = shortestPasskeyPrompt(digits);
+function checkLength(length: number, digits?: number, tokenizer?: Tokenizer): void {
+  const minimum = shortestPasskeyPrompt(digits, tokenizer);
   if (!(length >= minimum)) throw new OptionError(`a pass key prompt needs at least ${minimum} tokens, got ${length}`);
 }
 
 /** Fills a stretch of a prompt: with a text from a place on, round and round, or with garbage from its start. */
-function fillFrom(target: Uint8Array, haystack: Haystack, textStart: number): void {
-  const source = haystack.kind === "text" ? haystack.tokens : GARBAGE_LINE;
-  let at = haystack.kind === "text" ? textStart % source.length : 0;
-  for (let done = 0; done < target.length;) {
-    const part = source.subarray(at, at + target.length - done);
-    target.set(part, done);
+function fillFrom(target: Tokens, haystack: Haystack, textStart: number, tokenizer: Tokenizer): void {
+  const { once, again } =
+    haystack.kind === "text"
+      ? { once: haystack.tokens.subarray(textStart % haystack.tokens.length), again: haystack.tokens }
+      : { once: tokenizer.encode(GARBAGE), again: tokenizer.encode(` ${GARBAGE}`) };
+  for (let done = 0, part = once; done < target.length; part = again) {
+    target.set(part.subarray(0, target.length - done), done);
     done += part.length;
-    at = 0;
   }
 }
 
-function keyLine(key: string): Uint8Array {
-  return bytesOfText(`\n${passkeySentence(key)}\n`);
+/** What stands before the haystack, and after it. */
+function promptFrame({ encode }: Tokenizer): { readonly before: Int32Array; readonly after: Int32Array } {
+  return { before: encode(`${PASSKEY_TASK}\n`), after: encode(`\n${PASSKEY_QUESTION}`) };
 }
 
-function bytesOfText(text: string): Uint8Array {
-  return Uint8Array.from(encodeText(text));
+function keyLine(key: string, { encode }: Tokenizer): Int32Array {
+  return encode(`\n${passkeySentence(key)}\n`);
 }
 
-const NEWLINE = 10;
-const TASK_LINE = bytesOfText(`${PASSKEY_TASK}\n`);
-const QUESTION_LINE = bytesOfText(`\n${PASSKEY_QUESTION}`);
-const GARBAGE_LINE = bytesOfText(`${GARBAGE} `);
+/** Tokens that have room for what is written with any key of so many digits, of which each takes one at most. */
+function longestWithKey(write: (key: string) => Int32Array, times: number, digits: number = KEY_LIMIT_DIGITS): number {
+  return write("0").length + times * (digits - 1);
+}

@@ -1,3 +1,4 @@
+import type { Tokens } from "../text/document.ts";
 import type { WeightedSequence } from "./task.ts";
 
 /** A prompt and what is to be written after it. */
@@ -12,7 +13,7 @@ export interface PlacementOptions {
   /** Tokens that follow on the last answer. */
   readonly trailing: number;
   /** What stands where nothing else does. */
-  readonly filler: (size: number) => Uint8Array;
+  readonly filler: (size: number) => Tokens;
   /** Loss weight of the answers. */
   readonly answerWeight: number;
   /** Loss weight of every other token. */

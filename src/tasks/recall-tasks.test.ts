@@ -48,21 +48,21 @@ describe.each(tasks)("$name", (task) => {
   it("fits into every length from the shortest on, and is refused below", () => {
     fc.assert(
       fc.property(fc.oneof(fc.constant(0), fc.nat(6000)), fc.nat(), (more, seed) => {
-        const length = task.minLength + more;
+        const length = task.minBytes + more;
         const { prompt, references, answer } = sampleOf(task, length, seed);
         expect(bytesOf(prompt)).toBeLessThanOrEqual(length);
         expect(bytesOf(prompt)).toBeGreaterThan(length - 120); // less than one line of any haystack
         expect(prompt).not.toContain("\ufffd");
-        expect(bytesOf(answer)).toBeLessThanOrEqual(task.answerTokens);
+        expect(bytesOf(answer)).toBeLessThanOrEqual(task.answerBytes);
         expect(answer).toMatch(/^ .*[.\n]$/);
         expect(task.score(answer, references)).toBe(1);
         expect(task.score(" I do not know.", references)).toBe(0);
       }),
       { numRuns: 60 },
     );
-    for (const length of [0, task.minLength - 1, Number.NaN]) {
+    for (const length of [0, task.minBytes - 1, Number.NaN]) {
       expect(() => sampleOf(task, length, 1)).toThrow(
-        new OptionError(`${task.name} needs at least ${task.minLength} tokens, got ${length}`),
+        new OptionError(`${task.name} needs at least ${task.minBytes} bytes, got ${length}`),
       );
     }
   });
@@ -83,7 +83,7 @@ describe.each(tasks)("$name", (task) => {
 it("changes no text without a new version", () => {
   const digests = tasks.map((task) => {
     const hash = createHash("sha256");
-    for (const length of [task.minLength, 5000, 20_000]) hash.update(JSON.stringify(sampleOf(task, length, 1)));
+    for (const length of [task.minBytes, 5000, 20_000]) hash.update(JSON.stringify(sampleOf(task, length, 1)));
     return `${task.name} version ${task.version}: ${hash.digest("hex").slice(0, 12)}`;
   });
   expect(digests).toMatchInlineSnapshot(`

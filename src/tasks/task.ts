@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Rng } from "../base/random.ts";
-import type { Tokens } from "../text/document.ts";
+import type { TokenSource } from "./fit.ts";
 
 /** A sequence and how much each prediction counts. */
 export interface WeightedSequence {
@@ -10,15 +10,11 @@ export interface WeightedSequence {
   readonly targets?: Int32Array; // [T]
 }
 
-/** What a task draws its sequence from. */
-export interface SequenceSource {
+/** What a task draws its sequence from: windows of the training text have at most T + 1 tokens. */
+export interface SequenceSource extends TokenSource {
   /** T: tokens to predict; the sequence has one more. */
   readonly length: number;
   readonly rng: Rng;
-  /** A window of the training text, every place as likely as any other. At most T + 1 tokens. */
-  readonly tokens: (length: number) => Tokens;
-  /** The same, of bytes. Throws `RangeError` where the tokens are others, which the config of a run refuses. */
-  readonly window: (length: number) => Uint8Array;
 }
 
 /** What sequences are made for. */
@@ -34,6 +30,8 @@ export interface Task<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** Whether `draw` takes windows of the training text. */
   readsText(part: z.output<Schema>): boolean;
+  /** Whether `draw` writes text of its own, for which it needs the tokenizer. */
+  readonly writesText: boolean;
   /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
   problem?(part: z.output<Schema>, fit: Fit): string | undefined;
   /** Most tokens of a sequence whose weight is not zero. Default: all of them. */

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bookSentences, bookWords, byteLength, cutText, splitSentences } from "./book-text.ts";
-import { encodeText } from "./bytes.ts";
+import { bookSentences, bookWords, byteLength, cutText, splitSentences, wholeCharacters } from "./book-text.ts";
+import { decodeTokens, encodeText } from "./bytes.ts";
 import { BOOK } from "../tasks/fixtures.ts";
 
 const read =
   (book: string, start = 0) =>
-  (length: number): Uint8Array =>
-    Uint8Array.from(encodeText(book)).subarray(start, start + length);
+  (length: number): string =>
+    wholeCharacters(decodeTokens(encodeText(book).subarray(start, start + length)));
 
 describe("cutText", () => {
   it("keeps whole characters, as many as fit", () => {

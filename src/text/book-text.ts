@@ -1,24 +1,32 @@
 import { decodeTokens, encodeText } from "./bytes.ts";
 
-/** Tokens of a text. */
+/** A window of a book at a random place: whole characters, of at most so many bytes. */
+export type TextSource = (bytes: number) => string;
+
+/** Bytes of a text in UTF-8. */
 export function byteLength(text: string): number {
   return encodeText(text).length;
 }
 
-/** The start of a text in at most `length` tokens; no character is cut in two. */
+/** The start of a text in at most `length` bytes; no character is cut in two. */
 export function cutText(text: string, length: number): string {
-  const tokens = encodeText(text);
-  return tokens.length <= length ? text : wholeCharacters(tokens.subarray(0, length));
+  const bytes = encodeText(text);
+  return bytes.length <= length ? text : wholeCharacters(decodeTokens(bytes.subarray(0, length)));
+}
+
+/** A text that was cut out of another, without what is left of the characters that were cut at either end. */
+export function wholeCharacters(text: string): string {
+  return text.replaceAll(/^\ufffd+|\ufffd+$/g, "");
 }
 
 /**
- * Whole words of a book with single spaces between them, as many as fit into `length` tokens. The words of one
+ * Whole words of a book with single spaces between them, as many as fit into `length` bytes. The words of one
  * window follow each other as in the book; where blanks were many, those of another window follow on them.
  */
-export function bookWords(text: (length: number) => Uint8Array, length: number): string {
+export function bookWords(text: TextSource, length: number): string {
   let words = "";
   for (let left = length; left > LONG_WORD;) {
-    const inside = wholeCharacters(text(left)).trim().split(/\s+/).slice(1, -1).join(" ");
+    const inside = text(left).trim().split(/\s+/).slice(1, -1).join(" ");
     if (inside === "") break;
     words += words === "" ? inside : ` ${inside}`;
     left = length - byteLength(words) - 1;
@@ -32,20 +40,20 @@ export function splitSentences(text: string): string[] {
 }
 
 /**
- * Sentences of a book with all its line breaks, each with a space before it, `length` tokens in all: the last one is
+ * Sentences of a book with all its line breaks, each with a space before it, `length` bytes in all: the last one is
  * cut. Shorter sentences than `shortest` and those that a window cuts are left out.
  *
- * @param windowLength Most tokens of a window.
+ * @param windowLength Most bytes of a window.
  */
 export function bookSentences(
-  text: (length: number) => Uint8Array,
+  text: TextSource,
   { length, windowLength, shortest }: { length: number; windowLength: number; shortest: number },
 ): string[] {
   const sentences: string[] = [];
   let left = length;
   for (let windows = 0; left > 0 && windows < MOST_WINDOWS; windows++) {
     const size = Math.min(windowLength, Math.max(2 * left, SMALLEST_WINDOW));
-    for (const sentence of splitSentences(wholeCharacters(text(size))).slice(1, -1)) {
+    for (const sentence of splitSentences(text(size)).slice(1, -1)) {
       if (sentence.length < shortest || left <= 0) continue;
       sentences.push(cutText(` ${sentence}`, left));
       left -= byteLength(sentence) + 1;
@@ -64,8 +72,3 @@ const SMALLEST_WINDOW = 1024;
 
 /** White space between a sentence, quotation marks included, and one that begins with a capital or a digit. */
 const SENTENCE_BORDER = /(?<=[.!?]["'”’)]*)(?<!\b(?:Mr|Mrs|Ms|Dr|St|[A-Z])\.)\s+(?=["'“‘(]*[A-Z\d])/;
-
-/** The text of tokens, without what is left of characters that were cut at either end. */
-function wholeCharacters(tokens: Iterable<number>): string {
-  return decodeTokens(tokens).replaceAll(/^\ufffd+|\ufffd+$/g, "");
-}

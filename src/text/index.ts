@@ -3,4 +3,4 @@ export { BYTE_VOCABULARY_SIZE, createStreamDecoder, decodeTokens, encodeText } f
 export { CorpusError, type Document, type TextDocument, type Tokens } from "./document.ts";
 export { GPT2_VOCABULARY_SIZE, gpt2Tokenizer } from "./tokenizers/gpt2.ts";
 export { huggingFaceTokenizer } from "./tokenizers/hugging-face.ts";
-export { byteTokenizer, encodeDocuments, type Tokenizer } from "./tokenizers/tokenizer.ts";
+export { byteTokenizer, encodeBytes, encodeDocuments, type Tokenizer } from "./tokenizers/tokenizer.ts";

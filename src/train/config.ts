@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { mixtureProblem, mixtureSchema, readsDocuments, type Mixture } from "./data/mixture.ts";
-import { readsBytes } from "../text/tokenizers/tokenizer.ts";
 import { choosesWrites, modelConfigSchema } from "../model/config.ts";
 import { parseConfig } from "../base/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
@@ -34,9 +33,6 @@ const adafactorSchema = z.strictObject({
  * memory for activations that does not depend on the length.
  */
 export const TRAINING_MODES = ["parallel", "rematerialized"] as const;
-
-/** What can be trained on whatever the tokens are. Other tasks are for models of bytes. */
-const TASKS_OF_ANY_TOKENS: readonly string[] = ["text", "documents"];
 
 const price = z.number().nonnegative().default(0);
 const carried = fraction.default(0);
@@ -140,14 +136,6 @@ export const runConfigSchema = z
       when: ({ issues }) => issues.length === 0, // else the model may lack its defaults
     },
   )
-  .superRefine(({ model, training }, context) => {
-    const parts = stagesOf(training).flatMap(({ mixture }) => mixture.filter(({ share }) => share > 0));
-    const bytesOnly = parts.find(({ task }) => !TASKS_OF_ANY_TOKENS.includes(task));
-    if (bytesOnly && !readsBytes(model)) {
-      const message = `${bytesOnly.task} is for models of bytes, but model.tokenizer is ${model.tokenizer}`;
-      context.addIssue({ code: "custom", path: ["training", "mixture"], message });
-    }
-  })
   .superRefine(({ model, training }, context) => {
     const message = stagesOf(training)
       .map(({ length, mixture }) => mixtureProblem(mixture, { length, vocabularySize: model.vocabularySize }))

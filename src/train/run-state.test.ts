@@ -27,6 +27,9 @@ describe("a run state", () => {
 
   it("has not changed for the config that it was written with", () => {
     expect(decode(bytes).changes).toEqual([]);
+    const saving = tinyRun({ checkpointEvery: 3 });
+    expect(encodeRunState(state, 17, saving)).toEqual(bytes);
+    expect(decodeRunState(bytes, state, saving, "c").changes).toEqual([]);
   });
 
   it.each<[string, RunConfig]>([
@@ -35,7 +38,6 @@ describe("a run state", () => {
     ['training.mode was "parallel", is "rematerialized"', tinyRun({ mode: "rematerialized" })],
     ["training.learningRate was 0.003, is 0.001", tinyRun({ learningRate: 0.001 })],
     ["training.optimizer.beta1 was 0.9, is 0.8", tinyRun({ optimizer: { kind: "adamw", beta1: 0.8 } })],
-    ["training.checkpointEvery was 100, is 3", tinyRun({ checkpointEvery: 3 })],
     [
       'training.mixture was [{"task":"text","share":1}], is [{"task":"text","share":2}]',
       tinyRun({ mixture: [{ task: "text", share: 2 }] }),

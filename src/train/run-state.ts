@@ -37,7 +37,7 @@ export function encodeRunState(
 ): Uint8Array {
   return encodeSafetensors(state, {
     step: String(step),
-    run: JSON.stringify(config),
+    run: JSON.stringify(withoutSaving(config)),
     weightsFormat: WEIGHTS_FORMAT,
     stateFormat: STATE_FORMAT,
     ...(documents !== undefined && { documents }),
@@ -61,7 +61,7 @@ export function decodeRunState(
 ): RestoredRun {
   const file = decodeSafetensors(bytes, source);
   const was = configIn(file.metadata, source);
-  const changes = changesBetween(was, config);
+  const changes = changesBetween(withoutSaving(was), withoutSaving(config));
   const forbidden = firstForbidden(changes);
   if (forbidden) throw new ResumeError(`${source}: ${describeChange(forbidden)}: that is another run`);
   const step = metadataCount(file, "step");
@@ -91,6 +91,11 @@ export function decodeRunState(
 
 /** Of the weights in a checkpoint: matrices are [out, in]. */
 const WEIGHTS_FORMAT = "2";
+
+/** Without how often to save, which leaves no trace in what is saved. */
+function withoutSaving({ model, training }: RunConfig): object {
+  return { model, training: { ...training, checkpointEvery: undefined } };
+}
 
 /** The config that a checkpoint was written with. */
 function configIn(metadata: Readonly<Record<string, string>>, source: string): RunConfig {

@@ -1,6 +1,7 @@
-import { InfiniError } from "../base/errors.ts";
 import { createBatches } from "./data/batches.ts";
-import { mixtureReadsText } from "./data/mixture.ts";
+import { InfiniError, OptionError } from "../base/errors.ts";
+import { readsBytes, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
+import { mixtureReadsText, mixtureWritesText } from "./data/mixture.ts";
 import type { Document } from "../text/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import { pathsOf } from "../graph/names.ts";
@@ -30,6 +31,8 @@ export interface RunPosition {
 export interface RunOptions {
   readonly config: RunConfig;
   readonly documents: readonly Document[];
+  /** What the documents are written in, and what tasks write in. Default: bytes. */
+  readonly tokenizer?: Tokenizer;
   readonly engine: Engine;
   /** Where to continue: a checkpoint, or the {@link startOfRun} with weights of another model. Default: with fresh weights. */
   readonly from?: RunPosition;
@@ -64,9 +67,11 @@ export function startOfRun(config: RunConfig, from?: LoadedModel): RunPosition {
 
 /**
  * Trains a model through the stages of its curriculum; ends early when the signal says so. Throws
- * {@link DivergedError} when a loss is not finite, CorpusError when the text is too short for a stage.
+ * {@link DivergedError} when a loss is not finite, CorpusError when the text is too short for a stage, `OptionError` when a
+ * task is to write text for a model whose tokenizer is not given.
  */
 export async function runTraining(options: RunOptions): Promise<RunPosition> {
+  checkTokenizer(options);
   const { state, step } = options.from ?? startOfRun(options.config);
   let position: RunPosition = { state, step };
   for (const stage of stagesOf(options.config.training)) {
@@ -100,12 +105,25 @@ function sameStructure(model: Model, from: LoadedModel): ModelParams<FloatTensor
   return restoreTree(model.initParams(zeroRng), flatten<FloatTensor>(from.params), "the model to start from");
 }
 
+/** A model whose tokens are not bytes would be trained on bytes. */
+function checkTokenizer({ config: { model, training }, tokenizer }: RunOptions): void {
+  if (tokenizer || readsBytes(model) || !stagesOf(training).some(({ mixture }) => mixtureWritesText(mixture))) return;
+  throw new OptionError(
+    `the tokenizer of the model, ${model.tokenizer}, must be given: tasks of the mixture write text`,
+  );
+}
+
 async function runStage(options: RunOptions, stage: Stage, from: RunPosition): Promise<RunPosition> {
-  const { documents, engine, signal, onStep, save } = options;
+  const { documents, tokenizer, engine, signal, onStep, save } = options;
   const { after, until } = stage;
   const config = configOf(options.config, stage);
   const { training } = config;
-  const batches = createBatches({ ...training, documents, first: after * training.accumulate });
+  const batches = createBatches({
+    ...training,
+    documents,
+    ...(tokenizer && { tokenizer }),
+    first: after * training.accumulate,
+  });
   const stepper = await createStepper({
     ...trainedModel(config, from),
     optimizer: createOptimizer(training.optimizer),

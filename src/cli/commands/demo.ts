@@ -10,7 +10,9 @@ import { findKeysInBook, type BookAnswer, type HiddenKey } from "../../evaluate/
 import { createSession } from "../../runtime/session.ts";
 import { keyValueCacheBytes } from "../../model/cost.ts";
 import { createRng } from "../../base/random.ts";
-import { loadByteModel } from "../byte-model.ts";
+import type { Tokens } from "../../text/document.ts";
+import { encodeBytes, type Tokenizer } from "../../text/tokenizers/tokenizer.ts";
+import { loadTextModel } from "../text-model.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { peakRssBytes } from "../terminal/machine.ts";
 import { deviceOption, jsonOption, seedOption } from "../terminal/options.ts";
@@ -47,11 +49,11 @@ const LAST_DISTANCE = 40_000;
 
 async function runDemo(flags: DemoFlags): Promise<void> {
   const { json, seed } = flags;
-  const loaded = await loadByteModel(flags.model, "pass keys");
-  const book = await readText(flags.book ?? mobyDick());
+  const { loaded, tokenizer } = await loadTextModel(flags.model);
+  const book = encodeBytes(await readText(flags.book ?? mobyDick()), tokenizer);
   if (book.length < 2 * LAST_DISTANCE)
-    throw new UsageError(`--book: needs ${2 * LAST_DISTANCE} bytes or more, has ${book.length}`);
-  const keys = hideKeys(book, seed);
+    throw new UsageError(`--book: needs ${2 * LAST_DISTANCE} tokens or more, has ${book.length}`);
+  const keys = hideKeys(book, seed, tokenizer);
   const session = createSession({
     loaded,
     engine: await createNodeEngine({ device: flags.device }),
@@ -61,6 +63,7 @@ async function runDemo(flags: DemoFlags): Promise<void> {
   const progress = createProgress("read", book.length, "tokens");
   const answers = await findKeysInBook(session, book, keys, {
     distances: DISTANCES,
+    tokenizer,
     onProgress({ tokens, seconds }) {
       samples.push({ tokens, tokensPerSecond: (tokens * keys.length) / seconds, rssBytes: process.memoryUsage.rss() });
       progress.update(tokens, `${formatCount((tokens * keys.length) / seconds)} tokens/s`);
@@ -85,15 +88,15 @@ async function runDemo(flags: DemoFlags): Promise<void> {
 }
 
 /** Keys of five digits near the start, in the middle and near the end. */
-function hideKeys(book: Uint8Array, seed: number): HiddenKey[] {
+function hideKeys(book: Tokens, seed: number, tokenizer: Tokenizer): HiddenKey[] {
   const rng = createRng(seed).fork("demo");
   const places = [0.01 * book.length, 0.5 * book.length, book.length - LAST_DISTANCE];
-  return places.map((place) => ({ key: drawPasskey(rng), position: lineEnd(book, Math.floor(place)) }));
+  return places.map((place) => ({ key: drawPasskey(rng), position: lineEnd(book, Math.floor(place), tokenizer) }));
 }
 
 /** The next end of a line, so that no word is cut. */
-function lineEnd(book: Uint8Array, from: number): number {
-  const end = book.indexOf(10, from);
+function lineEnd(book: Tokens, from: number, { decode }: Tokenizer): number {
+  const end = book.findIndex((token, i) => i >= from && decode([token]).includes("\n"));
   return end < 0 ? from : end;
 }
 

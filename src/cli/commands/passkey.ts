@@ -4,7 +4,8 @@ import { shortestPasskeyPrompt, type Haystack } from "../../tasks/passkey.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluatePasskey } from "../../evaluate/passkey.ts";
 import { createSession } from "../../runtime/session.ts";
-import { loadByteModel } from "../byte-model.ts";
+import { encodeBytes, type Tokenizer } from "../../text/tokenizers/tokenizer.ts";
+import { loadTextModel } from "../text-model.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { deviceOption, jsonOption, parseDepths, parseLengths, seedOption, wholeNumber } from "../terminal/options.ts";
 import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../terminal/output.ts";
@@ -53,13 +54,12 @@ export function passkeyCommand(): Command {
 
 async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   const { lengths, depths, samples, seed, json } = flags;
+  const { loaded, tokenizer } = await loadTextModel(folder);
   // Before anything is read, or the rows of the lengths before a short one would be lost.
-  const [shortest, shortestPossible] = [Math.min(...lengths), shortestPasskeyPrompt()];
+  const [shortest, shortestPossible] = [Math.min(...lengths), shortestPasskeyPrompt(undefined, tokenizer)];
   if (shortest < shortestPossible)
     throw new UsageError(`--lengths: a pass key prompt needs at least ${shortestPossible} tokens, got ${shortest}`);
-  const loaded = await loadByteModel(folder, "pass keys");
-  const haystack: Haystack =
-    flags.haystack === "garbage" ? { kind: "garbage" } : { kind: "text", tokens: await readText(flags.haystack) };
+  const haystack = await readHaystack(flags.haystack, tokenizer);
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
   const progress = createReadProgress();
@@ -68,6 +68,7 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
     depths,
     samples,
     haystack,
+    tokenizer,
     seed,
     onProgress: progress.onProgress,
   });
@@ -81,4 +82,9 @@ async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   });
   print(renderTable(["length", "depth", "prompts", "token accuracy", "exact match", "tokens/s"], cells), json);
   await writeJson({ model: folder, haystack: flags.haystack, seed, rows }, json);
+}
+
+async function readHaystack(name: string, tokenizer: Tokenizer): Promise<Haystack> {
+  if (name === "garbage") return { kind: "garbage" };
+  return { kind: "text", tokens: encodeBytes(await readText(name), tokenizer) };
 }

@@ -106,6 +106,7 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
     const { step } = await runTraining({
       config,
       documents,
+      tokenizer,
       engine,
       from,
       signal: stop.signal,

@@ -2,7 +2,7 @@ import { MQAR_VERSION } from "../../tasks/mqar.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluateMqar, type MqarRow } from "../../evaluate/mqar.ts";
 import { createSession } from "../../runtime/session.ts";
-import { loadByteModel } from "../byte-model.ts";
+import { loadModelFolder } from "../../platform/node/model-folder.ts";
 import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../terminal/output.ts";
 
 interface MqarFlags {
@@ -19,7 +19,7 @@ interface MqarFlags {
 /** Asks a model for many pairs at once, prints a row for each size and distance and writes them as JSON. */
 export async function measureMqar(folder: string, flags: MqarFlags): Promise<void> {
   const { pairs, lengths, distances, samples, seed, json } = flags;
-  const loaded = await loadByteModel(folder, "the pairs of mqar");
+  const loaded = await loadModelFolder(folder);
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
   const progress = createReadProgress();

@@ -1,9 +1,11 @@
+import { shortestRecall } from "../../tasks/fit.ts";
+import { encodeBytes, type Tokenizer } from "../../text/tokenizers/tokenizer.ts";
 import type { RecallTask } from "../../tasks/recall.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluateRecall, type RecallRow } from "../../evaluate/recall.ts";
 import { createSession } from "../../runtime/session.ts";
 import { readText } from "../../platform/node/corpus.ts";
-import { loadByteModel } from "../byte-model.ts";
+import { loadTextModel } from "../text-model.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { createReadProgress, formatCount, formatWithError, print, renderTable, writeJson } from "../terminal/output.ts";
 
@@ -19,10 +21,10 @@ interface RecallFlags {
 
 /** Asks a model the prompts of recall tasks, prints a row for each task and length and writes them as JSON. */
 export async function measureRecall(folder: string, tasks: readonly RecallTask[], flags: RecallFlags): Promise<void> {
-  checkFlags(tasks, flags);
   const { lengths, samples, seed, data, json } = flags;
-  const loaded = await loadByteModel(folder, "recall tasks");
-  const book = data === undefined ? undefined : await readText(data);
+  const { loaded, tokenizer } = await loadTextModel(folder);
+  checkFlags(tasks, flags, tokenizer);
+  const book = data === undefined ? undefined : encodeBytes(await readText(data), tokenizer);
   const engine = await createNodeEngine({ device: flags.device });
   const session = createSession({ loaded, engine, batch: Math.min(flags.batch, samples) });
   const progress = createReadProgress();
@@ -31,6 +33,7 @@ export async function measureRecall(folder: string, tasks: readonly RecallTask[]
     lengths,
     samples,
     seed,
+    tokenizer,
     book,
     onProgress: progress.onProgress,
   });
@@ -42,11 +45,12 @@ export async function measureRecall(folder: string, tasks: readonly RecallTask[]
 // --- internal ---
 
 /** Before anything is read, or the rows before a wrong one would be lost. */
-function checkFlags(tasks: readonly RecallTask[], { lengths, data }: RecallFlags): void {
+function checkFlags(tasks: readonly RecallTask[], { lengths, data }: RecallFlags, tokenizer: Tokenizer): void {
   const shortest = Math.min(...lengths);
-  for (const { name, minLength, readsText } of tasks) {
-    if (shortest < minLength)
-      throw new UsageError(`--lengths: ${name} needs at least ${minLength} tokens, got ${shortest}`);
+  for (const task of tasks) {
+    const { name, readsText } = task;
+    const { prompt } = shortestRecall(task, tokenizer);
+    if (shortest < prompt) throw new UsageError(`--lengths: ${name} needs at least ${prompt} tokens, got ${shortest}`);
     if (readsText && data === undefined)
       throw new UsageError(`--data: ${name} needs a text file, a book to hide its facts in`);
   }

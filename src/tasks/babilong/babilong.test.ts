@@ -14,7 +14,7 @@ describe.each(babilongTasks)("$name", (task) => {
   it("asks what its facts, read one by one, answer", () => {
     fc.assert(
       fc.property(fc.nat(4000), fc.nat(), (more, seed) => {
-        const { prompt, references, answer } = sampleOf(task, task.minLength + more, seed);
+        const { prompt, references, answer } = sampleOf(task, task.minBytes + more, seed);
         const { facts, question } = parse(prompt);
         expect(references).toEqual([reply(task.name, question, understand(facts))]);
         expect(answer).toBe(` ${references[0]}.`);

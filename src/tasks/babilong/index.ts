@@ -1,12 +1,12 @@
 import type { Rng } from "../../base/random.ts";
 import { bookSentences } from "../../text/book-text.ts";
-import { checkRecallLength, type RecallTask } from "../recall.ts";
+import { checkBytes, type RecallTask } from "../recall.ts";
 import { LOCATIONS, singleFactStory, threeFactStory, twoFactStory, type Story } from "./story.ts";
 
 /**
  * The first three tasks of BABILong (arXiv 2406.10149, booydar/babilong): the facts of a bAbI story stand in their
  * order between the sentences of a book. What differs: stories are drawn anew rather than from a file; the prompt has
- * no instruction and no solved example, since models here are trained to it, not instructed; a token is a byte.
+ * no instruction and no solved example, since models here are trained to it, not instructed.
  */
 export const babilongTasks: readonly RecallTask[] = [
   babilongTask("babilong_qa1", 128, singleFactStory),
@@ -19,18 +19,18 @@ export const babilongTasks: readonly RecallTask[] = [
 /** Shorter sentences of the book are left out: the definition's 10 tokens at four bytes. */
 const SHORTEST_SENTENCE = 40;
 
-function babilongTask(name: string, minLength: number, tell: (rng: Rng) => Story): RecallTask {
+function babilongTask(name: string, minBytes: number, tell: (rng: Rng) => Story): RecallTask {
   return {
     name,
     version: 1,
-    answerTokens: Math.max(...LOCATIONS.map((location) => writeAnswer(location).length)),
+    answerBytes: Math.max(...LOCATIONS.map((location) => writeAnswer(location).length)),
     readsText: true,
-    minLength,
-    sample({ length, rng, text }) {
-      checkRecallLength({ name, minLength }, length);
-      const { facts, question, answer } = fittingStory(tell, length, rng);
-      const room = length - storyLength({ facts, question, answer });
-      const sentences = bookSentences(text, { length: room, windowLength: length, shortest: SHORTEST_SENTENCE });
+    minBytes,
+    sample({ bytes, rng, text }) {
+      checkBytes({ name, minBytes }, bytes);
+      const { facts, question, answer } = fittingStory(tell, bytes, rng);
+      const room = bytes - storyLength({ facts, question, answer });
+      const sentences = bookSentences(text, { length: room, windowLength: bytes, shortest: SHORTEST_SENTENCE });
       const context = scatter(facts, sentences, rng).trim();
       return { prompt: context + writeQuestion(question), references: [answer], answer: writeAnswer(answer) };
     },
@@ -46,16 +46,16 @@ function writeAnswer(location: string): string {
   return ` ${location}.`;
 }
 
-/** Tokens of a story without anything between its facts, each of which has a space before it. */
+/** Bytes of a story without anything between its facts, each of which has a space before it. */
 function storyLength({ facts, question }: Story): number {
   return facts.reduce((sum, fact) => sum + fact.length + 1, 0) + writeQuestion(question).length;
 }
 
 /** As in the original, stories that are too long are left out. */
-function fittingStory(tell: (rng: Rng) => Story, length: number, rng: Rng): Story {
+function fittingStory(tell: (rng: Rng) => Story, bytes: number, rng: Rng): Story {
   for (;;) {
     const story = tell(rng);
-    if (storyLength(story) <= length) return story;
+    if (storyLength(story) <= bytes) return story;
   }
 }
 

@@ -6,7 +6,7 @@ import { cweTask } from "./cwe.ts";
 const BORDER = 4 * 4096;
 
 it.each([
-  ["below the border", cweTask.minLength, BORDER - 1, [3, 1, 20], [6, 1]],
+  ["below the border", cweTask.minBytes, BORDER - 1, [3, 1, 20], [6, 1]],
   ["from the border on", BORDER, BORDER + 9000, [10, 3, 40], [30, 3]],
 ])("repeats ten words more often than all others, %s", (_, min, max, [exCommon, exOther, exWords], repeats) => {
   fc.assert(

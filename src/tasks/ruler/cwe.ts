@@ -1,6 +1,6 @@
 import type { Rng } from "../../base/random.ts";
 import { drawDistinct, pick, shuffled } from "../draw.ts";
-import { checkRecallLength, type RecallTask } from "../recall.ts";
+import { checkBytes, type RecallTask } from "../recall.ts";
 import { stringMatchAll } from "./metric.ts";
 import { ADJECTIVES, LONGEST_PAIR, LONGEST_WORD, NOUNS } from "./words.ts";
 
@@ -41,15 +41,15 @@ export const cweTask: RecallTask = {
   name: NAME,
   version: 1,
   // Below the definition's 120 tokens at four bytes: ten numbered words, and a newline as after the example.
-  answerTokens: writeAnswer(Array<string>(COMMON_WORDS).fill("w".repeat(LONGEST_PAIR))).length,
+  answerBytes: writeAnswer(Array<string>(COMMON_WORDS).fill("w".repeat(LONGEST_PAIR))).length,
   readsText: false,
-  minLength: shortestPrompt(SHORT),
-  sample({ length, rng }) {
-    checkRecallLength(cweTask, length);
-    const { repeats, exampleWords, exampleRepeats } = length < LONG_PROMPT ? SHORT : LONG;
+  minBytes: shortestPrompt(SHORT),
+  sample({ bytes, rng }) {
+    checkBytes(cweTask, bytes);
+    const { repeats, exampleWords, exampleRepeats } = bytes < LONG_PROMPT ? SHORT : LONG;
     const example = listOf(shuffled(WORDS, rng).slice(0, exampleWords), exampleRepeats, rng);
     const solved = writePrompt(example.list) + writeAnswer(example.common);
-    const room = length - solved.length - writePrompt([]).length;
+    const room = bytes - solved.length - writePrompt([]).length;
     const single = fittingWords(shuffled(WORDS, rng), repeats, room);
     const words = single.length < WORDS.length ? single : fittingWords(drawPairs(room, rng), repeats, room);
     const { list, common } = listOf(words, repeats, rng);
@@ -61,9 +61,9 @@ export const cweTask: RecallTask = {
 // --- internal ---
 
 const WORDS = [...ADJECTIVES, ...NOUNS];
-/** Half of all pairs, so that different ones are soon found; their list takes a million tokens. */
+/** Half of all pairs, so that different ones are soon found; their list takes a million bytes. */
 const MOST_PAIRS = Math.floor((ADJECTIVES.length * NOUNS.length) / 2);
-/** An entry of a list takes more tokens than this. */
+/** An entry of a list takes more bytes than this. */
 const SHORTEST_ENTRY = 8;
 
 function writePrompt(list: readonly string[]): string {
@@ -93,7 +93,7 @@ function listOf(words: readonly string[], repeats: Repeats, rng: Rng): { list: s
   return { list, common: [...new Set(list)].filter((word) => common.has(word)) };
 }
 
-/** The first of the words, as many as a list of `room` tokens has room for. */
+/** The first of the words, as many as a list of `room` bytes has room for. */
 function fittingWords(words: readonly string[], { common, other }: Repeats, room: number): readonly string[] {
   let [entries, left] = [0, room];
   for (const [i, word] of words.entries()) {
@@ -104,7 +104,7 @@ function fittingWords(words: readonly string[], { common, other }: Repeats, room
   return words;
 }
 
-/** More different pairs of an adjective and a noun than fit into `room` tokens, as long as there are so many. */
+/** More different pairs of an adjective and a noun than fit into `room` bytes, as long as there are so many. */
 function drawPairs(room: number, rng: Rng): string[] {
   const count = Math.min(MOST_PAIRS, Math.ceil(room / SHORTEST_ENTRY));
   return drawDistinct(count, () => `${pick(ADJECTIVES, rng)}-${pick(NOUNS, rng)}`);

@@ -5,7 +5,7 @@ import { fweTask } from "./fwe.ts";
 
 it("has words whose counts fall with the square of their rank, the dots first, and asks for the next three", () => {
   fc.assert(
-    fc.property(fc.integer({ min: fweTask.minLength, max: 20_000 }), fc.nat(), (length, seed) => {
+    fc.property(fc.integer({ min: fweTask.minBytes, max: 20_000 }), fc.nat(), (length, seed) => {
       const { prompt, references, answer } = sampleOf(fweTask, length, seed);
       const counts = countWords(prompt);
       const [[dots = "", most = 0] = [], ...words] = counts;

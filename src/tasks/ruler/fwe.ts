@@ -1,6 +1,6 @@
 import type { Rng } from "../../base/random.ts";
 import { drawDistinct, shuffled } from "../draw.ts";
-import { checkRecallLength, type RecallTask } from "../recall.ts";
+import { checkBytes, type RecallTask } from "../recall.ts";
 import { stringMatchAll } from "./metric.ts";
 
 const NAME = "fwe";
@@ -8,8 +8,8 @@ const WORD_LETTERS = 6;
 const ASKED = 3;
 /** The most frequent "word", which the question says to ignore. */
 const DOTS = "...";
-/** The vocabulary has one word for so many tokens of the prompt. */
-const TOKENS_PER_WORD = 50;
+/** The vocabulary has one word for so many bytes of the prompt. */
+const BYTES_PER_WORD = 50;
 /** Fewer words than this, and two of the ranks that matter could appear equally often. */
 const FEWEST_WORDS = 74;
 /** Exponent of the Zipf distribution, and the zeta function at it. */
@@ -23,13 +23,13 @@ export const fweTask: RecallTask = {
   name: NAME,
   version: 1,
   // Far below the definition's 50 tokens: three words of six letters with spaces, and a full stop.
-  answerTokens: ASKED * (WORD_LETTERS + 1) + 1,
+  answerBytes: ASKED * (WORD_LETTERS + 1) + 1,
   readsText: false,
-  minLength: writePrompt("").length + textLength(rankCounts(FEWEST_WORDS, FEWEST_WORDS)),
-  sample({ length, rng }) {
-    checkRecallLength(fweTask, length);
-    const vocabulary = drawDistinct(Math.floor(length / TOKENS_PER_WORD), () => drawWord(rng));
-    const counts = mostWords(length - writePrompt("").length, vocabulary.length);
+  minBytes: writePrompt("").length + textLength(rankCounts(FEWEST_WORDS, FEWEST_WORDS)),
+  sample({ bytes, rng }) {
+    checkBytes(fweTask, bytes);
+    const vocabulary = drawDistinct(Math.floor(bytes / BYTES_PER_WORD), () => drawWord(rng));
+    const counts = mostWords(bytes - writePrompt("").length, vocabulary.length);
     const ranked = [DOTS, ...vocabulary.slice(1)];
     const words = ranked.flatMap((word, rank) => Array<string>(counts[rank] ?? 0).fill(word));
     const references = ranked.slice(1, 1 + ASKED);
@@ -60,7 +60,7 @@ function rankCounts(words: number, ranks: number): number[] {
   return Array.from({ length: ranks }, (_, i) => Math.floor((words * (i + 1) ** -ALPHA) / ZETA));
 }
 
-/** Tokens of a text whose ranks appear so often. */
+/** Bytes of a text whose ranks appear so often. */
 function textLength([dots = 0, ...words]: readonly number[]): number {
   return dots * (DOTS.length + 1) + words.reduce((sum, count) => sum + count, 0) * (WORD_LETTERS + 1) - 1;
 }

@@ -29,7 +29,7 @@ describe.each(niahTasks)("$name", (task) => {
   it("hides and asks for what the definition says", () => {
     fc.assert(
       fc.property(fc.nat(5000), fc.nat(), (more, seed) => {
-        const { prompt, references, answer } = sampleOf(task, task.minLength + more, seed);
+        const { prompt, references, answer } = sampleOf(task, task.minBytes + more, seed);
         const { needles, asked, context } = parse(prompt);
         for (const { type, key, value } of needles) {
           expect(type).toBe(valueKind === UUID ? "uuids" : "numbers");

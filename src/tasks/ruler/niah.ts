@@ -1,7 +1,7 @@
 import type { Rng } from "../../base/random.ts";
 import { bookWords, splitSentences } from "../../text/book-text.ts";
 import { drawDistinct, drawPlaces, pick, shuffled } from "../draw.ts";
-import { checkRecallLength, type RecallTask, type SampleOptions } from "../recall.ts";
+import { checkBytes, type RecallTask, type SampleOptions } from "../recall.ts";
 import { stringMatchAll } from "./metric.ts";
 import { hideInNoise, insertLines, NOISE } from "./noise.ts";
 import { ADJECTIVES, LONGEST_PAIR, NOUNS } from "./words.ts";
@@ -56,16 +56,16 @@ function niahTask(name: string, task: NeedleTask): RecallTask {
   const write = (needle: Needle): string => needleSentence(valueKind, needle);
   const draw = (kind: Kind, rng: Rng): string => DRAW[kind](rng);
   const frame = (asked: readonly string[]): readonly [string, string] => promptFrame(valueKind, asked, answers);
-  const minLength = shortestPrompt(task, keyCount * valueCount, frame);
+  const minBytes = shortestPrompt(task, keyCount * valueCount, frame);
   return {
     name,
     version: 1,
     // Far below the definition's 128 tokens: a space, the values with commas between them, a full stop.
-    answerTokens: answers * (LONGEST[valueKind] + 2),
+    answerBytes: answers * (LONGEST[valueKind] + 2),
     readsText: haystack === "essay",
-    minLength,
-    sample({ length, rng, text }) {
-      checkRecallLength({ name, minLength }, length);
+    minBytes,
+    sample({ bytes, rng, text }) {
+      checkBytes({ name, minBytes }, bytes);
       const keys = drawDistinct(keyCount, () => draw(keyKind, rng));
       const needles = shuffled(
         keys.flatMap((key) => Array.from({ length: valueCount }, () => ({ key, value: draw(valueKind, rng) }))),
@@ -79,7 +79,7 @@ function niahTask(name: string, task: NeedleTask): RecallTask {
       const [head, tail] = frame(asked);
       const distractor = (): string =>
         write({ key: drawUnlike(keys, () => draw(keyKind, rng)), value: draw(valueKind, rng) });
-      const room = { length: length - head.length - tail.length, rng, text };
+      const room = { bytes: bytes - head.length - tail.length, rng, text };
       const context = hide(haystack, needles.map(write), room, distractor);
       return { prompt: head + context + tail, references, answer: ` ${references.join(", ")}.` };
     },
@@ -120,15 +120,15 @@ function shortestPrompt(
 function hide(
   haystack: NeedleTask["haystack"],
   needles: readonly string[],
-  { length, rng, text }: SampleOptions,
+  { bytes, rng, text }: SampleOptions,
   distractor: () => string,
 ): string {
   const places = (lines: number): number[] => drawPlaces(lines, needles.length, rng);
-  if (haystack === "noise") return hideInNoise(needles, length, places);
+  if (haystack === "noise") return hideInNoise(needles, bytes, places);
   const taken = needles.reduce((sum, needle) => sum + needle.length + 1, 0);
-  if (haystack === "essay") return hideInEssay(needles, bookWords(text, length - taken - needles.length), rng);
+  if (haystack === "essay") return hideInEssay(needles, bookWords(text, bytes - taken - needles.length), rng);
   const lines: string[] = [];
-  for (let left = length + 1 - taken, line = distractor(); line.length < left; line = distractor()) {
+  for (let left = bytes + 1 - taken, line = distractor(); line.length < left; line = distractor()) {
     lines.push(line);
     left -= line.length + 1;
   }

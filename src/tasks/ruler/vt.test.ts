@@ -8,7 +8,7 @@ const GRASS = "The grass is green. The sky is blue. The sun is yellow. Here we g
 it("hides one chain of five assignments in its order, and asks for the names of its value", () => {
   fc.assert(
     fc.property(fc.nat(5000), fc.nat(), (more, seed) => {
-      const { prompt, references, answer } = sampleOf(vtTask, vtTask.minLength + more, seed);
+      const { prompt, references, answer } = sampleOf(vtTask, vtTask.minBytes + more, seed);
       const [example = "", task = ""] = prompt.split(/\n\n(?=Memorize)/);
       const solved = run(example, /[A-Z]{3}/);
       expect(example).toContain(`they are:  ${solved.join(" ")}`);

@@ -1,6 +1,6 @@
 import type { Rng } from "../../base/random.ts";
 import { drawDistinct, drawPlaces } from "../draw.ts";
-import { checkRecallLength, type RecallTask } from "../recall.ts";
+import { checkBytes, type RecallTask } from "../recall.ts";
 import { stringMatchAll } from "./metric.ts";
 import { hideInNoise, NOISE } from "./noise.ts";
 
@@ -13,20 +13,20 @@ const EXAMPLE_NOISE = 5;
 /**
  * RULER's variable tracking (NVIDIA/RULER, scripts/data/synthetic/variable_tracking.py): one chain of five
  * assignments in noise, after a solved example with three-letter names. The example is as short as the definition
- * ever makes it, since tokens are bytes here.
+ * ever makes it, as a model of bytes pays for each of its letters.
  */
 export const vtTask: RecallTask = {
   name: NAME,
   version: 1,
   // Below the definition's 30 tokens at four bytes: a space before each name, and a newline as after the example.
-  answerTokens: (HOPS + 1) * (NAME_LETTERS + 1) + 1,
+  answerBytes: (HOPS + 1) * (NAME_LETTERS + 1) + 1,
   readsText: false,
-  minLength: exampleLength() + blockLength(NAME_LETTERS, HOPS + 1),
-  sample({ length, rng }) {
-    checkRecallLength(vtTask, length);
+  minBytes: exampleLength() + blockLength(NAME_LETTERS, HOPS + 1),
+  sample({ bytes, rng }) {
+    checkBytes(vtTask, bytes);
     const example = drawBlock(rng, EXAMPLE_LETTERS, blockLength(EXAMPLE_LETTERS, EXAMPLE_NOISE));
     const solved = `${example.prompt}${writeAnswer(example.names)}\n`;
-    const { prompt, names } = drawBlock(rng, NAME_LETTERS, length - solved.length);
+    const { prompt, names } = drawBlock(rng, NAME_LETTERS, bytes - solved.length);
     return { prompt: solved + prompt, references: names, answer: writeAnswer(names) };
   },
   score: stringMatchAll,
@@ -51,11 +51,11 @@ function writeChain(names: readonly string[], value: string): string[] {
   return names.map((name, i) => (i === 0 ? `VAR ${name} = ${value}` : `VAR ${name} = VAR ${names[i - 1] ?? ""} `));
 }
 
-/** A chain in as much noise as fits into `length` tokens, and the question for it. */
-function drawBlock(rng: Rng, letters: number, length: number): { prompt: string; names: string[] } {
+/** A chain in as much noise as fits into so many bytes, and the question for it. */
+function drawBlock(rng: Rng, letters: number, bytes: number): { prompt: string; names: string[] } {
   const names = drawDistinct(HOPS + 1, () => drawName(rng, letters));
   const value = String(10_000 + rng.integer(89_999));
-  const room = length - writePrompt("", value).length;
+  const room = bytes - writePrompt("", value).length;
   const context = hideInNoise(writeChain(names, value), room, (lines) => drawPlaces(lines, names.length, rng));
   return { prompt: writePrompt(context, value), names };
 }
@@ -64,7 +64,7 @@ function drawName(rng: Rng, letters: number): string {
   return Array.from({ length: letters }, () => String.fromCharCode(65 + rng.integer(26))).join("");
 }
 
-/** Tokens of a chain in so many lines of noise with its question; names and values are all of one length. */
+/** Bytes of a chain in so many lines of noise with its question; names and values are all of one length. */
 function blockLength(letters: number, noise: number): number {
   const chain = writeChain(Array<string>(HOPS + 1).fill("A".repeat(letters)), "0".repeat(5));
   const lines = [...Array<string>(noise).fill(NOISE), ...chain];

@@ -1,6 +1,6 @@
 import { ConfigError } from "../../base/parse-config.ts";
 import { BYTE_VOCABULARY_SIZE, createStreamDecoder, decodeTokens, encodeText } from "../bytes.ts";
-import type { Document, TextDocument } from "../document.ts";
+import type { Document, TextDocument, Tokens } from "../document.ts";
 
 /** Text as tokens and back. */
 export interface Tokenizer {
@@ -35,8 +35,12 @@ export function checkVocabulary({ name, vocabularySize }: Tokenizer, modelVocabu
   );
 }
 
+/** The tokens of a text that is there as bytes of UTF-8; the bytes themselves where these are the tokens. */
+export function encodeBytes(bytes: Uint8Array, tokenizer: Tokenizer): Tokens {
+  return tokenizer === byteTokenizer ? bytes : tokenizer.encode(decodeTokens(bytes));
+}
+
 /** Documents of bytes as those of a tokenizer. */
 export function encodeDocuments(documents: readonly TextDocument[], tokenizer: Tokenizer): Document[] {
-  if (tokenizer === byteTokenizer) return [...documents];
-  return documents.map(({ name, tokens }) => ({ name, tokens: tokenizer.encode(decodeTokens(tokens)) }));
+  return documents.map(({ name, tokens }) => ({ name, tokens: encodeBytes(tokens, tokenizer) }));
 }

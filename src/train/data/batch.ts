@@ -1,5 +1,6 @@
 import { floatTensor, intTensor, type FloatTensor, type IntTensor } from "../../tensor/host-tensor.ts";
 import type { Document } from "../../text/document.ts";
+import type { Tokenizer } from "../../text/tokenizers/tokenizer.ts";
 import type { WeightedSequence } from "../../tasks/task.ts";
 import type { Mixture } from "./mixture.ts";
 
@@ -20,6 +21,8 @@ export interface Batches {
 export interface BatchOptions {
   readonly mixture: Mixture;
   readonly documents: readonly Document[];
+  /** What the tokens of the documents are, and what tasks write in. Default: bytes. */
+  readonly tokenizer?: Tokenizer;
   /** B: sequences of a batch. */
   readonly batch: number;
   /** T: tokens of a sequence. */

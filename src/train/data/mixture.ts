@@ -12,8 +12,9 @@ const textSchema = z.strictObject({ task: z.literal("text"), share: z.number().n
 const textTask: Task<typeof textSchema> = {
   schema: textSchema,
   readsText: () => true,
-  draw: (_, { length, tokens }) => ({
-    tokens: Int32Array.from(tokens(length + 1)),
+  writesText: false,
+  draw: (_, { length, rng, tokens }) => ({
+    tokens: Int32Array.from(tokens(length + 1, rng)),
     weights: new Float32Array(length).fill(1),
   }),
 };
@@ -61,6 +62,11 @@ export function mixtureProblem(mixture: Mixture, fit: Fit): string | undefined {
 /** Whether any part of a mixture reads the training text. */
 export function mixtureReadsText(mixture: Mixture): boolean {
   return readsDocuments(mixture) || drawnParts(mixture).some((part) => taskOf(part).readsText(part));
+}
+
+/** Whether any part of a mixture writes text of its own, in the tokens of the model. */
+export function mixtureWritesText(mixture: Mixture): boolean {
+  return drawnParts(mixture).some((part) => taskOf(part).writesText);
 }
 
 /** Most tokens of a sequence of a mixture whose weight is not zero. */

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { encodeText } from "../../text/bytes.ts";
+import type { Tokens } from "../../text/document.ts";
 import { pick } from "../../tasks/draw.ts";
 import type { SequenceSource, Task } from "../../tasks/task.ts";
 import { placeExchanges, type Exchange } from "../../tasks/placement.ts";
-import { checkRecallLength, type RecallTask } from "../../tasks/recall.ts";
+import { checkRecallLength, fitRecall, shortestRecall } from "../../tasks/fit.ts";
+import type { RecallTask } from "../../tasks/recall.ts";
 import { RECALL_NAMES, recallTasksOf } from "../../tasks/recall-tasks.ts";
 
 const weight = z.number().nonnegative();
@@ -28,19 +29,22 @@ const schema = z.strictObject({
 export const recallTask: Task<typeof schema> = {
   schema,
   readsText: () => true,
+  writesText: true,
 
-  draw(part, { length, rng, window }) {
+  draw(part, source) {
+    const { length, rng, tokenizer, tokens } = source;
     const { prompts, maxTrailing, answerWeight, textWeight } = part;
     const tasks = recallTasksOf(part.names);
     const room = Math.floor((length + 1) / prompts);
-    for (const task of tasks) checkRecallLength(task, room - task.answerTokens);
-    const needed = prompts * Math.max(...tasks.map(({ minLength, answerTokens }) => minLength + answerTokens));
+    const sizes = tasks.map((task) => shortestRecall(task, tokenizer));
+    tasks.forEach((task, i) => checkRecallLength(task, room - (sizes[i]?.answer ?? 0), tokenizer));
+    const needed = prompts * Math.max(...sizes.map(({ prompt, answer }) => prompt + answer));
     const trailing = rng.integer(Math.min(maxTrailing, length + 1 - needed) + 1);
     const slot = Math.floor((length + 1 - trailing) / prompts);
     const exchanges = Array.from({ length: prompts }, () =>
-      drawExchange(pick(tasks, rng), slot, part.minLength, { rng, window }),
+      drawExchange(pick(tasks, rng), slot, part.minLength, source),
     );
-    const filler = (size: number): Uint8Array => (size > 0 ? window(size) : new Uint8Array());
+    const filler = (size: number): Tokens => (size > 0 ? tokens(size, rng) : new Uint8Array());
     return placeExchanges(exchanges, { length, trailing, filler, answerWeight, textWeight });
   },
 };
@@ -48,15 +52,10 @@ export const recallTask: Task<typeof schema> = {
 // --- internal ---
 
 /** A prompt and its answer in at most `slot` tokens. */
-function drawExchange(
-  task: RecallTask,
-  slot: number,
-  minLength: number | undefined,
-  { rng, window }: Pick<SequenceSource, "rng" | "window">,
-): Exchange {
-  const longest = slot - task.answerTokens;
-  const shortest = Math.min(longest, Math.max(task.minLength, minLength ?? longest));
-  const length = longest - rng.integer(longest - shortest + 1);
-  const { prompt, answer } = task.sample({ length, rng, text: window });
-  return { prompt: encodeText(prompt), answer: encodeText(answer) };
+function drawExchange(task: RecallTask, slot: number, minLength: number | undefined, source: SequenceSource): Exchange {
+  const least = shortestRecall(task, source.tokenizer);
+  const longest = slot - least.answer;
+  const shortest = Math.min(longest, Math.max(least.prompt, minLength ?? longest));
+  const length = longest - source.rng.integer(longest - shortest + 1);
+  return fitRecall(task, { ...source, length, answerRoom: least.answer });
 }

@@ -2,6 +2,7 @@ import { intTensor } from "../../tensor/host-tensor.ts";
 import { createRng, type Rng } from "../../base/random.ts";
 import { joinLanes, type Batches, type BatchOptions } from "./batch.ts";
 import { CorpusError, type Document, type Tokens } from "../../text/document.ts";
+import { byteTokenizer } from "../../text/tokenizers/tokenizer.ts";
 import { drawSequence, mixtureReadsText } from "./mixture.ts";
 
 /**
@@ -9,7 +10,7 @@ import { drawSequence, mixtureReadsText } from "./mixture.ts";
  * mixture reads text and no document is longer than `length`.
  */
 export function independentSequences(options: BatchOptions): Batches {
-  const { mixture, batch, length, seed, carry = 0 } = options;
+  const { mixture, batch, length, seed, carry = 0, tokenizer = byteTokenizer } = options;
   const documents = options.documents.filter(({ tokens }) => tokens.length > length);
   if (documents.length === 0 && mixtureReadsText(mixture)) {
     throw new CorpusError(`no document is longer than the ${length} tokens of a training sequence`);
@@ -19,8 +20,8 @@ export function independentSequences(options: BatchOptions): Batches {
     at(index) {
       const lanes = Array.from({ length: batch }, (_, lane) => {
         const rng = root.fork(index).fork(lane);
-        const tokens = (size: number): Tokens => drawWindow(documents, size, rng);
-        return drawSequence(mixture, { length, rng, tokens, window: (size) => bytesOf(tokens(size)) });
+        const tokens = (size: number, drawn: Rng): Tokens => drawWindow(documents, size, drawn);
+        return drawSequence(mixture, { length, rng, tokenizer, tokens, longest: length + 1 });
       });
       const starts = root.fork(index).fork("carry");
       const startOfSequence = intTensor(
@@ -44,9 +45,4 @@ function drawWindow(documents: readonly Document[], length: number, rng: Rng): T
     start -= count;
   }
   throw new CorpusError(`no document has ${length} tokens`);
-}
-
-function bytesOf(tokens: Tokens): Uint8Array {
-  if (tokens instanceof Uint8Array) return tokens;
-  throw new RangeError("only text of bytes has windows of bytes");
 }

@@ -1,0 +1,142 @@
+import { OptionError } from "../base/errors.ts";
+import { createRng, type Rng } from "../base/random.ts";
+import { maximum } from "../base/statistics.ts";
+import { cutText, wholeCharacters, type TextSource } from "../text/book-text.ts";
+import type { Tokens } from "../text/document.ts";
+import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
+import type { Exchange } from "./placement.ts";
+import type { RecallSample, RecallTask } from "./recall.ts";
+
+/** Windows of a text in the tokens of a model. */
+export interface TokenSource {
+  readonly tokenizer: Tokenizer;
+  /** A window of exactly so many tokens, every place as likely as any other. */
+  readonly tokens: (size: number, rng: Rng) => Tokens;
+  /** Most tokens of a window. Default: any number. */
+  readonly longest?: number;
+}
+
+export interface FitOptions extends TokenSource {
+  /** Most tokens of the prompt. */
+  readonly length: number;
+  /** Tokens kept for the answer; one that takes more has them from the prompt. Default: as many as it takes. */
+  readonly answerRoom?: number;
+  readonly rng: Rng;
+}
+
+/** A recall prompt and its answer in the tokens of a model. */
+export interface FittedRecall extends Exchange, Pick<RecallSample, "references"> {}
+
+/** Tokens of a prompt and of the answer to it. */
+export interface RecallSize {
+  readonly prompt: number;
+  readonly answer: number;
+}
+
+/**
+ * A prompt of a task of at most `length` tokens, and little less. Where a token is a byte, it is what the task writes in so
+ * many bytes. For other tokenizers the number of bytes is searched, with the same draws at each try: only whole prompts are
+ * tried, so whatever a prompt hides is whole. Throws `OptionError` for a length below {@link shortestRecall}.
+ */
+export function fitRecall(task: RecallTask, options: FitOptions): FittedRecall {
+  const { length, answerRoom = Infinity, rng, tokenizer } = options;
+  checkRecallLength(task, length, tokenizer);
+  const sampleWith = (bytes: number, drawn: Rng, text: TextSource): FittedRecall => {
+    const { prompt, answer, references } = task.sample({ bytes, rng: drawn, text });
+    return { prompt: tokenizer.encode(prompt), answer: tokenizer.encode(answer), references };
+  };
+  if (tokenizer === byteTokenizer) return sampleWith(length, rng, textOf(options, rng));
+  const draws = rng.integer(2 ** 31);
+  const sampleAt = (bytes: number): FittedRecall => {
+    const drawn = rng.fork(draws);
+    return sampleWith(bytes, drawn, textOf(options, drawn));
+  };
+  const bare = (): FittedRecall => sampleWith(task.minBytes, rng.fork(draws), NO_TEXT);
+  const spare = ({ prompt, answer }: FittedRecall): number =>
+    length - prompt.length - Math.max(0, answer.length - answerRoom);
+  return fillLength(task, { sampleAt, bare, spare, length });
+}
+
+/** Throws `OptionError` for a length in tokens without room for the task. */
+export function checkRecallLength(task: RecallTask, length: number, tokenizer: Tokenizer = byteTokenizer): void {
+  const { prompt } = shortestRecall(task, tokenizer);
+  if (!(length >= prompt)) throw new OptionError(`${task.name} needs at least ${prompt} tokens, got ${length}`);
+}
+
+/** Tokens that have room for the shortest prompt of a task and for its longest answer. */
+export function shortestRecall(task: RecallTask, tokenizer: Tokenizer = byteTokenizer): RecallSize {
+  if (tokenizer === byteTokenizer) return { prompt: task.minBytes, answer: task.answerBytes };
+  const known = shortest.get(tokenizer)?.get(task);
+  if (known) return known;
+  const size = measureShortest(task, tokenizer);
+  shortest.set(tokenizer, new Map([...(shortest.get(tokenizer) ?? []), [task, size]]));
+  return size;
+}
+
+/** So many tokens of empty lines. */
+export function emptyLines(size: number, tokenizer: Tokenizer): Int32Array {
+  const line = tokenizer.encode("\n");
+  return Int32Array.from({ length: size }, (_, i) => line[i % line.length] ?? 0);
+}
+
+// --- internal ---
+
+const MOST_TRIES = 12;
+const SHORTEST_DRAWS = 32;
+const NO_TEXT: TextSource = () => "";
+
+/** What was measured, as it takes a while and is asked for with every sequence. */
+const shortest = new WeakMap<Tokenizer, ReadonlyMap<RecallTask, RecallSize>>();
+
+/** The draws may not have had the longest there is, so there is a margin. */
+function measureShortest(task: RecallTask, { encode }: Tokenizer): RecallSize {
+  const samples = Array.from({ length: SHORTEST_DRAWS }, (_, seed) =>
+    task.sample({ bytes: task.minBytes, rng: createRng(seed), text: NO_TEXT }),
+  );
+  const withMargin = (texts: readonly string[]): number =>
+    Math.ceil(1.1 * maximum(texts.map((text) => encode(text).length)));
+  return {
+    prompt: withMargin(samples.map(({ prompt }) => prompt)),
+    answer: withMargin(samples.map(({ answer }) => answer)),
+  };
+}
+
+/** Windows as text. A token of text has two bytes and more, and what is more is cut off. */
+function textOf({ tokenizer, tokens, longest = Infinity }: TokenSource, rng: Rng): TextSource {
+  if (tokenizer === byteTokenizer) return (bytes) => wholeCharacters(tokenizer.decode(tokens(bytes, rng)));
+  return (bytes) => {
+    const window = tokens(Math.min(longest, Math.ceil(bytes / 2)), rng);
+    return cutText(wholeCharacters(tokenizer.decode(window)), bytes);
+  };
+}
+
+interface Filling {
+  /** The sample in so many bytes. */
+  readonly sampleAt: (bytes: number) => FittedRecall;
+  /** The shortest sample without any text of a book. */
+  readonly bare: () => FittedRecall;
+  /** Tokens that a sample leaves of the length. */
+  readonly spare: (sample: FittedRecall) => number;
+  readonly length: number;
+}
+
+/** The sample with the least to spare, but nothing below zero, among those of some sizes in bytes. */
+function fillLength({ name, minBytes }: RecallTask, { sampleAt, bare, spare, length }: Filling): FittedRecall {
+  const enough = Math.max(24, length / 128);
+  let best = sampleAt(minBytes);
+  if (spare(best) < 0) best = bare();
+  if (spare(best) < 0)
+    throw new OptionError(`${name} needs ${-spare(best)} tokens more than ${length} for what it drew`);
+  let [low, high, bytes, left] = [minBytes, Infinity, minBytes, spare(best)];
+  for (let tries = 0; tries < MOST_TRIES && spare(best) > enough && high - low > 1; tries++) {
+    const guess = Math.round(bytes + ((left - enough / 2) * bytes) / (length - left)); // at as many bytes a token
+    const middle = high < Infinity ? Math.floor((low + high) / 2) : 2 * low;
+    bytes = guess > low && guess < high ? guess : middle;
+    const sample = sampleAt(bytes);
+    left = spare(sample);
+    if (left < 0) high = bytes;
+    else low = bytes;
+    if (left >= 0 && left < spare(best)) best = sample;
+  }
+  return best;
+}
