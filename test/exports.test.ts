@@ -196,6 +196,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "./train": [
     "DivergedError",
     "ResumeError",
+    "StartError",
     "adafactor",
     "adamW",
     "createBatches",
