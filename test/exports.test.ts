@@ -192,7 +192,11 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "./runtime": [
     "LogitsError",
     "SessionError",
+    "askAside",
+    "createRuntime",
     "createSession",
+    "decodeLaneState",
+    "encodeLaneState",
     "generate",
     "lookInside",
     "mostLikely",
@@ -202,6 +206,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "./train": [
     "DivergedError",
     "ResumeError",
+    "StartError",
     "adafactor",
     "adamW",
     "createBatches",
