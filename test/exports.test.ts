@@ -206,6 +206,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   "./train": [
     "DivergedError",
     "ResumeError",
+    "StartError",
     "adafactor",
     "adamW",
     "createBatches",
