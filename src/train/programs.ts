@@ -20,6 +20,7 @@ import {
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
+import type { Weight } from "../nn/weight.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
@@ -160,7 +161,12 @@ function batchInputs({ batch, length, scored }: BatchShape): Scored & { tokens: 
   };
 }
 
-function lossOf(model: Model, params: ModelParams<Tensor>, hidden: Tensor, { targets, weights, rows }: Scored): Tensor {
+function lossOf(
+  model: Model,
+  params: ModelParams<Tensor, Weight>,
+  hidden: Tensor,
+  { targets, weights, rows }: Scored,
+): Tensor {
   const [batch = 1, length = 1, width = 1] = hidden.shape;
   const counted = rows ? gather(reshape(hidden, [batch * length, width]), rows) : hidden;
   return sum(mul(model.losses(params, counted, targets), weights));

@@ -8,7 +8,7 @@ import { readBytes, writeAtomically } from "../../platform/node/files.ts";
 import { loadModelFolder } from "../../platform/node/model-folder.ts";
 import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
-import { generate } from "../../runtime/generate.ts";
+import { askAside } from "../../runtime/ask-aside.ts";
 import { createSession, type Session } from "../../runtime/session.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { peakRssBytes } from "../terminal/machine.ts";
@@ -26,12 +26,14 @@ interface StreamFlags {
 
 export function streamCommand(): Command {
   return new Command("stream")
-    .description("Read a text of any length in constant memory, then ask, or save what is remembered and go on later.")
+    .description(
+      "Read a text of any length in constant memory, then ask, or save what the model remembers and continue later.",
+    )
     .argument("<model>", "a model folder")
     .argument("<file>", "a text file; - reads standard input")
-    .option("--load <file>", "go on from a saved state")
+    .option("--load <file>", "continue from a saved state")
     .option("--save <file>", "save the state after the text, before the question")
-    .option("--ask <text>", "what to write after the text; the model goes on from there")
+    .option("--ask <text>", "text to add after the input; the model continues from there")
     .addOption(new Option("--max-tokens <count>", "most tokens of the answer").argParser(wholeNumber(1)).default(64))
     .addOption(deviceOption())
     .addOption(jsonOption())
@@ -124,11 +126,10 @@ async function readWhole(session: Session, file: string, tokenizer: Tokenizer): 
 }
 
 async function answerTo(session: Session, tokenizer: Tokenizer, question: string, maxTokens: number): Promise<string> {
-  const tokens: number[] = [];
-  for await (const token of generate(session, tokenizer.encode(question), {
+  const [answer = []] = await askAside(session, tokenizer.encode(question), {
     maxTokens,
     stopAfter: (last) => /[.\n]/.test(tokenizer.decode([last])),
-  }))
-    tokens.push(token);
-  return tokenizer.decode(tokens);
+    lineBreak: tokenizer.encode("\n"),
+  });
+  return tokenizer.decode(answer);
 }

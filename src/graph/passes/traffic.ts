@@ -14,7 +14,7 @@ export interface Traffic {
 /**
  * What one run of a graph moves if nothing is fused: for each operation the bytes of its result and of each different
  * operand. Three rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, a matrix that is transposed for
- * nothing but products is read by them as it lies, and `slice` and `gather` read of their first operand no more than they return.
+ * nothing but products is read by them as it lies, and `slice` and `gather` read of an operand no more than they return.
  * Inputs and constants are counted where they are read. Give it the graph that an engine runs, after `optimize`.
  */
 export function trafficOf(graph: Graph): Traffic {
@@ -27,8 +27,8 @@ export function trafficOf(graph: Graph): Traffic {
 
 const SOURCES: ReadonlySet<Op> = new Set<Op>(["input", "constant"]);
 const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape"]);
-/** Operations that leave most of their first operand alone. */
-const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather"]);
+/** Operations that leave most of a large operand alone. */
+const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather", "gatherBlocks"]);
 
 /** Transpositions of the last two axes that nothing but matrix products read: kernels take operands either way round. */
 function inProducts({ nodes, outputs }: Graph): ReadonlySet<Tensor> {
@@ -40,9 +40,8 @@ function inProducts({ nodes, outputs }: Graph): ReadonlySet<Tensor> {
 function bytesMoved(node: Tensor): number {
   if (VIEWS.has(node.op)) return 0;
   const result = tensorBytes(node);
-  const [first, ...others] = new Set(node.inputs);
-  const read = first && (PICKING.has(node.op) ? result : tensorBytes(first));
-  return others.reduce((sum, operand) => sum + tensorBytes(operand), result + (read ?? 0));
+  const most = PICKING.has(node.op) ? result : Infinity;
+  return [...new Set(node.inputs)].reduce((sum, operand) => sum + Math.min(tensorBytes(operand), most), result);
 }
 
 function tensorBytes({ shape, dtype }: Tensor): number {

@@ -24,7 +24,7 @@ export async function lookAtText(
   const { segmentLength } = loaded.model.config;
   const total = Math.ceil(encodeText(text).length / segmentLength);
   const from = session && (await snapshotOf(loaded, engine, session));
-  const filling = "\n".repeat(from ? (segmentLength - (from.position % segmentLength)) % segmentLength : 0);
+  const filling = "\n".repeat(from ? (segmentLength - ((from.positions[0] ?? 0) % segmentLength)) % segmentLength : 0);
   const options = { loaded, engine, earlier: total, ...(from && { from }) };
   for await (const segment of lookInside(options, encodeText(filling + text))) {
     onSegment(segment, total);

@@ -1,6 +1,6 @@
 import { decodeTokens, encodeText } from "infini-transformer/text";
 import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/tasks";
-import { createSession, generate, type Session } from "infini-transformer/runtime";
+import { askAside, createSession, type Session } from "infini-transformer/runtime";
 import { keyValueCacheBytes, parameterCount, type LoadedModel } from "infini-transformer/model";
 import type { WebDevice, WebEngine } from "infini-transformer/web";
 import { breath } from "../shared/breath.ts";
@@ -103,15 +103,12 @@ export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
       stopped = true;
     },
     async ask() {
-      const state = await session.snapshot();
-      const tokens: number[] = [];
-      const options = { maxTokens: ANSWER_TOKENS, stopAfter: (token: number) => token === FULL_STOP };
-      try {
-        for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), options)) tokens.push(token);
-      } finally {
-        await session.restore(state);
-      }
-      return decodeTokens(tokens).match(/\d+/)?.[0] ?? "";
+      const [answer = []] = await askAside(session, encodeText(`\n${PASSKEY_QUESTION}`), {
+        maxTokens: ANSWER_TOKENS,
+        stopAfter: (token) => token === FULL_STOP,
+        lineBreak: LINE_BREAK,
+      });
+      return decodeTokens(answer).match(/\d+/)?.[0] ?? "";
     },
     save: () => session.save(),
     load: (bytes, source) => session.load(bytes, source),
@@ -134,3 +131,4 @@ async function score(session: Session, piece: Int32Array): Promise<number> {
 /** Tokens of the longest answer: a space, five digits, a full stop. */
 const ANSWER_TOKENS = 7;
 const FULL_STOP = 46;
+const LINE_BREAK = [10];
