@@ -14,7 +14,7 @@ export async function runCommands(
   commands: Readonly<Record<string, LazyCommand>>,
   name = process.argv[2],
 ): Promise<void> {
-  endQuietlyWhenNobodyReads();
+  endWhenNothingCanBeWritten();
   try {
     for (const [command, { summary, load }] of Object.entries(commands)) {
       if (command === name) program.addCommand((await load()).copyInheritedSettings(program).summary(summary));
@@ -40,10 +40,15 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** The reader of standard output may have seen enough: `infini inspect MODEL | head`. */
-function endQuietlyWhenNobodyReads(): void {
+/**
+ * The reader of standard output may have seen enough, `infini inspect MODEL | head`; or its file has no room. Without standard
+ * error there is nobody to tell.
+ */
+function endWhenNothingCanBeWritten(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
+    if (error.code === "EPIPE") process.exit();
+    process.stderr.write(`error: standard output cannot be written: ${error.message}\n`);
+    process.exit(1);
   });
+  process.stderr.on("error", () => process.exit(1));
 }
