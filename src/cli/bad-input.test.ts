@@ -159,6 +159,7 @@ describe("flags and arguments", () => {
       ["passkey", "@model", "--lengths", "4k,4q"],
       /'--lengths <list>' argument '4k,4q' is invalid. "4q" is no length/,
     ],
+    ["a length without end", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the most/],
     ["a length of nothing", ["passkey", "@model", "--lengths", "0"], /'--lengths <list>' argument '0' is invalid/],
     [
       "a length without room for the key",

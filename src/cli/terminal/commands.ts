@@ -34,11 +34,17 @@ export function packageVersion(): string {
 
 // --- internal ---
 
-/** An {@link InfiniError} says all there is to say; anything else is a defect and keeps its stack. */
+/** An {@link InfiniError} says all there is to say, and memory may run out; anything else is a defect and keeps its stack. */
 function messageOf(error: unknown): string {
   if (error instanceof InfiniError) return error.message;
+  if (error instanceof Error && OUT_OF_MEMORY.test(error.message))
+    return `out of memory: ${error.message}. Shorter or fewer sequences side by side need less.`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
+
+/** What ONNX Runtime, C++ and V8 say of memory that they do not get. */
+const OUT_OF_MEMORY =
+  /Failed to allocate memory|bad_alloc|Array buffer allocation failed|Invalid typed array length: \d{9}/;
 
 /**
  * The reader of standard output may have seen enough, `infini inspect MODEL | head`; or its file has no room. Without standard
