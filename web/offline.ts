@@ -4,10 +4,10 @@ import { join, relative, sep } from "node:path";
 import type { Plugin } from "vite";
 
 /**
- * Writes a worker beside the page that keeps the files of the build, so that the page opens without a network.
+ * Writes a worker next to the page that keeps the files of the build, so that the page opens offline.
  *
  * @param worker The file of the worker.
- * @param whenUsed Files that are not kept before they are asked for, by their paths in the build.
+ * @param whenUsed Files that are kept only once they have been requested, by their paths in the build.
  */
 export function offline(worker: string, whenUsed: readonly RegExp[]): Plugin {
   return {
@@ -26,7 +26,7 @@ export function offline(worker: string, whenUsed: readonly RegExp[]): Plugin {
 // --- internal ---
 
 const WORKER = "service-worker.js";
-/** What hosts read and do not serve, and what browsers fetch on their own. */
+/** Files that hosts read and do not serve, and that browsers fetch on their own. */
 const UNKEPT = ["_headers", WORKER];
 
 /** The files of a build by their paths in it, as URLs have them. */
@@ -37,7 +37,7 @@ function servedFiles(folder: string): string[] {
     .toSorted();
 }
 
-/** The hash of each file's content as JSON. The page has the empty path, by which it is asked for. */
+/** The hash of each file's content as JSON. The page has the empty path, by which it is requested. */
 function hashesOf(folder: string, files: readonly string[]): string {
   const hashes = files.map((file) => [file === "index.html" ? "" : file, hashOf(readFileSync(join(folder, file)))]);
   return JSON.stringify(Object.fromEntries(hashes), null, 2);

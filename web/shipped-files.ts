@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Plugin } from "vite";
 
-/** Files from elsewhere that the application fetches: served while it is developed, copied when it is built. */
+/** Files from elsewhere that the application fetches: served in development, copied by the build. */
 export function shippedFiles(files: Readonly<Record<string, string>>): Plugin {
   return {
     name: "shipped-files",

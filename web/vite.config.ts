@@ -17,7 +17,7 @@ const ISOLATION = {
 export default defineConfig({
   base: "./",
   resolve: {
-    // The library as it is in this repository, by the names that are public.
+    // The library in this repository, by its public names.
     alias: [
       { find: /^infini-transformer\/(node|web)$/, replacement: join(root, "src", "platform", "$1", "index.ts") },
       { find: /^infini-transformer\/([a-z]+)$/, replacement: join(root, "src", "$1", "index.ts") },
@@ -26,7 +26,7 @@ export default defineConfig({
     // ONNX Runtime without its WebAssembly inside: src/engine/runtime-files.ts says where that is.
     conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions],
   },
-  // What the worker imports is not seen from the page; found late, it would make the page load twice.
+  // The page does not show what the workers import; discovered late, it would load the page twice.
   optimizeDeps: { include: ["fflate", "onnx-proto", "onnxruntime-web/wasm", "onnxruntime-web/webgpu"] },
   server: { headers: ISOLATION, fs: { allow: [root] } },
   preview: { headers: ISOLATION },

@@ -1,4 +1,4 @@
-/** What a model of the shape of SmolLM2-135M costs: memory and times, each in a process of its own. See README.md. */
+/** What a model of the shape of SmolLM2-135M costs: memory and times, each in its own process. See README.md. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

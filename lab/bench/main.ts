@@ -68,9 +68,13 @@ const flags = new Command("bench")
   .option("--python <path>", "a Python with torch and numpy, for the PyTorch peers", "python3")
   .option("--json <file>", "write this run to a file too, or to standard output with -")
   .option("--results <file>", "where the results of all runs are kept (default: lab/bench/results.json)")
-  .option("--report", "measure nothing: write the report from the results that are there", false)
+  .option("--report", "measure nothing: write the report from the existing results", false)
   .option("--docs <file>", "the report (default: docs/performance.md)")
-  .option("--update-budget", "measure nothing: make what the graphs do now the budget, lab/bench/budget.json", false)
+  .option(
+    "--update-budget",
+    "measure nothing: take the present figures of the graphs as the budget, lab/bench/budget.json",
+    false,
+  )
   .parse()
   .opts<Flags>();
 

@@ -40,7 +40,7 @@ export function compareCommand(): Command {
   const names = SUITES.map(({ name }) => name).join(", ");
   return new Command("compare")
     .description(
-      "Train many kinds of memory on the same text, as large as each other, and measure each on documents it has not seen. Goes on where it was stopped.",
+      "Train many kinds of memory on the same text and at the same size, and measure each on unseen documents. Continues where it was stopped.",
     )
     .argument("<suite>", `what to compare on: ${names}`)
     .option(
@@ -71,7 +71,7 @@ export function compareCommand(): Command {
     )
     .option("--smoke", "tiny models on made-up text, only to see that everything runs", false)
     .option("--list", "list the systems, their parameters and about how long they take", false)
-    .option("--report-only", "write the results of the runs that are there", false)
+    .option("--report-only", "write the results of the existing runs", false)
     .addOption(deviceOption())
     .addOption(jsonOption())
     .addHelpText("after", `\nSystems: ${SYSTEMS.map(({ name }) => name).join(", ")}.`)
@@ -95,7 +95,7 @@ async function runCompare(name: string, flags: CompareFlags): Promise<void> {
 function suiteOf(name: string): Suite {
   const known = SUITES.map((suite) => suite.name);
   const suite = SUITES.find((candidate) => candidate.name === name);
-  if (!suite) throw new UsageError(`"${name}" is no suite${suggestion(name, known)}; there are ${known.join(", ")}`);
+  if (!suite) throw new UsageError(`"${name}" is not a suite${suggestion(name, known)}; there are ${known.join(", ")}`);
   return suite;
 }
 
@@ -119,7 +119,9 @@ function chosen(names: readonly string[]): System[] {
   const known = SYSTEMS.map(({ name }) => name);
   const wrong = names.find((name) => !known.includes(name));
   if (wrong !== undefined)
-    throw new UsageError(`--only: "${wrong}" is no system${suggestion(wrong, known)}; there are ${known.join(", ")}`);
+    throw new UsageError(
+      `--only: "${wrong}" is not a system${suggestion(wrong, known)}; there are ${known.join(", ")}`,
+    );
   return SYSTEMS.filter(({ name }) => names.includes(name));
 }
 
@@ -137,21 +139,21 @@ async function runOrStop(systems: readonly System[], place: RunPlace, device: No
     return false;
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;
-    print(`${error.message}; the same command goes on from there`);
+    print(`${error.message}; the same command continues from there`);
     return true;
   } finally {
     stop.release();
   }
 }
 
-/** All that there is of a suite, whichever process made it. */
+/** All results of a suite, whichever process made them. */
 async function collect(place: RunPlace): Promise<Comparison> {
   const found = [];
   for (const system of SYSTEMS) found.push(await goThrough(place.suite, system, (run) => findRun(run, place)));
   return summarize(place.suite, place.texts.about, found);
 }
 
-/** Writes what there is; results of others stay where there is nothing. */
+/** Writes the results; where there are none, an existing file stays. */
 async function report(comparison: Comparison, out: string, json: string | undefined): Promise<void> {
   const { systems, missing } = comparison;
   const file = join(out, `compare-${comparison.suite}`);
@@ -162,7 +164,7 @@ async function report(comparison: Comparison, out: string, json: string | undefi
     if (missing.length > 0) print(`Not complete: ${missing.join(", ")}.`, json);
   }
   print(
-    systems.length > 0 ? `Results: ${file}.json and .html` : "Nothing is measured yet, so nothing was written.",
+    systems.length > 0 ? `Results: ${file}.json and .html` : "Nothing has been measured yet, so nothing was written.",
     json,
   );
   await writeJson(comparison, json);

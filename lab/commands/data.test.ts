@@ -37,7 +37,7 @@ describe("data", () => {
 
   it.each<[string, string[], RegExp]>([
     ["nothing is named", [], /name what to prepare: books, maths, speeches, folder/],
-    ["a name is unknown", ["boks", "--out", "@new"], /"boks" is no dataset \(did you mean "books"\?\)/],
+    ["a name is unknown", ["boks", "--out", "@new"], /"boks" is not a dataset \(did you mean "books"\?\)/],
     ["there is no output", ["books"], /--out: name a folder/],
     ["there is no input", ["folder", "--out", "@new"], /--from: name the folder of texts/],
     [

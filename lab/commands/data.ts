@@ -25,7 +25,7 @@ interface DataFlags {
   readonly json?: string;
 }
 
-/** The dataset that no package holds: a folder of one's own. */
+/** The dataset that is not in a package: the user's own folder. */
 const FOLDER = "folder";
 const NAMES = [...Object.keys(DATASETS), FOLDER];
 
@@ -35,7 +35,7 @@ export function dataCommand(): Command {
       "Prepare text: folders train, validation and test of .txt files, as PG-19 has them, beside a data.json with sources and checksums.",
     )
     .argument("[name]", `what to prepare: ${NAMES.join(", ")}`)
-    .option("--list", "show what there is, and where it is from", false)
+    .option("--list", "show the datasets and their sources", false)
     .option("--out <folder>", "an empty or new folder for the texts")
     .option(
       "--from <folder>",
@@ -54,7 +54,7 @@ async function runData(name: string | undefined, flags: DataFlags): Promise<void
   if (flags.list) return list(flags.json);
   if (name === undefined) throw new UsageError(`name what to prepare: ${NAMES.join(", ")}; --list says what they are`);
   if (!NAMES.includes(name))
-    throw new UsageError(`"${name}" is no dataset${suggestion(name, NAMES)}; there are ${NAMES.join(", ")}`);
+    throw new UsageError(`"${name}" is not a dataset${suggestion(name, NAMES)}; there are ${NAMES.join(", ")}`);
   const report = await prepare(name, flags);
   print(describe(report, flags), flags.json);
   await writeJson(report, flags.json);
@@ -88,7 +88,7 @@ async function prepare(name: string, { out, from, deb, seed, force }: DataFlags)
 function describe({ sources, split, splits }: DatasetReport, { out }: DataFlags): string {
   const rows = SPLITS.map((part) => [part, formatCount(splits[part].documents), formatBytes(splits[part].bytes)]);
   const lines = sources.map(({ name, version = "of unknown version", licence, known }) => {
-    const warning = known ? "" : "; not a package file that is known, so the texts may be others";
+    const warning = known ? "" : "; not a known package file, so the texts may differ";
     return `${name} ${version}${warning}\nlicence: ${licence}`;
   });
   return [...lines, `split: ${split}`, renderTable(["", "documents", "bytes"], rows), `${out} holds the texts.`].join(

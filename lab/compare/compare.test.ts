@@ -47,7 +47,7 @@ describe("compare", () => {
   it("does nothing again, and adds what another process has made", async () => {
     const before = await modified();
     const { stdout } = await smoke("--only", "local");
-    expect(stdout.match(/is there already/g)).toHaveLength(3);
+    expect(stdout.match(/exists already/g)).toHaveLength(3);
     expect(await modified()).toEqual(before);
     expect((await comparison()).systems).toHaveLength(2);
   });
@@ -76,7 +76,7 @@ describe("compare", () => {
     const missing = await callLab("compare", "books", "--data", at("data"));
     expect(missing).toMatchObject({ code: 1, stdout: "" });
     expect(missing.stderr).toContain(
-      `error: --data: there is no folder ${at("data/train")}; \`npm run lab -- data books`,
+      `error: --data: there is not a folder ${at("data/train")}; \`npm run lab -- data books`,
     );
     for (const split of ["train", "validation", "test"]) {
       await mkdir(at(`data/${split}`), { recursive: true });
@@ -85,7 +85,7 @@ describe("compare", () => {
     const flags = ["--out", at("empty"), "--runs", at("none"), "--report-only", "--json", at("all.json")];
     const ran = await callLab("compare", "books", "--data", at("data"), ...flags);
     expect(ran).toMatchObject({ code: 0, stderr: "" });
-    expect(ran.stdout).toContain("Nothing is measured yet, so nothing was written");
+    expect(ran.stdout).toContain("Nothing has been measured yet, so nothing was written");
     expect(await readdir(folder)).not.toContain("empty");
     expect(await readJson(at("all.json"))).toMatchObject({
       systems: [],
@@ -94,9 +94,9 @@ describe("compare", () => {
   });
 
   it.each([
-    [["xyz"], 'error: "xyz" is no suite; there are books, maths'],
-    [["boks"], 'error: "boks" is no suite (did you mean "books"?)'],
-    [["books", "--only", "infini-lineer"], '--only: "infini-lineer" is no system (did you mean "infini-linear"?)'],
+    [["xyz"], 'error: "xyz" is not a suite; there are books, maths'],
+    [["boks"], 'error: "boks" is not a suite (did you mean "books"?)'],
+    [["books", "--only", "infini-lineer"], '--only: "infini-lineer" is not a system (did you mean "infini-linear"?)'],
     [["books", "--tokens", "10"], "--tokens: a learning rate is tried on a share of 1"],
     [["books", "--tokens", "1m,2m"], "--tokens: expected one number"],
     [["books", "--seeds", "0"], "Expected a whole number from 1 up"],

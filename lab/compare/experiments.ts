@@ -55,10 +55,10 @@ export const measuredSchema = z.discriminatedUnion("kind", [
   measured("constant-memory", memoryRow),
 ]);
 
-/** What the file of an experiment in `results` holds: one model, and all that was measured of it. */
+/** The file of an experiment in `results`: one model, and everything measured on it. */
 export const experimentSchema = z.strictObject({
   name: z.string(),
-  /** Tells apart configs, training texts and weights that were taken as they are. */
+  /** Tells apart configs, training texts and weights that were used unchanged. */
   modelHash: z.string(),
   config: z.strictObject({ model: z.looseObject({ segmentLength: number }), training: z.looseObject({}) }),
   configHash: z.string(),
@@ -67,7 +67,7 @@ export const experimentSchema = z.strictObject({
   parameters: number,
   /** Of one stream. */
   stateBytes: number,
-  /** None where a model folder was taken as it is. */
+  /** None where a model folder was used unchanged. */
   trained: z.strictObject({ steps: number, tokens: number, minutes: number }).optional(),
   hardware: z.strictObject({ cpu: z.string(), cores: number, memoryBytes: number }),
   versions: z.record(z.string(), z.string()),

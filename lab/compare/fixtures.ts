@@ -14,7 +14,7 @@ export function systemOf(name: string): System {
   return system;
 }
 
-/** What a run would give that foretells text this well, at every place of a document. */
+/** The result of a run that predicts text this well, everywhere in a document. */
 export function resultOf(run: Run, bitsPerByte: number): MeasuredRun {
   const config: RunConfig = runConfigOf(suite, run);
   return {

@@ -33,8 +33,8 @@ export async function renderComparison(comparison: Comparison): Promise<string> 
 // --- internal ---
 
 const LEGEND =
-  "Perplexity is that of a byte. What follows ± is a standard error over seeds. Memory: numbers kept between segments, by table 1 of " +
-  "the paper where it has the model, else as counted; in brackets, how many times less than the model that keeps the most.";
+  "Perplexity is per byte. Values after ± are standard errors over seeds. Memory: numbers kept between segments, by table 1 of " +
+  "the paper for the models in it, otherwise as counted; in brackets, how many times smaller than the largest.";
 
 function settingsOf({ texts, tokens, length, learningRates, searchShare }: Comparison): string {
   return (

@@ -51,7 +51,7 @@ describe("performRun", () => {
     expect(await findRun({ ...run, tokens: 2 * run.tokens }, context)).toBeUndefined();
   });
 
-  it("goes on where it was stopped, in training and while measuring, to the same numbers", async () => {
+  it("continues where it was stopped, in training and while measuring, to the same numbers", async () => {
     for (const stopAt of [0.4, 0.7]) {
       const stop = new AbortController();
       const work = workOf(run, texts);

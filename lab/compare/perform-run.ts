@@ -21,7 +21,7 @@ import type { SuiteTexts } from "./texts.ts";
 export interface RunPlace {
   readonly suite: Suite;
   readonly texts: SuiteTexts;
-  /** Each run has a folder of its own in it. */
+  /** Has a folder for each run. */
   readonly runs: string;
 }
 
@@ -43,7 +43,7 @@ export async function findRun(run: Run, place: RunPlace): Promise<RunResult | un
 }
 
 /**
- * Trains and measures, and writes the result; goes on with a training that was stopped. Throws {@link InterruptedError}
+ * Trains and measures, and writes the result; continues a training that was stopped. Throws {@link InterruptedError}
  * when it is stopped itself.
  */
 export async function performRun(run: Run, context: RunContext): Promise<RunResult> {
@@ -64,7 +64,7 @@ export async function performRun(run: Run, context: RunContext): Promise<RunResu
   return result;
 }
 
-/** Tokens that a run goes through, those that are only measured at a third of their number: they have no way back. */
+/** Tokens of a run; those only measured count a third, as they need no backward pass. */
 export function workOf(run: Run, texts: SuiteTexts): number {
   return run.tokens + measuredTokens(run, texts) * READING;
 }
@@ -80,7 +80,7 @@ function hashOf(run: Run, { suite, texts }: RunPlace): string {
   return runHash(suite, run, texts.about.hash);
 }
 
-/** A folder for each training. A result with other measurements takes the place of the former. */
+/** A folder for each training. A result with other measurements replaces the former one. */
 function folderOf(run: Run, { suite, texts, runs }: RunPlace): string {
   const hash = trainingHash(suite, run, texts.about.hash).slice(0, 8);
   return join(runs, `${run.system.name}-length${run.length}-rate${run.learningRate}-seed${run.seed}-${hash}`);

@@ -14,7 +14,7 @@ export interface Run {
   readonly tokens: number;
   /** Of a training sequence. */
   readonly length: number;
-  /** What is measured when it is trained: whether a learning rate is good, or all there is to know. */
+  /** What is measured after training: only whether a learning rate is good, or everything. */
   readonly measure: "validation" | "test";
 }
 

@@ -41,7 +41,7 @@ const measuredSchema = z.strictObject({
       bitsPerByte: number,
       perplexity: number,
       tokens: number,
-      /** Of one stream, all that is read counted, compiling too. */
+      /** Of one stream, counting everything that is read, and compilation. */
       tokensPerSecond: number,
       byPosition: z.array(binSchema),
     })
@@ -132,7 +132,7 @@ export const comparisonSchema = z.strictObject({
       perplexity: number,
     }),
   ),
-  /** Systems that lack a run, and runs whose loss was no number. */
+  /** Systems that lack a run, and runs whose loss was not a number. */
   missing: z.array(z.string()),
   diverged: z.array(z.string()),
   machines: z.array(machineSchema),

@@ -19,7 +19,7 @@ export async function runAll(systems: readonly System[], context: Omit<RunContex
       const result = found ?? (await performWithBar(run, label, context, pace));
       if (found && !again) pace.skip(workOf(run, context.texts));
       seen.add(result.hash);
-      if (!again) print(`${label}: ${found ? "is there already" : "done"}, ${outcome(result)}${inAll(pace.left())}`);
+      if (!again) print(`${label}: ${found ? "exists already" : "done"}, ${outcome(result)}${inAll(pace.left())}`);
       return result;
     });
   }
@@ -36,7 +36,7 @@ interface Pace {
   left(work?: number, seconds?: number): number | undefined;
 }
 
-/** How long all that is left will take, by what was done here. */
+/** How long the remaining work will take, judged by the work done here. */
 function createPace(total: number): Pace {
   let [left, worked, spent] = [total, 0, 0];
   return {

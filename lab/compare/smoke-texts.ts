@@ -3,7 +3,7 @@ import { createRng, type Rng } from "../../src/base/random.ts";
 
 const LETTERS = "etaoinshrdlu";
 
-/** Documents of made-up words, each with names of its own that come again and again: a memory is of use in them. */
+/** Documents of made-up words, each with its own recurring names, so that a memory is useful. */
 export function smokeTexts(seed: number, documents: number, bytes: number): Document[] {
   const root = createRng(seed).fork("texts");
   const common = wordsOf(root, 24);

@@ -13,7 +13,7 @@ export interface Suite {
   /** Tokens of a training sequence. */
   readonly length: number;
   /**
-   * Tokens after which a training document begins anew, with an empty memory, as the paper's sequences of 32,768 do. A
+   * Tokens after which a training document starts again with an empty memory, as the paper's sequences of 32,768 do. A
    * memory that never was empty in training makes nothing of an empty one.
    */
   readonly partLength: number;

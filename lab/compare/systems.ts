@@ -4,7 +4,7 @@ import { sizeOf, type FloatTensor } from "../../src/tensor/host-tensor.ts";
 import { flatten } from "../../src/tensor/tree.ts";
 import { createModel } from "../../src/model/transformer.ts";
 
-/** One way to mix the sequence, in a model that is the same for all of them but for it. */
+/** One way to mix the sequence, in a model that is otherwise the same for all. */
 export interface System {
   readonly name: string;
   /** As it stands in tables. */

@@ -6,7 +6,7 @@ export interface TextTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** Table 2 of the paper: what is kept, what attention reaches, and how well the text is foretold. */
+/** Table 2 of the paper: what is kept, what attention reaches, and how well the text is predicted. */
 export function tableTwo({ systems, title }: Comparison): TextTable {
   const most = Math.max(...systems.map(({ keptNumbers }) => keptNumbers));
   return {

@@ -26,7 +26,7 @@ export async function readSuiteTexts(suite: Suite, folder: string): Promise<Suit
   const missing = splits.find((split) => !existsSync(split));
   if (missing !== undefined) {
     throw new UsageError(
-      `--data: there is no folder ${missing}; \`npm run lab -- data ${suite.name} --out ${folder}\` makes it`,
+      `--data: there is not a folder ${missing}; \`npm run lab -- data ${suite.name} --out ${folder}\` makes it`,
     );
   }
   const [train = [], validation = [], test = []] = await Promise.all(splits.map((split) => readCorpus([split])));
@@ -69,7 +69,7 @@ function asTexts(suite: Suite, texts: Readonly<Record<Split, readonly Document[]
   };
 }
 
-/** A document in parts that are read as documents of their own, the last as long as the rest. */
+/** A document in parts that are read as separate documents; the last takes the rest. */
 function partsOf({ name, tokens }: Document, length: number): Document[] {
   return Array.from({ length: Math.ceil(tokens.length / length) }, (_, i) => ({
     name: `${name}:${i + 1}`,

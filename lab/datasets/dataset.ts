@@ -33,7 +33,7 @@ export interface PackageSource {
   readonly licence: string;
 }
 
-/** Texts that packages hold. A new dataset is a file of its own and a line in `index.ts`. */
+/** Texts that packages hold. A new dataset is a new file and a line in `index.ts`. */
 export interface Dataset {
   /** What it is, in a few words. */
   readonly summary: string;

@@ -200,7 +200,7 @@ describe("prepareFolder", () => {
     const from = (name: string): Promise<unknown> => prepareFolder({ from: at(name), out: at("out") });
     await expect(from("half")).rejects.toThrow(/half has a folder train, but none validation/);
     await expect(from("few")).rejects.toThrow(/needs three documents or more, got 1/);
-    await expect(from("gone")).rejects.toThrow(/--from: .*gone is no folder/);
+    await expect(from("gone")).rejects.toThrow(/--from: .*gone is not a folder/);
   });
 });
 

@@ -3,7 +3,7 @@ import { extname, join } from "node:path";
 import { readCorpus, splitFoldersOf } from "../../src/platform/node/corpus.ts";
 import { DatasetError, splitDocuments, SPLITS, type Split, type Splits, type TextFile } from "./dataset.ts";
 
-/** Shares of the documents that are held out of a folder without a split of its own. */
+/** Shares of the documents held out from a folder that has no split. */
 export const HELD_OUT = { validation: 0.05, test: 0.05 } as const;
 
 /**
@@ -11,7 +11,7 @@ export const HELD_OUT = { validation: 0.05, test: 0.05 } as const;
  * split; any other is divided by document. Throws {@link DatasetError}, and CorpusError for what is not text.
  */
 export async function readFolder(folder: string, seed: number): Promise<{ splits: Splits; split: string }> {
-  if (!(await isFolder(folder))) throw new DatasetError(`--from: ${folder} is no folder`);
+  if (!(await isFolder(folder))) throw new DatasetError(`--from: ${folder} is not a folder`);
   const own = await splitFoldersOf(folder);
   if (own.length === 0) {
     const splits = splitDocuments(await readTexts(folder), { seed, ...HELD_OUT });
@@ -30,7 +30,7 @@ async function isFolder(path: string): Promise<boolean> {
   return info?.isDirectory() ?? false;
 }
 
-/** Documents under names of their own: those of files in two folders may be the same. */
+/** Documents under unique names: files in two folders may have the same one. */
 async function readTexts(folder: string): Promise<TextFile[]> {
   const taken = new Set<string>();
   return (await readCorpus([folder])).map(({ name, tokens }) => {

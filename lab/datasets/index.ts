@@ -15,7 +15,7 @@ export const DATASETS: Readonly<Record<string, Dataset>> = { books, maths, speec
 interface PrepareOptions {
   /** The folder to write. */
   readonly out: string;
-  /** Whether to replace a dataset that is there. Default false. */
+  /** Whether to replace an existing dataset. Default false. */
   readonly force?: boolean;
   /** Called with what is being done. */
   onStep?(step: string): void;

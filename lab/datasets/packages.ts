@@ -128,7 +128,7 @@ async function unpack(source: PackageSource, file: string, folder: string, run: 
 }
 
 interface Needs {
-  /** What to say when there is no such program. */
+  /** The message when the program is missing. */
   readonly missing: string;
   /** What to say when it fails, beside its own words. */
   readonly help: string;

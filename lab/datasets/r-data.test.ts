@@ -37,7 +37,7 @@ describe("decodeR", () => {
     ["a value of another type", rFile(rInt(3)), /file: holds a value of type 3/],
     ["a symbol that was never met", rFile(FIRST_SYMBOL), /file: refers to a symbol/],
     ["a vector of no known length", rFile(join8(rInt(13), rInt(-1))), /file: has a vector that is too long/],
-    ["a pairlist that goes on as something else", rFile(join8(rInt(2), rInts([1]), rInt(13))), /without an end/],
+    ["a pairlist that continues as something else", rFile(join8(rInt(2), rInts([1]), rInt(13))), /without an end/],
   ])("refuses %s", (_, bytes, problem) => {
     expect(() => decodeR(bytes, "file")).toThrow(FileError);
     expect(() => decodeR(bytes, "file")).toThrow(problem);

@@ -4,7 +4,7 @@ import { checkText } from "../../src/platform/node/corpus.ts";
 import { readBytes } from "../../src/platform/node/files.ts";
 import type { Dataset, TextFile } from "./dataset.ts";
 
-/** First years of the validation and the test text: what is tested was said after all that is trained on. */
+/** First years of the validation and the test text: everything tested was said after everything trained on. */
 const [VALIDATION_FROM, TEST_FROM] = [2000, 2010];
 
 /** Speeches that every president of the United States gives each year. */

@@ -4,14 +4,14 @@ import { FileError, reason, toJson, writeAtomically } from "../../src/platform/n
 import { DatasetError, SPLITS, type Split, type Splits } from "./dataset.ts";
 import { sha256Of, type Provenance } from "./packages.ts";
 
-/** What `data.json` says of a dataset. */
+/** What `data.json` says about a dataset. */
 export interface DatasetReport {
   readonly name: string;
   /** How documents are divided. */
   readonly split: string;
   /** The packages that the texts are from. */
   readonly sources: readonly Provenance[];
-  /** The folder that they are from, where it is no package. */
+  /** The folder they come from, if not a package. */
   readonly from?: string;
   readonly splits: Readonly<Record<Split, SplitReport>>;
 }
@@ -46,7 +46,9 @@ export async function checkTarget(folder: string, force: boolean): Promise<void>
   if (!force)
     throw new DatasetError(`--out: ${folder} is not empty; choose another folder, or replace it with --force`);
   if (!present.includes(DATASET_FILE))
-    throw new DatasetError(`--out: ${folder} holds no ${DATASET_FILE}, so it is no dataset that --force could replace`);
+    throw new DatasetError(
+      `--out: ${folder} holds no ${DATASET_FILE}, so it is not a dataset that --force may replace`,
+    );
 }
 
 /**

@@ -30,7 +30,7 @@ export async function comparisonSection(comparison: Comparison): Promise<Section
       ...(lengths ? ["Bits per byte by the length of training sequences, the first seed:", toMarkdown(lengths)] : []),
       toMarkdown(costTable(comparison)),
       ...drawn.map(({ file, alt }) => `![${alt}](plots/${file})`),
-      ...(missing.length > 0 ? [`Not complete: ${missing.map((name) => `\`${name}\``).join(", ")}.`] : []),
+      ...(missing.length > 0 ? [`Incomplete: ${missing.map((name) => `\`${name}\``).join(", ")}.`] : []),
     ],
     plots,
   };
@@ -40,9 +40,9 @@ export async function comparisonSection(comparison: Comparison): Promise<Section
 
 function settingsOf({ suite, tokens, length, learningRates, searchShare, texts }: Comparison): string {
   return (
-    `Made by \`npm run lab -- compare ${suite}\`: the same ${formatCount(tokens)} tokens (bytes) in sequences of ${formatCount(length)} for each model, ` +
-    `the learning rate the best of ${learningRates.join(", ")} on validation text with ${(100 * searchShare).toFixed(0)} % of the tokens. ` +
-    `${texts.test.documents} test documents (${formatBytes(texts.test.bytes)}), each from its start with an empty memory. Perplexity is that of a byte; ` +
-    `± is over seeds. Memory: numbers kept between segments, by table 1 of the paper where it has the model; in brackets, how many times less than the most.`
+    `Made by \`npm run lab -- compare ${suite}\`: the same ${formatCount(tokens)} tokens (bytes) in sequences of ${formatCount(length)} for each model. ` +
+    `The learning rate is the best of ${learningRates.join(", ")} on validation text, with ${(100 * searchShare).toFixed(0)} % of the tokens. ` +
+    `${texts.test.documents} test documents (${formatBytes(texts.test.bytes)}), each read from its start with an empty memory. Perplexity is per byte; ` +
+    `± is over seeds. Memory: numbers kept between segments, by table 1 of the paper for the models in it; in brackets, how many times smaller than the largest.`
   );
 }

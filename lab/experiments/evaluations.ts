@@ -105,7 +105,7 @@ async function readInOwnProcess(folder: string, tokens: number): Promise<TokensR
   const child = spawn(process.execPath, args, { cwd: inRepository(""), stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve, reject) => child.on("error", reject).on("close", resolve));
   const [written, problem, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  if (code !== 0) throw new Error(`reading ${tokens} tokens in a process of its own failed: ${problem}`);
+  if (code !== 0) throw new Error(`reading ${tokens} tokens in a separate process failed: ${problem}`);
   return JSON.parse(written) as TokensRead;
 }
 

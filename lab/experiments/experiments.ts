@@ -35,7 +35,7 @@ export type Evaluation =
     }
   | {
       readonly kind: "constant-memory";
-      /** Tokens read, each in a process of its own. */
+      /** Tokens to read, each count in its own process. */
       readonly lengths: readonly number[];
       readonly repeats: number;
     };
@@ -44,7 +44,7 @@ export type Evaluation =
 export interface ModelSource {
   /** A file, from the top of the repository. */
   readonly recipe: string;
-  /** A model folder that is taken as it is, unless everything is to be trained again. */
+  /** A model folder that is used unchanged, unless everything is trained again. */
   readonly folder?: string;
   /** Packages whose folder `data` is trained on; none where the mixture reads no text. */
   readonly data: readonly string[];
@@ -146,7 +146,7 @@ const SMOKE: Size = {
   minutes: { passkeyOurs: 0.2, passkey: 0.2, facts: 0.1, ruler: 0.2, memory: 0.2 },
 };
 
-/** The memory of the paper but for its rule: as published, with nothing beside it. */
+/** The memory of the paper apart from its rule: as published, with nothing added. */
 export const PAPER_MEMORY = { featureMap: "elu-plus-one", gate: "head", shift: "none", cache: false } as const;
 
 /** The memories that facts are told to, by the name of the experiment. `window` and `full` have none. */

@@ -35,10 +35,10 @@ const DEFAULTS: Folders = { out: "results", runs: "runs/reproduce", docs: "docs"
 
 const flags = new Command("reproduce")
   .description(
-    "Train and evaluate every experiment that has no result yet, then write the report. Goes on where it was stopped.",
+    "Train and evaluate every experiment that has no result yet, then write the report. Continues where it was stopped.",
   )
   .option("--smoke", "tiny models and lengths, only to see that everything runs", false)
-  .option("--report-only", "write the report from the results that are there", false)
+  .option("--report-only", "write the report from the existing results", false)
   .addOption(
     new Option("--only <names>", "experiments to run, with commas between them (default: all)").argParser(
       (names: string) => names.split(","),
@@ -56,7 +56,7 @@ const flags = new Command("reproduce")
   .parse()
   .opts<Flags>();
 
-/** Errors that say all there is to say. */
+/** Errors whose message says everything; others are shown with their stack. */
 const EXPECTED = ["UsageError", "FileError", "ConfigError"];
 
 try {
@@ -90,19 +90,17 @@ async function runAll(experiments: readonly Experiment[], options: Folders & { r
     const left = experiments.slice(i).reduce((sum, { minutes }) => sum + minutes, 0);
     const label = `[${i + 1}/${experiments.length}] ${experiment.name}`;
     print(
-      `${label}: about ${formatMinutes(experiment.minutes)} where it is new, ${formatMinutes(left)} for all that is left`,
+      `${label}: about ${formatMinutes(experiment.minutes)} if it is new, ${formatMinutes(left)} for everything left`,
     );
     const bar = createBar(label);
     const started = performance.now();
     try {
       const run: RunOptions = { ...options, engine, signal: stop.signal, onProgress: bar.onProgress };
       const ran = await runExperiment(experiment, run).finally(() => bar.stop());
-      print(
-        `${label}: ${ran ? `done in ${formatMinutes((performance.now() - started) / 60_000)}` : "is there already"}`,
-      );
+      print(`${label}: ${ran ? `done in ${formatMinutes((performance.now() - started) / 60_000)}` : "exists already"}`);
     } catch (error) {
       if (error instanceof InterruptedError) {
-        print(`${label}: ${error.message}; the same command goes on from there`);
+        print(`${label}: ${error.message}; the same command continues from there`);
         process.exit(130);
       }
       process.stderr.write(`${label}: failed: ${(error as Error).stack ?? reason(error)}\n`);
@@ -113,7 +111,7 @@ async function runAll(experiments: readonly Experiment[], options: Folders & { r
   return failed;
 }
 
-/** A bar for each thing that is done, one after the other. */
+/** A progress bar for each task in turn. */
 function createBar(label: string): Pick<RunOptions, "onProgress"> & { stop(): void } {
   let current: { readonly what: string; readonly bar: Progress } | undefined;
   return {
@@ -133,7 +131,7 @@ function checkNames(names: readonly string[], experiments: readonly Experiment[]
   const wrong = names.find((name) => !known.includes(name));
   if (wrong !== undefined)
     throw new UsageError(
-      `--only: "${wrong}" is no experiment${suggestion(wrong, known)}; there are ${known.join(", ")}`,
+      `--only: "${wrong}" is not an experiment${suggestion(wrong, known)}; there are ${known.join(", ")}`,
     );
   return names;
 }

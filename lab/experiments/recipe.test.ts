@@ -52,7 +52,7 @@ describe("runConfigOf", () => {
 describe.each(["full", "smoke"] as const)("the %s experiments", (size) => {
   const experiments = experimentsOf(size);
 
-  it("have names of their own, the same for both sizes", () => {
+  it("have unique names, the same for both sizes", () => {
     const names = experiments.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toEqual(experimentsOf("full").map(({ name }) => name));

@@ -52,7 +52,7 @@ export async function factsSection(results: readonly Result[]): Promise<Section 
   return {
     title: TITLES.facts,
     lines: [
-      "Multi-query associative recall: so many pairs are told, then each is asked for. Share of right answers ± standard error, and in brackets the share of sequences without a mistake.",
+      "Multi-query associative recall: a number of pairs are told, then each is asked for. Share of right answers ± standard error, and in brackets the share of sequences without a mistake.",
       ...(named ? [toMarkdown(named)] : []),
       ...plots.map(({ file, plot }) => `![${plot.title}](plots/${file})`),
     ],
@@ -91,7 +91,7 @@ export function memorySection(results: readonly Result[]): Section | undefined {
   return {
     title: TITLES.memory,
     lines: [
-      `Each reading is a process of its own; medians of ${first?.repeats ?? 0}.`,
+      `Each reading is a separate process; values are medians of ${first?.repeats ?? 0}.`,
       table(["tokens read", "most resident memory", "tokens/s", "state", "key/value cache would take"], cells),
       `Resident memory at ${formatCount(last?.tokens ?? 0)} tokens is ${ratio.toFixed(2)} times that at ${formatCount(first?.tokens ?? 0)}.`,
     ],

@@ -20,7 +20,7 @@ export async function readResult(folder: string, name: string): Promise<Result |
   return existsSync(file) ? parseConfig(experimentSchema, await readJson(file), file) : undefined;
 }
 
-/** Every result of a folder, by its name; none when there is no folder. */
+/** Every result of a folder, by its name; none when there is not a folder. */
 export async function readResults(folder: string): Promise<Map<string, Result>> {
   const results = new Map<string, Result>();
   for (const file of (await jsonFiles(folder)).filter((name) => !name.startsWith(COMPARISON))) {
@@ -30,7 +30,7 @@ export async function readResults(folder: string): Promise<Map<string, Result>> 
   return results;
 }
 
-/** What `npm run lab -- compare` has left in a folder, by the name of the suite; none when there is no folder. */
+/** What `npm run lab -- compare` has left in a folder, by the name of the suite; none when there is not a folder. */
 export async function readComparisons(folder: string): Promise<Comparison[]> {
   const files = (await jsonFiles(folder))
     .filter((name) => name.startsWith(COMPARISON))

@@ -51,7 +51,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("runExperiment", () => {
-  it("trains, measures and writes all that the figures depend on", async () => {
+  it("trains, measures and writes everything that the figures depend on", async () => {
     expect(await run(experiment)).toMatchObject({ ran: true, steps: [1, 2, 3] });
     const config = await runConfigOf(experiment.source);
     const result = await read();
@@ -95,7 +95,7 @@ describe("runExperiment", () => {
     expect((await read()).evaluations.map(({ settings }) => settings)).toEqual([{ ...more, seed: 5 }]);
   });
 
-  it("begins anew where the recipe or the training texts are others", async () => {
+  it("starts again when the recipe or the training texts differ", async () => {
     await run(experiment);
     const { source } = experiment;
     const longer = { ...experiment, source: { ...source, training: { ...source.training, steps: 4 } } };
@@ -106,7 +106,7 @@ describe("runExperiment", () => {
     expect(await run(other)).toMatchObject({ ran: true, steps: [1, 2, 3] });
   });
 
-  it("goes on where training was stopped", async () => {
+  it("continues where training was stopped", async () => {
     const stop = new AbortController();
     const stopped = run(experiment, { signal: stop.signal, onProgress: () => stop.abort() });
     await expect(stopped).rejects.toThrow(new InterruptedError("training stopped at step 1 of 3"));

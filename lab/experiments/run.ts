@@ -39,7 +39,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
   const done = former?.modelHash === source.modelHash ? former.evaluations : [];
   const wanted = experiment.evaluations.map((evaluation) => done.find((found) => isOf(evaluation, found)));
   if (former && wanted.every((found) => found !== undefined)) {
-    // What is no longer asked for goes.
+    // Measurements that are no longer asked for are dropped.
     if (done.length > wanted.length) await writeResult(options.out, { ...former, evaluations: wanted });
     return false;
   }
@@ -66,7 +66,7 @@ async function sourceOf({ source }: Experiment, options: RunOptions): Promise<So
   if (source.folder !== undefined && !options.retrain) return shippedModel(inRepository(source.folder));
   const config = await runConfigOf(source);
   const modelHash = configHash({ config, data: source.data });
-  // A recipe that has changed begins a run of its own; experiments with the same one share a run.
+  // A changed recipe starts a new run; experiments with the same recipe share a run.
   const folder = resolve(options.runs, `${basename(source.recipe, ".json")}-${modelHash.slice(0, 8)}`);
   const { engine, signal, onProgress } = options;
   return {
@@ -133,7 +133,7 @@ async function measure(
       onProgress(`measure ${settings.kind}`, share);
     },
   }).catch((cause: unknown) => {
-    // Ctrl-C ends processes of its own too.
+    // Ctrl-C also ends child processes.
     throw signal.aborted ? new InterruptedError(stopped, { cause }) : cause;
   });
   return toMeasured({ kind: settings.kind, settings, seconds: (performance.now() - started) / 1000, rows });

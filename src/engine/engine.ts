@@ -12,12 +12,20 @@ export interface Engine {
   /** What it computes, and in which types it takes and gives tensors. */
   readonly target: Target;
   /** Prepares a graph to be run many times. */
-  compile(graph: Graph): Promise<Program>;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /**
    * Prepares a graph of which some outputs stay on the device, by name. Absent where the memory of the device is that of the
    * host, and where the runtime cannot; see store.ts, which is how to use it.
    */
   readonly compileResident?: CompileResident;
+}
+
+export interface CompileOptions {
+  /**
+   * Gives the memory that a run has computed in back when it ends, for programs of which a run takes very much; what is small
+   * runs faster in memory that is kept. Engines that cannot ignore it. Default false.
+   */
+  readonly sparing?: boolean;
 }
 
 export type CompileResident = (graph: Graph, resident: ReadonlySet<string>) => Promise<ResidentProgram>;

@@ -69,8 +69,8 @@ export function withRuns(
 ): Engine {
   return {
     ...engine,
-    async compile(graph) {
-      const program = await engine.compile(graph);
+    async compile(graph, options) {
+      const program = await engine.compile(graph, options);
       return { ...program, run: (feeds, into) => run(graph, program, feeds, into) };
     },
   };

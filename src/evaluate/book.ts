@@ -1,9 +1,8 @@
 import type { Tokens } from "../text/document.ts";
 import type { Tokenizer } from "../text/tokenizers/tokenizer.ts";
-import { emptyLines } from "../tasks/fit.ts";
 import { passkeySentence, PASSKEY_QUESTION, PASSKEY_TASK } from "../tasks/passkey.ts";
+import { askAside } from "../runtime/ask-aside.ts";
 import type { Session } from "../runtime/session.ts";
-import { answerPrompts } from "./answers.ts";
 import { modelTokenizer } from "./model-tokenizer.ts";
 import { ANSWER_CHARACTERS } from "./passkey.ts";
 
@@ -78,10 +77,17 @@ export async function findKeysInBook(
     options.onProgress?.({ tokens: done, seconds });
     const asked = stops.filter(({ at }) => at === done);
     if (asked.length === 0) continue;
-    const replies = await askAside(session, tokenizer);
+    const replies = await askAside(session, tokenizer.encode(`\n${PASSKEY_QUESTION}`), {
+      maxTokens: ANSWER_CHARACTERS, // an answer has no more tokens than characters
+      lineBreak: tokenizer.encode("\n"),
+    });
     for (const { lane, distance } of asked) {
       const hidden = keys[lane];
-      const answer = replies[lane]?.match(/\d+/)?.[0] ?? "";
+      const answer =
+        tokenizer
+          .decode(replies[lane] ?? [])
+          .slice(0, ANSWER_CHARACTERS)
+          .match(/\d+/)?.[0] ?? "";
       if (hidden) answers.push({ lane, answer: { ...hidden, distance, answer, right: answer === hidden.key } });
     }
   }
@@ -91,24 +97,6 @@ export async function findKeysInBook(
 }
 
 // --- internal ---
-
-/** What every lane answers, with the session left as it was. */
-async function askAside(session: Session, tokenizer: Tokenizer): Promise<string[]> {
-  const state = await session.snapshot();
-  const { segmentLength, memory } = session.loaded.model.config;
-  const question = tokenizer.encode(`\n${PASSKEY_QUESTION}`);
-  const needed = question.length + ANSWER_CHARACTERS; // an answer has no more tokens than characters
-  const left = segmentLength - (session.position % segmentLength);
-  // Local attention should see question and answer as one: where they would lie in two segments and it sees one
-  // alone, empty lines come first.
-  const apart = !memory.cache && left < needed && needed <= segmentLength;
-  const lines = apart ? emptyLines(left, tokenizer) : [];
-  const prompt = Int32Array.from([...lines, ...question]);
-  const asked = { characters: ANSWER_CHARACTERS, tokenizer };
-  const answers = await answerPrompts(session, Array<Int32Array>(session.batch).fill(prompt), asked);
-  await session.restore(state);
-  return answers;
-}
 
 /** The prompt of a pass key without its question, with a book as the haystack. */
 function insert(task: Int32Array, book: Tokens, position: number, sentence: Int32Array): Int32Array {

@@ -1,6 +1,8 @@
 import { decodeTokens, encodeText } from "../text/bytes.ts";
 import { SEGMENT, tinyModel } from "../runtime/fixtures.ts";
-import { SessionError, type LaneTokens, type Session, type Snapshot } from "../runtime/session.ts";
+import { SessionError, type LaneTokens } from "../runtime/lane-tokens.ts";
+import type { Snapshot } from "../runtime/lanes.ts";
+import type { Session } from "../runtime/session.ts";
 
 export interface FakeSession extends Session {
   /** What each lane has read since the last reset, questions that were taken back not counted. */
@@ -76,7 +78,7 @@ export function fakeSession(
     load: async (bytes) => void (texts = JSON.parse(new TextDecoder().decode(bytes)) as string[]),
     async snapshot() {
       calls.snapshot += 1;
-      return { loaded, batch, position: texts[0]?.length ?? 0, state: {}, segment: {}, texts };
+      return { loaded, batch, positions: texts.map(({ length }) => length), state: {}, segment: {}, texts };
     },
     async restore(snapshot) {
       calls.restore += 1;

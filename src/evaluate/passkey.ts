@@ -9,7 +9,8 @@ import {
   type Haystack,
   type PasskeyScore,
 } from "../tasks/passkey.ts";
-import type { Session, Snapshot } from "../runtime/session.ts";
+import type { Snapshot } from "../runtime/lanes.ts";
+import type { Session } from "../runtime/session.ts";
 import { createRng, type Rng } from "../base/random.ts";
 import type { Tokens } from "../text/document.ts";
 import type { Tokenizer } from "../text/tokenizers/tokenizer.ts";

@@ -4,11 +4,15 @@ import { parseModelConfig, type ModelConfigInput } from "../model/config.ts";
 import { createModel, type LoadedModel, type ModelParams } from "../model/transformer.ts";
 import { createRng } from "../base/random.ts";
 
-/** Tokens of a segment of {@link tinyModel}. */
+/** Tokens of a segment of {@link tinyModel} where nothing else is said. */
 export const SEGMENT = 4;
 
 /** A small random model with weights so large that every token before matters. */
-export function tinyModel(mixing: Pick<ModelConfigInput, "memory" | "mixer"> = {}, vocabularySize = 20): LoadedModel {
+export function tinyModel(
+  mixing: Pick<ModelConfigInput, "memory" | "mixer"> = {},
+  vocabularySize = 20,
+  segmentLength = SEGMENT,
+): LoadedModel {
   const config = parseModelConfig({
     vocabularySize,
     modelDim: 12,
@@ -17,7 +21,7 @@ export function tinyModel(mixing: Pick<ModelConfigInput, "memory" | "mixer"> = {
     numKeyValueHeads: mixing.mixer?.kind === "transformer-xl" ? 2 : 1,
     headDim: 6,
     feedForwardDim: 16,
-    segmentLength: SEGMENT,
+    segmentLength,
     tieEmbeddings: false,
     ...mixing,
   });

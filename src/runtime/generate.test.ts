@@ -3,7 +3,8 @@ import { createNodeEngine } from "../engine/ort/ort-node.ts";
 import { randomTokens, tinyModel } from "./fixtures.ts";
 import { generate, type GenerateOptions } from "./generate.ts";
 import { mostLikely } from "./sampler.ts";
-import { createSession, SessionError, type Session } from "./session.ts";
+import { SessionError } from "./lane-tokens.ts";
+import { createSession, type Session } from "./session.ts";
 
 const prompt = randomTokens(10);
 let session: Session;
@@ -73,6 +74,28 @@ describe("generate", () => {
     expect(session.position).toBe(prompt.length);
     await stream.next();
     expect(session.position).toBe(prompt.length + 1);
+  });
+
+  it("has the session read each token that it gave before anything else, wherever the stream is left", async () => {
+    const whole = await generated({ maxTokens: 6 });
+    for (const count of [1, 4]) {
+      await session.reset();
+      const given: number[] = [];
+      for await (const token of generate(session, prompt)) {
+        given.push(token);
+        if (given.length === count) break;
+      }
+      expect(session.position).toBe(prompt.length + count);
+      expect(given).toEqual(whole.slice(0, count));
+      expect(await generated({ maxTokens: 1 }, Int32Array.of(3))).toHaveLength(1);
+    }
+    await session.reset();
+    const { value } = await generate(session, prompt).next(); // and is never asked again
+    const left = await session.save();
+    await session.reset();
+    await session.read(prompt);
+    await session.read(Int32Array.of(value ?? -1));
+    expect(left).toEqual(await session.save());
   });
 
   it("refuses an empty prompt and options out of range", async () => {

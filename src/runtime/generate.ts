@@ -1,6 +1,7 @@
 import { createRng } from "../base/random.ts";
 import { sampleToken, type SamplingOptions } from "./sampler.ts";
-import type { LaneTokens, Session } from "./session.ts";
+import type { LaneTokens } from "./lane-tokens.ts";
+import type { Session } from "./session.ts";
 
 export interface GenerateOptions extends SamplingOptions {
   /** Most tokens to generate. Default 256. */
@@ -12,8 +13,9 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
- * Reads a prompt and yields what follows, token by token, from a session of one lane. The tokens given are
- * read by the session too, so that it can go on. Throws SessionError for an empty prompt.
+ * Reads a prompt and yields what follows, token by token, from a session of one lane. The session reads each token that is given
+ * before anything else that it is asked for, so that it can go on wherever the stream is left. Throws SessionError for an empty
+ * prompt.
  */
 export async function* generate(
   session: Session,
@@ -25,8 +27,13 @@ export async function* generate(
   let logits = await session.prefill(prompt);
   for (let i = 0; i < maxTokens; i++) {
     const token = sampleToken(logits, options, rng);
-    yield token;
-    logits = await session.step(token);
+    const reading = session.step(token);
+    reading.catch(() => {}); // told below, or to nobody where the stream is never asked again
+    try {
+      yield token;
+    } finally {
+      logits = await reading;
+    }
     if (stopAfter?.(token)) return;
   }
 }

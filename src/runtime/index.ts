@@ -1,13 +1,11 @@
 /** Streams: sessions that read, and text that is written. */
+export { askAside, type AskOptions } from "./ask-aside.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export { lookInside, type HeadLook, type LookOptions, type SegmentLook } from "./look.ts";
 export { standaloneSegment, type Output } from "./programs.ts";
 export { LogitsError, mostLikely, sampleToken, type SamplingOptions } from "./sampler.ts";
-export {
-  createSession,
-  SessionError,
-  type LaneTokens,
-  type Session,
-  type SessionOptions,
-  type Snapshot,
-} from "./session.ts";
+export { decodeLaneState, encodeLaneState, type LaneState } from "./lane-state.ts";
+export { SessionError, type LaneTokens } from "./lane-tokens.ts";
+export { type Lanes, type LanesOptions, type ReadOptions, type Snapshot } from "./lanes.ts";
+export { createRuntime, type Runtime, type RuntimeOptions } from "./runtime.ts";
+export { createSession, type Session, type SessionOptions } from "./session.ts";

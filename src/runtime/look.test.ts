@@ -9,7 +9,9 @@ import type { LoadedModel } from "../model/transformer.ts";
 import { loadModelFolder } from "../platform/node/model-folder.ts";
 import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
 import { lookInside, type HeadLook, type LookOptions, type SegmentLook } from "./look.ts";
-import { createSession, SessionError, type Snapshot } from "./session.ts";
+import { SessionError } from "./lane-tokens.ts";
+import type { Snapshot } from "./lanes.ts";
+import { createSession } from "./session.ts";
 
 let engine: Engine;
 

@@ -6,7 +6,9 @@ import type { Flat } from "../tensor/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
-import { checkLanes, createSession, dataOf, padTo, SessionError, type Session, type Snapshot } from "./session.ts";
+import { checkLanes, dataOf, padTo, SessionError } from "./lane-tokens.ts";
+import type { Snapshot } from "./lanes.ts";
+import { createSession, type Session } from "./session.ts";
 
 /** What one head made of the n tokens of a segment. */
 export interface HeadLook {

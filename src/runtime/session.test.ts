@@ -13,7 +13,8 @@ import { stateBytes } from "../model/cost.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
 import { commitProgram } from "./programs.ts";
-import { createSession, SessionError, type LaneTokens, type Session } from "./session.ts";
+import { SessionError, type LaneTokens } from "./lane-tokens.ts";
+import { createSession, type Session } from "./session.ts";
 
 const LENGTH = 23; // five segments and a rest
 const TOLERANCE = 2e-5;
@@ -271,6 +272,18 @@ describe("a session on a device with a memory of its own", () => {
 });
 
 describe("what a session does", () => {
+  it("copies tokens when it is asked, so that their array can be used again", async () => {
+    const session = createSession({ loaded: tinyModel(), engine });
+    const tokens = randomTokens(LENGTH);
+    const expected = await session.prefill(tokens);
+    await session.reset();
+    const buffer = tokens.slice();
+    const reading = session.prefill(buffer);
+    buffer.fill(0);
+    expect(await reading).toEqual(expected);
+    await session.dispose();
+  });
+
   it("is done one after the other", async () => {
     const loaded = tinyModel();
     const [session, other] = [createSession({ loaded, engine }), createSession({ loaded, engine })];
@@ -300,7 +313,7 @@ describe("what a session does", () => {
       session.save(),
     ]);
     expect(saved).toEqual(expected);
-    expect(snapshot.position).toBe(0);
+    expect(snapshot.positions).toEqual([0]);
     expect(again).toEqual(expected);
     await session.dispose();
     expect(device.tensors).toBe(0);
@@ -365,6 +378,9 @@ describe("what a session refuses", () => {
     ],
     ["a negative token", [Int32Array.of(-1), Int32Array.of(0)], /token -1 is not in the vocabulary/],
     ["lanes of different lengths", two(3, 4), /lanes differ in length: 3 and 4 tokens/],
+    ["plain arrays", [[1], [2]] as unknown as LaneTokens, /tokens must be an Int32Array/],
+    ["floats", new Float32Array([1, 2]) as unknown as LaneTokens, /tokens must be an Int32Array/],
+    ["nothing", undefined as unknown as LaneTokens, /tokens must be an Int32Array/],
     ["too few lanes", randomTokens(3), /has 2 lanes, got tokens for 1/],
     ["too many lanes", [...two(3, 3), randomTokens(3)] as LaneTokens, /has 2 lanes, got tokens for 3/],
   ])("%s, and stays as it was", async (_, tokens, problem) => {
@@ -383,6 +399,8 @@ describe("what a session refuses", () => {
     await expectRejection(session.step(20), /token 20/);
     await expectRejection(session.step([]), /got tokens for 0/);
     await expectRejection(session.step([1, 2]), /got tokens for 2/);
+    for (const token of [2.5, NaN, 2 ** 32])
+      await expectRejection(session.step(token), /is not a whole number|is not in/);
     expect(session.position).toBe(0);
   });
 
@@ -404,15 +422,26 @@ describe("a saved state that a session refuses", () => {
     ["with another number of lanes", () => savedBy(loaded, 2), /f: "state\..*" must have shape/],
     ["of another format", () => encodeSafetensors({}, { kind: "session" }), /f: was saved by another version/],
     ["that is a file of another kind", () => encodeSafetensors({}, { kind: "weights" }), /f: is not a saved session/],
-    ["of other weights", () => savedBy(withOtherWeights(loaded)), /f: was saved by a model with other weights/],
+    ["of other weights", () => savedBy(withOtherWeights(loaded)), /f: was saved by another model/],
+    [
+      "of an earlier version",
+      () => edited((metadata) => ({ ...metadata, weights: "01234567" })),
+      /f: was saved by an earlier version; read the text again and save it anew/,
+    ],
     [
       "that lacks the position",
-      () => edited((metadata) => Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== "position"))),
+      () => edited((metadata) => Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== "positions"))),
       /f: has no position/,
     ],
-    ["that has an empty position", () => edited((metadata) => ({ ...metadata, position: "" })), /f: has no position/],
-    ["at half a token", () => edited((metadata) => ({ ...metadata, position: "2.5" })), /f: has no position/],
-    ["at a negative position", () => edited((metadata) => ({ ...metadata, position: "-4" })), /f: has no position/],
+    ["that has an empty position", () => edited((metadata) => ({ ...metadata, positions: "" })), /f: has no position/],
+    ["at half a token", () => edited((metadata) => ({ ...metadata, positions: "2.5" })), /f: has no position/],
+    ["at a negative position", () => edited((metadata) => ({ ...metadata, positions: "-4" })), /f: has no position/],
+    [
+      "at a position of 400 nines",
+      () => edited((metadata) => ({ ...metadata, positions: "9".repeat(400) })),
+      /f: has no position, or one that no text can have/,
+    ],
+    ["of more lanes than it has", () => edited((metadata) => ({ ...metadata, positions: "6,6" })), /is of 1 lanes/],
     [
       "that is no safetensors file",
       () => new TextEncoder().encode("The grass is green."),

@@ -46,7 +46,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
     expect(await drawnShares()).toEqual([100, 100, 100, 100]);
     // The last token that is read before the first digit is the space.
     for (let back = 0; back < 5; back++) await selected("Tokens of the segment").press("ArrowLeft");
-    await page.getByText(/, the most alike: cosine (0\.[5-9]|1\.00)/).waitFor();
+    await page.getByText(/, the most similar: cosine (0\.[5-9]|1\.00)/).waitFor();
     expect(await page.getByRole("blockquote").textContent()).toMatch(new RegExp(`pass key|${key.slice(0, 2)}`));
     await page.screenshot({ path: join(PICTURES, "look.png"), fullPage: true });
   }, 120_000);
@@ -95,7 +95,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Home");
-    await page.getByText(/^Segment 1(, the most alike)?: cosine/).waitFor();
+    await page.getByText(/^Segment 1(, the most similar)?: cosine/).waitFor();
     expect(await page.getByRole("blockquote").textContent()).toBe(TEXT.slice(0, 64));
   }, 120_000);
 
@@ -129,7 +129,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
     const shown = await percents();
     expected.forEach((share, i) => expect(Math.abs((shown[i]?.[0] ?? NaN) - share)).toBeLessThan(0.6));
     expect(Math.max(...expected)).toBeGreaterThan(50);
-    await page.getByText("What Read holds has no segments.", { exact: false }).waitFor();
+    await page.getByText("What Read holds cannot be divided into segments.", { exact: false }).waitFor();
     await page.screenshot({ path: join(PICTURES, "look-held.png"), fullPage: true });
   }, 120_000);
 

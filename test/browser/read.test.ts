@@ -92,7 +92,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     expect(await bytesRead()).toBe(chapter.length);
   }, 120_000);
 
-  it("draws how well the text is foretold", async () => {
+  it("draws how well the text is predicted", async () => {
     await chooseText("chapter.txt", chapter);
     await readToTheEnd();
     const line = await page.getByText(/^Bits per byte along the text: /).textContent();
@@ -107,7 +107,9 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
   it("says why nothing is drawn of a text without a whole piece", async () => {
     await chooseText("chapter.txt", chapter.subarray(0, 3500));
     await readToTheEnd();
-    await page.getByText("No bits per byte: they are of whole pieces of 2,048 bytes, and none was read.").waitFor();
+    await page
+      .getByText("No bits per byte: these are measured on whole pieces of 2,048 bytes, and none was read.")
+      .waitFor();
     expect(await page.getByRole("img").count()).toBe(0);
   }, 120_000);
 
@@ -121,7 +123,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     await page.keyboard.press("Delete");
     expect(await page.getByRole("slider").getAttribute("aria-valuetext")).toBe("no key is hidden");
     await page.keyboard.press("Enter");
-    await page.getByRole("button", { name: "Take it out" }).waitFor();
+    await page.getByRole("button", { name: "Remove it" }).waitFor();
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
@@ -176,7 +178,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     expect(await position()).toBe(session.position + 2500);
     await page.getByRole("button", { name: "What is the pass key?" }).click();
     await page.getByText("12345", { exact: true }).waitFor();
-    await page.getByRole("button", { name: "Forget all" }).click();
+    await page.getByRole("button", { name: "Forget everything" }).click();
     await page.getByText("Nothing yet.", { exact: false }).waitFor();
     await session.dispose();
   }, 120_000);
@@ -279,7 +281,7 @@ async function clickMap(share: number): Promise<void> {
   const map = page.getByRole("slider");
   const { width } = (await map.boundingBox()) ?? { width: 0 };
   await map.click({ position: { x: 5 + share * (width - 10), y: 10 } });
-  await page.getByRole("button", { name: "Take it out" }).waitFor();
+  await page.getByRole("button", { name: "Remove it" }).waitFor();
 }
 
 async function readToTheEnd(): Promise<void> {

@@ -41,7 +41,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
 
   afterAll(() => application?.close());
 
-  it("trains, pauses, and gives a run folder that Node goes on with", async () => {
+  it("trains, pauses, and gives a run folder that Node continues", async () => {
     await page.getByLabel(/pass keys/).check();
     await page.getByRole("button", { name: "Train" }).click();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
@@ -51,11 +51,11 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     expect(await losses()).toSatisfy(([first, last]: [number, number]) => last < first && first < 6);
     await page.screenshot({ path: join(PICTURES, "train.png"), fullPage: true });
     expect(await stepAfterInNode(await downloaded("Download the run folder"))).toBe(steps + 1);
-    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByRole("button", { name: "Continue" }).click();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(steps);
   }, 120_000);
 
-  it("trains on a book, and can be given up", async () => {
+  it("trains on a book, and can be abandoned", async () => {
     await page.getByRole("button", { name: "Train" }).press("Enter");
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(2);
     await page.getByRole("button", { name: "Pause" }).press("Enter");
@@ -65,7 +65,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     expect(await stepsDone()).toBe(0);
   }, 120_000);
 
-  it("goes on by itself when the page is loaded again, from the step that was kept", async () => {
+  it("continues when the page is reloaded, from the step that was kept", async () => {
     await page.getByLabel(/pass keys/).check();
     await page.getByRole("button", { name: "Train" }).click();
     await expect.poll(stepsDone, PATIENTLY).toBeGreaterThan(12);
@@ -84,7 +84,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     expect(await stepAfterInNode(await downloaded("Download the run folder"))).toBe(steps + 1);
   }, 120_000);
 
-  it("goes on with a pasted text when the page is loaded again, before a checkpoint and after", async () => {
+  it("continues with a pasted text when the page is reloaded, before a checkpoint and after", async () => {
     await page.getByRole("radio", { name: "a text of your own" }).check();
     await page.getByLabel("or a text, pasted").fill(TEXT);
     await page.screenshot({ path: join(PICTURES, "train-own.png"), fullPage: true });
@@ -138,7 +138,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     expect(await page.evaluate<string>("document.activeElement.tagName")).toBe("MAIN");
     await readText();
     await page.getByRole("img", { name: /^Bits per byte/ }).waitFor();
-    await page.getByText("trained on a text, to foretell its bytes", { exact: false }).waitFor();
+    await page.getByText("trained on a text, to predict its bytes", { exact: false }).waitFor();
     expect(Number(await page.getByRole("meter").first().getAttribute("aria-valuenow"))).toBeGreaterThan(0);
     expect(await violations(page)).toEqual([]);
     await page.screenshot({ path: join(PICTURES, "read-trained.png"), fullPage: true });
@@ -146,7 +146,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Train${NO_BROWSER ? `: ${NO_
     expect(await tokensInNode(archive, session)).toBeGreaterThan(Buffer.byteLength(TEXT));
     await lookInside(`${name}.`);
     await page.getByRole("button", { name: "Back to the shipped model" }).click();
-    await page.getByText("Nothing was read yet.").waitFor();
+    await page.getByText("Nothing has been read yet.").waitFor();
     await lookInside("Read by the shipped model.");
     await page.getByRole("link", { name: "Train" }).click();
     await page.getByRole("button", { name: "Use it under Read" }).click();

@@ -9,7 +9,7 @@ import { ReadView } from "./read/read-view.tsx";
 import { TrainView } from "./train/train-view.tsx";
 import { useDevice } from "./engine/use-device.ts";
 
-/** The page: one view is seen, all go on. */
+/** The page: one view is visible, and all keep running. */
 export function App(): JSX.Element {
   const view = useView();
   const main = useRef<HTMLElement>(null);
@@ -20,7 +20,7 @@ export function App(): JSX.Element {
   const readWith = (trained: NamedModel): void => {
     use(trained);
     location.hash = "#read";
-    // The button that was pressed is out of sight.
+    // The button that was pressed is now hidden.
     main.current?.focus({ preventScroll: true });
     scrollTo(0, 0);
   };
@@ -29,8 +29,8 @@ export function App(): JSX.Element {
       <header>
         <h1>Read without end</h1>
         <p>
-          A transformer reads a text of any length, in this tab. Attention is exact inside a segment; all that came
-          before lives in a memory of fixed size. Hide a pass key in a book, let it read, and ask.
+          A transformer reads a text of any length, in this tab. Attention is exact inside a segment, and a memory of
+          fixed size holds everything before it. Hide a pass key in a book, let it read, and ask.
         </p>
         <nav aria-label="Views">
           {VIEWS.map(({ hash, name }) => (

@@ -14,7 +14,7 @@ import { loadShippedModel, REPOSITORY } from "../lib/shipped-model.ts";
 export const browser: Benchmark = {
   name: "browser",
   about:
-    "The shipped model reads, one lane, and the `nano` preset trains: in Node and in a page in Chromium on WebAssembly, with all cores and with one thread, as where a host does not isolate the page. The memory is the resident memory of the process that has the page, Chromium's own part in it included. Left out where there is no Chromium.",
+    "Reading with the shipped model in one lane, and training the `nano` preset, in Node and in a page in Chromium on WebAssembly: with all cores, and with one thread, as on hosts that do not isolate the page. The memory is the resident memory of the process of the page, including Chromium's own part. Left out where there is no Chromium.",
   contests: (setup) => (NO_BROWSER ? [speeds(setup)] : [speeds(setup), size(setup)]),
 };
 
@@ -40,7 +40,7 @@ function speeds({ quick }: Setup): Contest {
   };
 }
 
-/** Both memories in one turn, so that they are of one and the same stream. */
+/** Both memories in one turn, so that they belong to the same stream. */
 function size({ quick }: Setup): Contest {
   const [few, many] = quick ? [64, 128] : [100_000, 1_000_000];
   return {

@@ -11,11 +11,11 @@ const COMPARED_LOGITS = 8;
 /** Tokens read after the first segment before anything is measured, so that the memory is in use. */
 const INTO_SEGMENT = 3;
 
-/** One token after the other, beside PyTorch and with the shipped model. */
+/** One token at a time, compared with PyTorch, and with the shipped model. */
 export const decode: Benchmark = {
   name: "decode",
   about:
-    "One token of each lane at a time, the ends of segments included, once a segment has been read: the model of the training benchmark beside PyTorch, where the logits after the first tokens are compared, and the shipped model. Tokens are given, so sampling is not part of it.",
+    "Reading one token of each lane at a time, including the ends of segments, after a whole segment has been read: the model of the training benchmark compared with PyTorch, with the logits after the first tokens compared, and the shipped model. Tokens are given, so sampling is not included.",
   contests: (setup) => [besidePeers(setup, 1), besidePeers(setup, 16), shipped(setup)],
 };
 

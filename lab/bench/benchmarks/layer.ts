@@ -16,11 +16,11 @@ import { SPEED } from "../lib/quantities.ts";
 import { jaxLayer } from "../peers/jax-js.ts";
 import { tfjsLayer } from "../peers/tfjs.ts";
 
-/** One layer beside other libraries in JavaScript. */
+/** One layer compared with other libraries in JavaScript. */
 export const layer: Benchmark = {
   name: "layer",
   about:
-    "One Infini-attention layer, the attention of a layer of the smaller model of the training benchmark: width 256, 4 heads of 64, the paper's linear memory, batch 2, 8 segments of 256 tokens. Beside it the same layer in TensorFlow.js and in jax-js, where they are installed; both compute on WebAssembly, and in Node with one thread, so ours is there with all cores, with one thread, and on WebAssembly with one thread. What is compared is the whole output, and with it all gradients; their numbers are of the order of 0.1.",
+    "One Infini-attention layer, the attention of a layer of the smaller model of the training benchmark: width 256, 4 heads of 64, the paper's linear memory, batch 2, 8 segments of 256 tokens. It is compared with the same layer in TensorFlow.js and in jax-js, where they are installed. Both compute on WebAssembly, in Node with one thread, so ours runs with all cores, with one thread, and on WebAssembly with one thread. The whole output is compared, and all gradients with it; their values are of the order of 0.1.",
   contests: (setup) => [
     contest("One layer, forward, 4,096 tokens", layerWork("forward", setup.quick), setup),
     contest(
@@ -36,7 +36,7 @@ export const layer: Benchmark = {
 /** Passes of a turn. */
 const PASSES = 4;
 
-/** Libraries that need not be there, and how to get them: all at once, as npm takes away what it does not know of. */
+/** Optional libraries, and how to install them: all at once, since npm removes what is not in package.json. */
 const PEERS = { "TensorFlow.js": tfjsLayer, "jax-js": jaxLayer };
 const INSTALL = "npm install --no-save @tensorflow/tfjs-core@4 @tensorflow/tfjs-backend-wasm@4 @jax-js/jax@0.1";
 
@@ -58,7 +58,7 @@ function contest(title: string, work: LayerWork, { quick }: Setup): Contest {
   };
 }
 
-/** Of matrix products. Nobody asks for the gradient of the input, which saves a product for each of three projections. */
+/** Of matrix products. The gradient of the input is not needed, which saves a product for each of three projections. */
 function flopsPerToken({ task, config }: LayerWork): number {
   const forward = 2 * infiniMultiplications(config);
   return task === "forward" ? forward : 3 * forward - 2 * 3 * config.modelDim * config.numHeads * config.headDim;
@@ -116,7 +116,7 @@ function layerGraph({ task, config, batch, weights, x }: LayerWork): Graph {
   return createGraph({ y, ...Object.fromEntries(slopes.map((slope, i) => [`gradients.${WEIGHTS[i]}`, slope])) });
 }
 
-/** Those that are installed; standard error tells of the others. */
+/** The installed ones; standard error lists the others. */
 async function peers(work: LayerWork): Promise<Layer[]> {
   const opened: Layer[] = [];
   for (const [title, open] of Object.entries(PEERS)) {

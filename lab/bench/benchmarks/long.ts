@@ -6,7 +6,7 @@ import { MEMORY, time } from "../lib/quantities.ts";
 export const long: Benchmark = {
   name: "long",
   about:
-    "The shipped model reads so many tokens, one lane, and then goes on token by token. Beside it a model of the same shape whose attention sees everything, with a key/value cache that is as full as it would be at that place: what its next token costs. Reading that far with it would take time that grows with the square of the length, so its cache is filled at random. A process for each, so that memory is its own (60 MB of it are Node and its loader).",
+    "The shipped model reads the given number of tokens in one lane and then continues token by token. It is compared with the cost of the next token in a model of the same shape with full attention, whose key/value cache is as full as it would be at that position. Reading that far would take it time quadratic in the length, so the cache is filled at random. Each runs in its own process, so that memory is its own (60 MB of it are Node and its loader).",
   contests: (setup) => (setup.quick ? [256] : [16_384, 1_048_576]).map((tokens) => contest(tokens, setup)),
 };
 

@@ -9,11 +9,11 @@ import { torchPeers } from "../lib/torch-peer.ts";
 
 const COMPARED_LOGITS = 8;
 
-/** Reading a prompt beside PyTorch, and reading with the shipped model. */
+/** Reading a prompt compared with PyTorch, and reading with the shipped model. */
 export const prefill: Benchmark = {
   name: "prefill",
   about:
-    "Reading prompts of eight segments from an empty state to the logits of the next token: the models of the training benchmark beside PyTorch, where the first logits are compared, and the shipped model (365,320 parameters) with one lane and with sixteen.",
+    "Reading prompts of eight segments from an empty state up to the logits of the next token: the models of the training benchmark compared with PyTorch, with the first logits compared, and the shipped model (365,320 parameters) with one lane and with sixteen.",
   contests: (setup) => [...SIZES.map((size) => besidePeers(setup, size)), shipped(setup)],
 };
 

@@ -6,7 +6,7 @@ import { MEMORY, SPEED } from "../lib/quantities.ts";
 export const rematerialized: Benchmark = {
   name: "rematerialized",
   about:
-    "Training steps of the preset `tiny` (4 lanes, segments of 64 tokens) on sequences of 4 and of 64 segments, with the gradients of one graph for all segments (`parallel`) and of one segment after the other (`rematerialized`), whose memory should not grow with their number. A process for each; a test holds both to the same gradients.",
+    "Training steps of the preset `tiny` (4 lanes, segments of 64 tokens) on sequences of 4 and of 64 segments. The gradients come from one graph for all segments (`parallel`) or from one segment after another (`rematerialized`), whose memory should not grow with their number. Each runs in its own process; a test checks that both give the same gradients.",
   contests: (setup) => (setup.quick ? [3] : [4, 64]).map((segments) => contest(segments, setup)),
 };
 

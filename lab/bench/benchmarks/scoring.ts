@@ -4,11 +4,11 @@ import { benchTokens } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
 import { loadShippedModel } from "../lib/shipped-model.ts";
 
-/** What it costs to know how well a text is foretold while it is read, as the application in the browser does. */
+/** What it costs to measure how well a text is predicted while it is read, as the application in the browser does. */
 export const scoring: Benchmark = {
   name: "scoring",
   about:
-    "The shipped model reads a stream in pieces of 2,048 tokens, one lane, and scores none of the pieces, one in four (as the application in the browser does with _Moby Dick_) or all of them: a scored piece has the cross-entropy of every token computed too.",
+    "The shipped model reads a stream in pieces of 2,048 tokens in one lane, and scores none of the pieces, one in four (as the application in the browser does with _Moby Dick_) or all of them. Scoring a piece also computes the cross-entropy of every token.",
   contests: (setup) => [
     {
       title: "Reading in pieces of 2,048 tokens, shipped model",

@@ -5,11 +5,11 @@ import { secondsOf, type Benchmark, type Contestant, type Setup } from "../lib/m
 import { time } from "../lib/quantities.ts";
 import { REPOSITORY } from "../lib/shipped-model.ts";
 
-/** How long it takes until something happens. */
+/** How long a process takes to give its first result. */
 export const startup: Benchmark = {
   name: "startup",
   about:
-    "From the start of a process to its end, on the built package: `infini --help`, a command's help, and a program that loads the shipped model and gives one token. Beside them Node doing nothing, which is part of each, and `import torch`.",
+    "Whole processes, from start to end, on the built package: `infini --help`, a command's help, and a program that loads the shipped model and gives one token. They are compared with an empty Node program, which is part of each, and with `import torch`.",
   contests: (setup) => [
     { title: "A process from start to end", quantities: { time: time("time") }, contestants: () => contestants(setup) },
   ],

@@ -12,11 +12,11 @@ const WARM_UP_STEPS = 3;
 /** Steps of a turn. */
 const STEPS: { readonly [size in Size]: number } = { "3.28 M": 10, "29 M": 2 };
 
-/** A training step beside PyTorch. */
+/** A training step compared with PyTorch. */
 export const training: Benchmark = {
   name: "training",
   about:
-    "Forward pass, backpropagation through the memory of all segments, clipping and AdamW: 3.28 M parameters (4 layers of width 256) and 29 M (9 layers of width 512), batch 2, 8 segments of 256 tokens, the paper's linear memory. What is compared are the losses of the first three steps.",
+    "Forward pass, backpropagation through the memory of all segments, clipping and AdamW: 3.28 M parameters (4 layers of width 256) and 29 M (9 layers of width 512), batch 2, 8 segments of 256 tokens, the paper's linear memory. The losses of the first three steps are compared.",
   contests: (setup) =>
     SIZES.map((size) => ({
       title: `A training step, ${size} parameters, 4,096 tokens`,

@@ -7,7 +7,7 @@ import { segmentsProgram } from "../../../src/runtime/programs.ts";
 import { answer, childSettings } from "../lib/child.ts";
 import { withFreshWeights } from "../lib/models.ts";
 
-/** Constants in the graph of a block of two segments, as it is built and as it is compiled. */
+/** Constants in the graph of a block of two segments, as built and as compiled. */
 const { folder } = childSettings<{ folder: string }>();
 const config = parseModelConfig(JSON.parse(await readFile(join(folder, "config.json"), "utf8")));
 const graph = segmentsProgram(withFreshWeights(config), 1, 2 * config.segmentLength, "logits");

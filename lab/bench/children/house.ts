@@ -1,6 +1,6 @@
 /*
- * One measurement of a model folder, in a process of its own and on the built package. Nothing but public names of the package is
- * imported, and no other file of the repository, so that a copy of this file with other import paths measures another version.
+ * One measurement of a model folder, in its own process and on the built package. It imports only public names of the package and
+ * no other file of the repository, so that a copy of this file with other import paths measures another version.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Record<string, number>
 
 process.stdout.write(JSON.stringify(await MEASUREMENTS[measurement]?.()));
 
-/** Puts random weights beside the config in the folder. */
+/** Writes random weights next to the config in the folder. */
 async function make(): Promise<Record<string, number>> {
   const config = await readConfig();
   const bytes = encodeWeights(flatten(createModel(config).initParams(createRng(1))), config);

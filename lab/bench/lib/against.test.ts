@@ -21,7 +21,7 @@ describe("two versions in turns", () => {
 
 // --- internal ---
 
-/** The results of one round; `more` names a row beside the first. */
+/** The results of one round; `more` names a second row. */
 function turn(speed: number, more?: string): BenchResults {
   const quantities = { speed: { label: "speed", unit: "tokens/s", better: "higher" } } as const;
   const rows = ["ours", ...(more === undefined ? [] : [more])].map((name) => ({

@@ -19,8 +19,8 @@ export interface AgainstOptions {
 }
 
 /**
- * This version and that of another checkout in turns, A B A B, each turn a run of its own benchmark program. Gives a contest for each
- * thing that both measure. Throws FileError for a checkout without benchmarks.
+ * Measures this version and another checkout in turns, A B A B; each turn runs the benchmark program of its version. Returns a contest
+ * for everything that both measure. Throws FileError for a checkout without benchmarks.
  */
 export async function runAgainst(checkout: string, options: AgainstOptions): Promise<readonly ContestResult[]> {
   const [ours, theirs]: BenchResults[][] = [[], []];
@@ -67,7 +67,7 @@ function programOf(checkout: string): string {
   return program;
 }
 
-/** The results of one round. The peers in other languages are left out: there is no such Python. */
+/** The results of one round. Peers in other languages are left out, since this Python does not exist. */
 async function oneTurn(
   checkout: string,
   program: string,
@@ -81,7 +81,7 @@ async function oneTurn(
   return readResults(json);
 }
 
-/** Every row under a title of its own. */
+/** Every row by its own title. */
 function rowsOf(results: BenchResults): Readonly<Record<string, { contest: ContestResult; row: RowResult }>> {
   const entries = Object.values(results).flatMap(({ contests }) =>
     contests.flatMap((contest) =>

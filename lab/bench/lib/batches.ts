@@ -2,7 +2,7 @@ import type { Batch } from "../../../src/train/data/batch.ts";
 import { floatTensor, intTensor } from "../../../src/tensor/host-tensor.ts";
 import type { Stepper } from "../../../src/train/stepper.ts";
 
-/** Lanes of length + 1 tokens as a batch in which each token foretells the next. */
+/** Lanes of length + 1 tokens as a batch in which each token predicts the next. */
 export function nextTokens(tokens: Int32Array, lanes: number, length: number): Batch {
   const shape = [lanes, length];
   const rows = (from: number): Int32Array =>
@@ -18,7 +18,7 @@ export function nextTokens(tokens: Int32Array, lanes: number, length: number): B
   };
 }
 
-/** Steps on one batch, one after the other; each gives its loss. */
+/** Consecutive steps on one batch; each returns its loss. */
 export function stepsOn(stepper: Stepper, batch: Batch, learningRate: number): () => Promise<number> {
   let done = 0;
   return async () => {

@@ -23,14 +23,14 @@ describe("the budget of what is computed and moved", () => {
     expect(budgetProblem("step", { operations: 90, bytes: 1001 }, budget)).toMatch(/more .*1,001 bytes/);
   });
 
-  it("is to be lowered where there is room in it, but not for a trifle", () => {
+  it("should be lowered where there is room in it, but not for a trifle", () => {
     const budget = { operations: 100, bytes: 1000 };
     expect(budgetProblem("step", { operations: 99, bytes: 985 }, budget)).toBeUndefined();
     expect(budgetProblem("step", { operations: 99, bytes: 900 }, budget)).toMatch(/less than before: 900 bytes, .*-10/);
     expect(budgetProblem("step", budget, undefined)).toContain(UPDATE_COMMAND);
   });
 
-  it("is written anew with what has changed", async () => {
+  it("is written again with what has changed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "infini-budget-"));
     const file = join(folder, "budget.json");
     expect((await updateBudget(file)).length).toBe(2 * Object.keys(BUDGETED).length);

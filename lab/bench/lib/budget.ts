@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import passkey from "../../../models/passkey/config.json" with { type: "json" };
 import { chunkProgram, commitProgram, segmentsProgram } from "../../../src/runtime/programs.ts";
-import { blockSizeOf } from "../../../src/runtime/session-programs.ts";
+import { blockSizeOf } from "../../../src/runtime/runtime-programs.ts";
 import type { Graph } from "../../../src/graph/graph.ts";
 import { optimize } from "../../../src/graph/passes/optimize.ts";
 import { trafficOf, type Traffic } from "../../../src/graph/passes/traffic.ts";

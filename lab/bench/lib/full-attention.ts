@@ -16,7 +16,7 @@ import { applyRope, type RopeTables } from "../../../src/nn/rope.ts";
 
 /** A model whose attention sees everything, at one place of a text: what came before stands in its cache. */
 export interface FullAttention {
-  /** Logits [V] of what comes after a token at position `cached`. The cache itself stays as it is. */
+  /** Logits [V] of the token after the one at position `cached`. The cache is not changed. */
   step(token: number): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
@@ -40,7 +40,7 @@ export async function createFullAttention(loaded: LoadedModel, engine: Engine, c
 }
 
 /**
- * One token that attends to `cached` others and to itself. Nothing of the cache is copied or computed anew: its scores
+ * One token that attends to `cached` others and to itself. The cache is neither copied nor computed again: its scores
  * and weighted values are those of a product each, to which the token's own are joined. Beside the logits it gives what
  * the cache would be longer by, `next.keys.*` and `next.values.*` [1, 1, K, 1, d].
  */

@@ -51,7 +51,7 @@ export function layerWork(task: LayerTask, quick: boolean): LayerWork {
   };
 }
 
-/** What peers need beside the weights. Rotary positions are x * cos + (halves of x swapped) * sin. */
+/** What peers need besides the weights. Rotary positions are x * cos + (halves of x swapped) * sin. */
 export interface LayerTables {
   readonly cos: FloatTensor; // [N, d]
   /** Minus in the first half. */

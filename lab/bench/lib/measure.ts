@@ -19,7 +19,7 @@ export interface Contestant {
 export interface Contest {
   readonly title: string;
   readonly quantities: Readonly<Record<string, Quantity>>;
-  /** Of matrix products, so that speed can be held against the rate of a large product. */
+  /** Of matrix products, to compare the speed with the rate of a large product. */
   readonly flopsPerToken?: number;
   /** Made when the contest begins. The first is ours: ratios are taken to it. */
   contestants(): Promise<readonly Contestant[]>;

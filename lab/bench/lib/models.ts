@@ -4,7 +4,7 @@ import { createRng } from "../../../src/base/random.ts";
 import { parseRunConfig, type RunConfig } from "../../../src/train/config.ts";
 
 /*
- * What is measured. The models have the paper's linear memory and nothing beside it, so that a peer in another framework
+ * What is measured. The models have only the paper's linear memory, so that a peer in another framework
  * is a page of code. `quick` versions are tiny: they show that everything runs, and measure nothing.
  */
 

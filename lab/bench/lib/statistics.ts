@@ -47,7 +47,7 @@ export function shareOfGemm({ flopsPerToken, gemmRates }: ContestResult, row: Ro
 /** Two that do the same work in single precision differ by less. */
 const AGREEMENT = 1e-3;
 
-/** Says of each row that has not computed what the first has. */
+/** A warning for each row whose results differ from those of the first. */
 export function checkAgreement(contest: ContestResult): string[] {
   return contest.rows.flatMap((row) => {
     const difference = disagreement(contest, row) ?? 0;

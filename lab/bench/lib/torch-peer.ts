@@ -14,7 +14,7 @@ import type { Contestant, Setup } from "./measure.ts";
 export interface TorchWork {
   readonly task: "training" | "prefill" | "decode";
   readonly loaded: LoadedModel;
-  /** Of `batch` lanes, one after the other. */
+  /** Of `batch` lanes, in turn. */
   readonly tokens: Int32Array;
   readonly batch: number;
   /** Steps, prompts or tokens of a turn. */

@@ -142,7 +142,7 @@ def make_work(options):
     tokens = read_tokens(options.tokens, options.batch, config["vocabularySize"])
     length = tokens.shape[1] - (options.task == "training")
     if options.task != "decode" and (length < 1 or length % config["segmentLength"]):
-        raise InputError(f"{options.tokens}: {length} tokens a lane are no whole number of segments")
+        raise InputError(f"{options.tokens}: {length} tokens a lane are not a multiple of the segment length")
     model = Model(read_safetensors(options.weights), config, options.attention == "plain")
     return TASKS[options.task](model, tokens, config, options)
 

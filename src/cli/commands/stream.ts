@@ -8,7 +8,7 @@ import { readBytes, writeAtomically } from "../../platform/node/files.ts";
 import { loadModelFolder } from "../../platform/node/model-folder.ts";
 import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
-import { generate } from "../../runtime/generate.ts";
+import { askAside } from "../../runtime/ask-aside.ts";
 import { createSession, type Session } from "../../runtime/session.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { peakRssBytes } from "../terminal/machine.ts";
@@ -124,11 +124,10 @@ async function readWhole(session: Session, file: string, tokenizer: Tokenizer): 
 }
 
 async function answerTo(session: Session, tokenizer: Tokenizer, question: string, maxTokens: number): Promise<string> {
-  const tokens: number[] = [];
-  for await (const token of generate(session, tokenizer.encode(question), {
+  const [answer = []] = await askAside(session, tokenizer.encode(question), {
     maxTokens,
     stopAfter: (last) => /[.\n]/.test(tokenizer.decode([last])),
-  }))
-    tokens.push(token);
-  return tokenizer.decode(tokens);
+    lineBreak: tokenizer.encode("\n"),
+  });
+  return tokenizer.decode(answer);
 }

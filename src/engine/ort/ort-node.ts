@@ -56,8 +56,12 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
   return {
     device,
     target,
-    async compile(graph) {
-      const [lowered, session] = await open(graph);
+    async compile(graph, { sparing = false } = {}) {
+      // Plans for memory by the shapes of a graph double what it takes at most; see docs/log.md.
+      const [lowered, session] = await open(
+        graph,
+        sparing ? { enableCpuMemArena: false, enableMemPattern: false } : {},
+      );
       return createProgram(ort, lowered, session, { writesOutputs: true });
     },
     ...(device === "webgpu" && { compileResident }),

@@ -1,17 +1,50 @@
+import { createQueue } from "../../base/queue.ts";
+import type { Graph } from "../../graph/graph.ts";
 import { nextOf } from "../../graph/names.ts";
-import { zerosOf, type HostTensor } from "../../tensor/host-tensor.ts";
+import { copyOf, zerosOf, type HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { deviceGraph, DONE } from "./device-graph.ts";
-import { createDeviceValues, release } from "./device-values.ts";
-import { checkTargets, type CompileResident, type DeviceTensor } from "../engine.ts";
-import { checkNames, replacements, rowChanges, rowPlace } from "./store-changes.ts";
+import { createDeviceValues, release, type DeviceValues } from "./device-values.ts";
+import {
+  checkTargets,
+  type CompileResident,
+  type DeviceTensor,
+  type Program,
+  type ResidentProgram,
+} from "../engine.ts";
+import { checkLane, checkNames, replacements, rowChanges, rowPlace } from "./store-changes.ts";
 import type { Store } from "./store.ts";
+
+/** See {@link Store.prepare}. */
+export interface DevicePrepared extends Pick<Program, "dispose"> {
+  readonly where: "device";
+  /** As it was given, and as it runs: see device-graph.ts. */
+  readonly graph: Graph;
+  readonly whole: Graph;
+  readonly program: ResidentProgram;
+}
+
+/** See {@link SharedValues}. */
+export interface DeviceShared extends Pick<DeviceValues, "all" | "toDevice" | "dispose"> {
+  readonly where: "device";
+}
+
+/** Values on a device for several stores, each sent there when a program first reads it. */
+export function shareOnDevice(compileResident: CompileResident, given: Flat<HostTensor>): DeviceShared {
+  const { all, toDevice, dispose } = createDeviceValues(compileResident, given);
+  const inTurn = createQueue(); // two stores may ask for the same value at a time
+  return { where: "device", all, toDevice: (names) => inTurn(() => toDevice(names)), dispose: () => inTurn(dispose) };
+}
 
 /**
  * A store on a device. A value that the host has given goes there when a program first reads it; what a run gives stays there until
  * it is replaced.
  */
-export function createDeviceStore(compileResident: CompileResident, given: Flat<HostTensor>): Store {
+export function createDeviceStore(
+  compileResident: CompileResident,
+  given: Flat<HostTensor>,
+  shared?: DeviceShared,
+): Store {
   const values = createDeviceValues(compileResident, given);
   /** What the last run gave, until it is kept. */
   let pending: Flat<DeviceTensor> = {};
@@ -21,31 +54,44 @@ export function createDeviceStore(compileResident: CompileResident, given: Flat<
   };
   const read = (wanted: (name: string) => boolean = () => true): Promise<Flat<HostTensor>> =>
     values.toHost([...values.all.keys()].filter(wanted));
+  const prepare = async (graph: Graph): Promise<DevicePrepared> => {
+    const whole = deviceGraph(graph, values.all);
+    const program = await compileResident(whole, new Set(replacements(whole, values.all).keys()));
+    return { where: "device", graph, whole, program, dispose: () => program.dispose() };
+  };
+  const bindTo = ({ graph, whole, program }: DevicePrepared): Pick<Program, "run"> => {
+    const [rows, replaced] = [rowChanges(graph, values.all), replacements(whole, values.all)];
+    const inputs = Object.keys(whole.inputs);
+    // What a run replaces is fed from the host where it is there: once it is kept, nobody reads it a second time.
+    const lasting = inputs.filter((name) => values.all.has(name) && !replaced.has(nextOf(name)));
+    const common = inputs.filter((name) => !values.all.has(name) && shared?.all.has(name));
+    return {
+      async run(feeds, into = {}) {
+        forget();
+        checkTargets(graph, into);
+        if (rows.length > 0) rowPlace(rows, feeds);
+        await values.toDevice(lasting);
+        if (common.length > 0) await shared?.toDevice(common);
+        const fed = inputs.flatMap((name) => {
+          const value = values.all.get(name) ?? shared?.all.get(name) ?? feeds[name];
+          return value ? [[name, value] as const] : [];
+        });
+        const results = await program.run(Object.fromEntries(fed));
+        const changes = Object.entries(results.onDevice);
+        pending = Object.fromEntries(changes.map(([output, value]) => [replaced.get(output), value]));
+        return copiedInto(results.onHost, into);
+      },
+    };
+  };
   return {
     async compile(graph) {
-      const [rows, whole] = [rowChanges(graph, values.all), deviceGraph(graph, values.all)];
-      const replaced = replacements(whole, values.all);
-      const program = await compileResident(whole, new Set(replaced.keys()));
-      const inputs = Object.keys(whole.inputs);
-      // What a run replaces is fed from the host where it is there: once it is kept, nobody reads it a second time.
-      const lasting = inputs.filter((name) => values.all.has(name) && !replaced.has(nextOf(name)));
-      return {
-        async run(feeds, into = {}) {
-          forget();
-          checkTargets(graph, into);
-          if (rows.length > 0) rowPlace(rows, feeds);
-          await values.toDevice(lasting);
-          const fed = inputs.flatMap((name) => {
-            const value = values.all.get(name) ?? feeds[name];
-            return value ? [[name, value] as const] : [];
-          });
-          const results = await program.run(Object.fromEntries(fed));
-          const changes = Object.entries(results.onDevice);
-          pending = Object.fromEntries(changes.map(([output, value]) => [replaced.get(output), value]));
-          return copiedInto(results.onHost, into);
-        },
-        dispose: () => program.dispose(),
-      };
+      const prepared = await prepare(graph);
+      return { ...bindTo(prepared), dispose: () => prepared.dispose() };
+    },
+    prepare,
+    bind(prepared) {
+      if (prepared.where !== "device") throw new TypeError("a program of the host cannot run on a device");
+      return bindTo(prepared);
     },
     keep() {
       for (const [name, value] of Object.entries(pending)) values.put(name, value);
@@ -57,6 +103,18 @@ export function createDeviceStore(compileResident: CompileResident, given: Flat<
       checkNames(Object.keys(written), values.all);
       forget();
       for (const [name, value] of Object.entries(written)) values.put(name, value);
+    },
+    async writeLane(lane, written) {
+      checkLane(lane, written, values.all);
+      forget();
+      const whole = await values.toHost(Object.keys(written));
+      for (const [name, { data }] of Object.entries(written)) {
+        const value = whole[name];
+        if (!value) continue;
+        const copy = copyOf(value);
+        copy.data.set(data, lane * data.length);
+        values.put(name, copy);
+      }
     },
     clear(wanted) {
       forget();

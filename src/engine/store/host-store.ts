@@ -3,14 +3,36 @@ import { copyOf, type HostTensor } from "../../tensor/host-tensor.ts";
 import { withConstants } from "../../graph/passes/optimize.ts";
 import { merge, type Flat } from "../../tensor/tree.ts";
 import type { Engine, Program } from "../engine.ts";
-import { checkNames, replacements, rowChanges, rowPlace, type RowPlace, type Stored } from "./store-changes.ts";
-import type { Store } from "./store.ts";
+import {
+  checkLane,
+  checkNames,
+  replacements,
+  rowChanges,
+  rowPlace,
+  type RowPlace,
+  type Stored,
+} from "./store-changes.ts";
+import type { PrepareOptions, Store } from "./store.ts";
+
+/** See {@link Store.prepare}. */
+export interface HostPrepared extends Pick<Program, "dispose"> {
+  readonly where: "host";
+  readonly graph: Graph;
+  readonly program: Program;
+}
+
+/** See {@link SharedValues}. */
+export interface HostShared {
+  readonly where: "host";
+  readonly values: Flat<HostTensor>;
+  dispose(): Promise<void>;
+}
 
 /**
  * A store in the memory of the host. What a run gives goes to tensors that nobody reads any more, unless someone else holds
  * them, so that what is thrown away does not add up.
  */
-export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store {
+export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared?: HostShared): Store {
   const cells: Cells = new Map(Object.entries(values).map(([name, value]) => [name, createCell(value)]));
   // The shapes alone: the values that it began with are not kept alive.
   const stored: Stored = new Map(Object.entries(values).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
@@ -20,20 +42,35 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store
   const chosen = (wanted: (name: string) => boolean): [string, Cell][] => [...cells].filter(([name]) => wanted(name));
   const valuesOf = (entries: readonly [string, Cell][]): Flat<HostTensor> =>
     Object.fromEntries(entries.map(([name, { value }]) => [name, value]));
+  const prepare = async (
+    graph: Graph,
+    { isFixed = () => false, ...options }: PrepareOptions = {},
+  ): Promise<HostPrepared> => {
+    const common = Object.entries(shared?.values ?? {}).filter(([name]) => isFixed(name));
+    const whole = withConstants(graph, new Map([...common, ...Object.entries(valuesOf(chosen(isFixed)))]));
+    const program = await engine.compile(whole, options);
+    return { where: "host", graph: whole, program, dispose: () => program.dispose() };
+  };
+  const bindTo = ({ graph, program }: HostPrepared): Pick<Program, "run"> => {
+    const run = bind(graph, program, { cells, stored, shared: shared?.values ?? {} });
+    return {
+      async run(feeds, into) {
+        pending = [];
+        const { others, changes } = await run(feeds, into);
+        pending = changes;
+        return others;
+      },
+    };
+  };
   return {
-    async compile(graph, isFixed = () => false) {
-      const whole = withConstants(graph, new Map(Object.entries(valuesOf(chosen(isFixed)))));
-      const program = await engine.compile(whole);
-      const run = bind(whole, program, cells, stored);
-      return {
-        async run(feeds, into) {
-          pending = [];
-          const { others, changes } = await run(feeds, into);
-          pending = changes;
-          return others;
-        },
-        dispose: () => program.dispose(),
-      };
+    async compile(graph, isFixed) {
+      const prepared = await prepare(graph, isFixed ? { isFixed } : {});
+      return { ...bindTo(prepared), dispose: () => prepared.dispose() };
+    },
+    prepare,
+    bind(prepared) {
+      if (prepared.where !== "host") throw new TypeError("a program of a device cannot run on the host");
+      return bindTo(prepared);
     },
     keep() {
       for (const takeEffect of pending) takeEffect();
@@ -51,6 +88,14 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>): Store
       for (const [name, value] of Object.entries(written)) {
         const cell = cells.get(name);
         if (cell) giveTo(cell, value);
+      }
+    },
+    async writeLane(lane, written) {
+      checkLane(lane, written, stored);
+      pending = [];
+      for (const [name, { data }] of Object.entries(written)) {
+        const cell = cells.get(name);
+        if (cell) ownValue(cell).data.set(data, lane * data.length);
       }
     },
     clear(wanted) {
@@ -107,11 +152,17 @@ function ownValue(cell: Cell): HostTensor {
   return cell.value;
 }
 
+/** What a program can take values from. */
+interface Sources {
+  readonly cells: Cells;
+  readonly stored: Stored;
+  readonly shared: Flat<HostTensor>;
+}
+
 function bind(
   graph: Graph,
   program: Program,
-  cells: Cells,
-  stored: Stored,
+  { cells, stored, shared }: Sources,
 ): (feeds: Flat<HostTensor>, into?: Flat<HostTensor>) => Promise<Outcome> {
   const inputs = Object.keys(graph.inputs);
   const cellOf = (name: string): Cell | undefined => cells.get(name);
@@ -122,7 +173,7 @@ function bind(
     const place = rows.length > 0 ? rowPlace(rows, feeds) : undefined;
     const values = merge<HostTensor>();
     for (const name of inputs) {
-      const value = cells.get(name)?.value ?? feeds[name];
+      const value = cells.get(name)?.value ?? shared[name] ?? feeds[name];
       if (value) values[name] = value;
     }
     const targets = merge(into);

@@ -60,6 +60,17 @@ export function checkNames(names: readonly string[], stored: Stored): void {
   if (unknown !== undefined) throw new RangeError(`there is no "${unknown}" in the store`);
 }
 
+/** Throws RangeError unless these values [1, ..] are one lane of those of the store [B, ..]. */
+export function checkLane(lane: number, values: Flat<HostTensor>, stored: Stored): void {
+  checkNames(Object.keys(values), stored);
+  for (const [name, { shape, dtype }] of Object.entries(values)) {
+    const { shape: whole = [], dtype: wanted } = stored.get(name) ?? {};
+    const [lanes = 0, ...rest] = whole;
+    if (dtype !== wanted || shape.join() !== [1, ...rest].join() || !(lane >= 0 && lane < lanes))
+      throw new RangeError(`[${shape.join(", ")}] is not lane ${lane} of "${name}" [${whole.join(", ")}]`);
+  }
+}
+
 // --- internal ---
 
 function checkRows(name: string, offset: number, length: number, given: number, all: number): void {

@@ -4,7 +4,7 @@ import { createGraph, type Graph } from "../../graph/graph.ts";
 import { floatTensor, intTensor, type FloatTensor, type HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import type { Engine, Program } from "../engine.ts";
-import { createStore, type Store } from "./store.ts";
+import { createStore, shareValues, type Store } from "./store.ts";
 
 export interface StoreSuiteOptions {
   /** Why the suite cannot run here. It is then listed as one skipped test. */
@@ -176,6 +176,74 @@ export function storeSuite(
         expect(numbersOf(await store.read())).toEqual({ count: [expected, expected + 1], weight: [3, 3] });
       }
       await closed({ store, program });
+    });
+
+    it("shares values and programs with others, each of which has its own of what changes", async () => {
+      const shared = shareValues(engine, { weight: row(3, 3) });
+      const stores = [row(1, 2), row(10, 20)].map((count) => createStore(engine, { count }, shared));
+      for (const isFixed of [undefined, (each: string) => each === "weight"]) {
+        const prepared = await stores[0]?.prepare(COUNTING, isFixed ? { isFixed } : {});
+        if (!prepared) throw new Error("there is no store");
+        for (const [i, store] of stores.entries()) {
+          const before = numbersOf(await store.read()).count ?? [];
+          const results = await store.bind(prepared).run({ by: row(i, i) });
+          expect(numbersOf(results)).toEqual({ sum: before.map((value) => value + i) });
+          store.keep();
+          expect(numbersOf(await store.read())).toEqual({ count: before.map((value) => value + 3) });
+          expect(() => store.write({ weight: row(0, 0) })).toThrow(/no "weight" in the store/);
+        }
+        await prepared.dispose();
+      }
+      for (const store of stores) await store.dispose();
+      await shared.dispose();
+    });
+
+    it("brings shared values to a device once, also where two ask for them at a time", async () => {
+      const shared = shareValues(engine, { weight: row(3, 3) });
+      const stores = [row(1, 2), row(10, 20)].map((count) => createStore(engine, { count }, shared));
+      const prepared = await stores[0]?.prepare(COUNTING);
+      if (!prepared) throw new Error("there is no store");
+      const results = await Promise.all(stores.map((store) => store.bind(prepared).run({ by: row(1, 1) })));
+      expect(results.map(numbersOf)).toEqual([{ sum: [2, 3] }, { sum: [11, 21] }]);
+      for (const store of stores) await store.dispose();
+      await prepared.dispose();
+      await shared.dispose();
+    });
+
+    it("takes values of one lane, and leaves the others and what it was given as they are", async () => {
+      const count = floatTensor([3, 2], Float32Array.of(1, 2, 3, 4, 5, 6));
+      const graph = createGraph({ "next.count": add(input("count", [3, 2]), 1) });
+      const both = await opened({ count }, graph);
+      const { store, program } = both;
+      const step = async (): Promise<void> => {
+        await program.run({});
+        store.keep();
+      };
+      for (const before of [false, true]) {
+        if (before) await step();
+        const held = await store.hold();
+        const copy = numbersOf(held);
+        await store.writeLane(1, { count: floatTensor([1, 2], Float32Array.of(30, 40)) });
+        const [lane0, lane2] = before
+          ? [
+              [2, 3],
+              [6, 7],
+            ]
+          : [
+              [1, 2],
+              [5, 6],
+            ];
+        expect(numbersOf(await store.read()).count).toEqual([...(lane0 ?? []), 30, 40, ...(lane2 ?? [])]);
+        expect(numbersOf(held)).toEqual(copy);
+        await step();
+        expect(numbersOf(await store.read()).count?.slice(2, 4)).toEqual([31, 41]);
+        store.write({ count });
+      }
+      expect([...count.data]).toEqual([1, 2, 3, 4, 5, 6]);
+      await expect(store.writeLane(3, { count: floatTensor([1, 2], new Float32Array(2)) })).rejects.toThrow(/lane 3/);
+      await expect(store.writeLane(0, { count: row(1, 2) })).rejects.toThrow(/is not lane 0 of "count"/);
+      await expect(store.writeLane(0, { other: row(1) })).rejects.toThrow(/no "other" in the store/);
+      await closed(both);
     });
 
     it("never writes to values that were read and are written back", async () => {

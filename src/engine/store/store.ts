@@ -1,9 +1,9 @@
 import type { Graph } from "../../graph/graph.ts";
 import type { HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
-import { createDeviceStore } from "./device-store.ts";
-import type { Engine, Program } from "../engine.ts";
-import { createHostStore } from "./host-store.ts";
+import { createDeviceStore, shareOnDevice, type DevicePrepared, type DeviceShared } from "./device-store.ts";
+import type { CompileOptions, Engine, Program } from "../engine.ts";
+import { createHostStore, type HostPrepared, type HostShared } from "./host-store.ts";
 
 /**
  * Named tensors that programs read and replace, such as weights and states. They stay where the engine computes, on the device
@@ -22,6 +22,13 @@ export interface Store {
    *   program, which takes as much memory as they do and is faster for it. Default: none.
    */
   compile(graph: Graph, isFixed?: (name: string) => boolean): Promise<Program>;
+  /**
+   * A program as by {@link Store.compile} that other stores of this engine can {@link Store.bind} too, if they have values of the
+   * same names and shapes and share the same {@link SharedValues}.
+   */
+  prepare(graph: Graph, options?: PrepareOptions): Promise<Prepared>;
+  /** A prepared program for the values of this store; it is disposed of by whoever prepared it. */
+  bind(prepared: Prepared): Pick<Program, "run">;
   /** Has what the last run gave take its place in the store. Until then the next run, `write` and `clear` forget it. */
   keep(): void;
   /**
@@ -36,14 +43,41 @@ export interface Store {
    * store must come from {@link hold}. Throws RangeError for a name that is not there.
    */
   write(values: Flat<HostTensor>): void;
+  /** Puts values [1, ..] in one lane of those of the same names [B, ..]. They are copied. Throws RangeError for what does not fit. */
+  writeLane(lane: number, values: Flat<HostTensor>): Promise<void>;
   /** Has zeros take the place of the values of these names. */
   clear(wanted: (name: string) => boolean): void;
   /** Frees what is on the device. Programs are disposed of on their own. */
   dispose(): Promise<void>;
 }
 
-/** A store with these values, which are neither copied nor written to. */
-export function createStore(engine: Engine, values: Flat<HostTensor>): Store {
+/** How a program is prepared. */
+export interface PrepareOptions extends CompileOptions {
+  /** As in {@link Store.compile}. */
+  readonly isFixed?: (name: string) => boolean;
+}
+
+/** A program for several stores. */
+export type Prepared = HostPrepared | DevicePrepared;
+
+/** Values that stores have in common and that nothing replaces, such as the weights of a model: one copy, on the device if it has a memory of its own. */
+export type SharedValues = HostShared | DeviceShared;
+
+/** Values to be shared by stores of this engine. They are neither copied nor written to. */
+export function shareValues({ compileResident }: Engine, values: Flat<HostTensor>): SharedValues {
+  return compileResident ? shareOnDevice(compileResident, values) : { where: "host", values, dispose: async () => {} };
+}
+
+/**
+ * A store with these values, which are neither copied nor written to. Its programs take what it does not have from `shared`,
+ * which is disposed of by whoever made it.
+ */
+export function createStore(engine: Engine, values: Flat<HostTensor>, shared?: SharedValues): Store {
   const { compileResident } = engine;
-  return compileResident ? createDeviceStore(compileResident, values) : createHostStore(engine, values);
+  if (compileResident) {
+    if (shared?.where === "host") throw new TypeError("the shared values are of an engine without a memory of its own");
+    return createDeviceStore(compileResident, values, shared);
+  }
+  if (shared?.where === "device") throw new TypeError("the shared values are on a device, the store is on the host");
+  return createHostStore(engine, values, shared);
 }

@@ -4,11 +4,11 @@ import { reason } from "../shared/download.ts";
 import { Problem } from "../shared/problem.tsx";
 
 export interface CompareViewProps {
-  /** Whether the view is seen. */
+  /** Whether the view is visible. */
   readonly shown: boolean;
 }
 
-/** The results, which are fetched when they are first looked at: the other views need none of it. */
+/** The results, fetched when the view is first shown: the other views do not need them. */
 export function CompareView({ shown }: CompareViewProps): JSX.Element {
   const [Page, setPage] = useState<FunctionComponent>();
   const [problem, setProblem] = useState<string>();

@@ -23,7 +23,7 @@ export function ComparisonChooser({ view }: { readonly view: ResultsView }): JSX
         </FileButton>
       </div>
       <p class="note" role="status">
-        {chosen ? settingsOf(chosen.comparison) : results ? "There is no comparison yet." : "The results are fetched."}
+        {chosen ? settingsOf(chosen.comparison) : results ? "There is no comparison yet." : "Fetching the results."}
       </p>
       <p class="note">
         <code>npm run lab -- compare</code> writes such files; one can be dropped here.

@@ -22,9 +22,9 @@ export function ComparisonPanels({ comparison }: { readonly comparison: Comparis
   return (
     <>
       <section aria-labelledby="comparison-title">
-        <h2 id="comparison-title">What each keeps, and how well it foretells</h2>
+        <h2 id="comparison-title">What each keeps, and how well it predicts</h2>
         <ComparisonTable systems={systems} />
-        {missing.length > 0 && <p class="note">Not complete: {missing.join(", ")}.</p>}
+        {missing.length > 0 && <p class="note">Incomplete: {missing.join(", ")}.</p>}
         {diverged.map((run) => (
           <p key={run} class="note">
             Diverged: {run}.

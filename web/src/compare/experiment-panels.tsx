@@ -9,7 +9,7 @@ interface ExperimentsProps {
   readonly experiments: readonly Experiment[];
 }
 
-/** What was measured beside the comparison. A part without results is not there. */
+/** Other measurements. A part without results is left out. */
 export function ExperimentPanels({ experiments }: ExperimentsProps): JSX.Element {
   return (
     <>
@@ -44,8 +44,8 @@ function PasskeyPanel({ experiments }: ExperimentsProps): JSX.Element | null {
         </div>
       ))}
       <p class="note">
-        Share of the key's digits in their place ± standard error, and in brackets that of whole keys; chance is .10 and
-        .00. Columns: tokens of the prompt.
+        Share of the key's digits in their place ± standard error, and in brackets the share of whole keys; chance is
+        .10 and .00. Columns: tokens of the prompt.
       </p>
     </section>
   );

@@ -2,9 +2,9 @@ import { parseComparison, parseExperiment, type Comparison, type Experiment } fr
 
 /** What the page shows side by side. */
 export interface Results {
-  /** Of `npm run lab -- compare`, a suite each. */
+  /** Of `npm run lab -- compare`, one for each suite. */
   readonly comparisons: readonly Comparison[];
-  /** Of `npm run reproduce`, a model each. */
+  /** Of `npm run reproduce`, one for each model. */
   readonly experiments: readonly Experiment[];
 }
 
@@ -22,9 +22,9 @@ export async function openComparison(file: File): Promise<Comparison> {
   if (file.size > MOST_BYTES) throw new Error(`${file.name}: is too large for a comparison`);
   const value = parseJson(await file.text());
   if (value === undefined)
-    throw new Error(`${file.name}: is no JSON; \`npm run lab -- compare\` writes compare-SUITE.json`);
+    throw new Error(`${file.name}: is not JSON; \`npm run lab -- compare\` writes compare-SUITE.json`);
   if (typeof value !== "object" || value === null || !("systems" in value))
-    throw new Error(`${file.name}: holds no comparison; \`npm run lab -- compare\` writes one to compare-SUITE.json`);
+    throw new Error(`${file.name}: is not a comparison; \`npm run lab -- compare\` writes one to compare-SUITE.json`);
   return parseComparison(value, file.name);
 }
 
@@ -41,7 +41,7 @@ const EXPERIMENTS = import.meta.glob<string>(["../../../results/*.json", "!../..
   eager: true,
 });
 
-/** A file of twelve systems has 0.1 MB. */
+/** A file with twelve systems has 0.1 MB. */
 const MOST_BYTES = 20e6;
 
 async function fetchJson(url: string): Promise<unknown> {

@@ -2,10 +2,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { WideTable } from "./text-table.tsx";
 
-/** A column of what is known of a row. The first column names the rows. */
+/** A column. The first one names the rows. */
 export interface Column<Row> {
   readonly name: string;
-  /** What it is sorted by. Nothing where it is not known: such rows come last. */
+  /** What to sort by; rows where it is undefined come last. */
   value(row: Row): number | string | undefined;
   /** How a number is shown. Default: as it is. */
   format?(value: number, row: Row): string;
@@ -23,7 +23,7 @@ interface Order {
   readonly direction: "ascending" | "descending";
 }
 
-/** A table that the heads of its columns sort; the same head again turns the order round. */
+/** A table sorted by clicking the head of a column; a second click reverses the order. */
 export function SortableTable<Row>({ name, columns, rows, rowKey }: SortableTableProps<Row>): JSX.Element {
   const [order, setOrder] = useState<Order>();
   const sortBy = (column: string): void =>

@@ -6,7 +6,7 @@ export interface TextTableProps {
   readonly table: Table;
 }
 
-/** A table as the library makes it. A cell without text is one that was not measured. */
+/** A table as the library makes it. A cell without text was not measured. */
 export function TextTable({ name, table: { head, rows } }: TextTableProps): JSX.Element {
   return (
     <WideTable name={name}>
@@ -33,7 +33,7 @@ export function TextTable({ name, table: { head, rows } }: TextTableProps): JSX.
   );
 }
 
-/** A table that is opened by a click. */
+/** A table that a click opens. */
 export function TableBelow(props: TextTableProps): JSX.Element {
   return (
     <details>
@@ -43,7 +43,7 @@ export function TableBelow(props: TextTableProps): JSX.Element {
   );
 }
 
-/** A table that is scrolled sideways where it is wider than the page. */
+/** A table that scrolls sideways where it is wider than the page. */
 export function WideTable({
   name,
   children,

@@ -3,14 +3,14 @@ import { useEffect, useState } from "preact/hooks";
 import { reason } from "../shared/download.ts";
 import { fetchResults, openComparison, type Results } from "./results.ts";
 
-/** A comparison that can be chosen, by a name of its own. */
+/** A comparison that can be chosen by its name. */
 export interface Choice {
   readonly name: string;
   readonly comparison: Comparison;
 }
 
 export interface ResultsView {
-  /** Of the results that come with the page; nothing while they are being fetched. */
+  /** The results that come with the page; undefined while they are being fetched. */
   readonly results: Results | undefined;
   /** The comparisons of the page, and the last of the user's. */
   readonly choices: readonly Choice[];

@@ -8,7 +8,7 @@ export interface DeviceChoiceProps {
   choose(device: ChosenDevice): void;
 }
 
-/** What computes. Nothing where the browser has WebAssembly alone. */
+/** Which device computes. Empty where the browser has only WebAssembly. */
 export function DeviceChoice({ device, choose }: DeviceChoiceProps): JSX.Element | null {
   if (!HAS_WEBGPU) return null;
   return (

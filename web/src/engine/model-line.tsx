@@ -13,7 +13,7 @@ export interface ModelProps {
   use(model: NamedModel): void;
 }
 
-/** Which model reads, what else is said of it, and the way back to the one that comes with the page. */
+/** Which model reads, facts about it, and a button back to the one that comes with the page. */
 export function ModelLine({ model, use, facts }: ModelProps & { readonly facts?: string }): JSX.Element {
   return (
     <div class="row note">

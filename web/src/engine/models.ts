@@ -2,28 +2,28 @@ import { formatCount } from "../shared/format.ts";
 import type { ModelSource } from "./open-model.ts";
 import type { TrainingTask } from "../train/trainer.ts";
 
-/** A model that a view reads with, and what may be said of it. */
+/** A model that a view reads with, and what to say about it. */
 export interface NamedModel {
   readonly name: string;
   readonly source: ModelSource;
-  /** How far it foretells a text. */
-  readonly foretells: string;
+  /** How well it can predict a text. */
+  readonly predicts: string;
   /** What it answers, and what it knows. */
   readonly answers: string;
 }
 
-const KEYS_ALONE = "This model was trained on pass keys: it reads, it does not foretell.";
+const KEYS_ALONE = "This model was trained on pass keys: it reads text, but does not predict it.";
 
 export const SHIPPED_MODEL: NamedModel = {
   name: "the shipped model",
   source: new URL("models/passkey/", document.baseURI).href,
-  foretells: KEYS_ALONE,
+  predicts: KEYS_ALONE,
   answers:
-    "The model was trained on pass keys alone and answers nothing else. It knows presidential addresses from its " +
-    "training; Moby Dick it has never seen.",
+    "The model was trained only on pass keys and answers nothing else. It saw presidential addresses in " +
+    "training, but never Moby Dick.",
 };
 
-/** What a run of this page has come to. */
+/** What a run of this page has trained so far. */
 export interface TrainedHere {
   readonly task: TrainingTask;
   /** What it trains on, by name. */
@@ -35,14 +35,14 @@ export interface TrainedHere {
 export function modelTrainedHere({ task, material, steps, source }: TrainedHere): NamedModel {
   const name = `nano after ${formatCount(steps)} ${steps === 1 ? "step" : "steps"}, trained here on ${material}`;
   return task === "passkey"
-    ? { name, source, foretells: KEYS_ALONE, answers: FORM_ALONE }
-    : { name, source, foretells: "This model was trained on a text, to foretell its bytes.", answers: TEXT_ALONE };
+    ? { name, source, predicts: KEYS_ALONE, answers: FORM_ALONE }
+    : { name, source, predicts: "This model was trained on a text, to predict its bytes.", answers: TEXT_ALONE };
 }
 
 // --- internal ---
 
 const FORM_ALONE =
-  "The model was trained on pass keys, for a short time: it has learned the form of an answer at most. To hold a key " +
-  "takes a quarter of an hour of recipes/passkey.json.";
+  "The model was trained on pass keys, for a short time: it has learned the form of an answer at most. Learning to " +
+  "hold a key takes a quarter of an hour of recipes/passkey.json.";
 const TEXT_ALONE =
-  "The model was trained to foretell a text. It was not taught to hold a pass key, so expect no right answer.";
+  "The model was trained to predict a text. It was not taught to hold a pass key, so do not expect a right answer.";

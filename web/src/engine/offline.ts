@@ -1,8 +1,8 @@
 import type { WebDevice } from "infini-transformer/web";
 
 /**
- * Has the browser keep the page and all it needs to compute on this device. To be called when the model is there: what was
- * fetched for it is not fetched again. Not while the page is being developed.
+ * Has the browser keep the page and everything it needs to compute on this device. Call it once the model has loaded, so that its
+ * files are not fetched twice. Does nothing during development.
  */
 export async function keepOffline(device: WebDevice): Promise<void> {
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
@@ -11,6 +11,6 @@ export async function keepOffline(device: WebDevice): Promise<void> {
     const { active } = await navigator.serviceWorker.ready;
     if (device === "webgpu") active?.postMessage("keep the runtime of WebGPU", []);
   } catch {
-    // A host or a browser that does not allow it leaves the page as it is.
+    // Where a host or a browser does not allow it, the page works as before.
   }
 }

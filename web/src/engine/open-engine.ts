@@ -2,8 +2,8 @@ import { createWebEngine, type WebDevice, type WebEngine } from "infini-transfor
 import { RUNTIME_FILES } from "./runtime-files.ts";
 
 /**
- * What computes: the device that was chosen, or else that of the library's choice. So it is too where the one that was chosen
- * once works no more, or its files cannot be had without a network.
+ * The engine: on the chosen device, or on the one that the library chooses, which is also used when the chosen device no longer
+ * works or its files cannot be fetched.
  */
 export async function openEngine(device: WebDevice | undefined): Promise<WebEngine> {
   const options = { assets: RUNTIME_FILES };

@@ -2,7 +2,7 @@ import { loadModel, MODEL_FILES, parseModelConfig, type LoadedModel } from "infi
 import { fetchModelFolder, type WebDevice, type WebEngine } from "infini-transformer/web";
 import { openEngine } from "./open-engine.ts";
 
-/** The files of a model folder that a model is made of, by name. */
+/** The files of a model folder that make up a model, by name. */
 export type ModelFiles = Readonly<Record<(typeof MODEL_FILES)["config" | "weights"], Uint8Array>>;
 
 /** Where a model is: the URL of a model folder, or its files. */
@@ -13,7 +13,7 @@ export interface OpenedModel {
   readonly engine: WebEngine;
 }
 
-/** A model and what computes it. Throws as `fetchModelFolder` does. */
+/** A model and its engine. Throws as `fetchModelFolder` does. */
 export async function openModel(source: ModelSource, device: WebDevice | undefined): Promise<OpenedModel> {
   const [loaded, engine] = await Promise.all([
     typeof source === "string" ? fetchModelFolder(source) : loadFiles(source),

@@ -1,13 +1,13 @@
 import { WEB_DEVICES, type WebDevice } from "infini-transformer/web";
 import { useState } from "preact/hooks";
 
-/** What computes, where the user has chosen; the library else chooses itself. */
+/** The device that the user chose; undefined lets the library choose. */
 export type ChosenDevice = WebDevice | undefined;
 
 /** Whether there is a choice. */
 export const HAS_WEBGPU = "gpu" in navigator;
 
-/** What has been chosen in this browser, and how to choose. */
+/** The choice made in this browser, and how to change it. */
 export function useDevice(): readonly [ChosenDevice, (device: ChosenDevice) => void] {
   const [device, set] = useState(keptDevice);
   return [
@@ -23,7 +23,7 @@ export function useDevice(): readonly [ChosenDevice, (device: ChosenDevice) => v
 
 const KEY = "infini-transformer device";
 
-/* Browsers that keep nothing throw when they are asked to. */
+/* Browsers without storage throw here. */
 
 function keptDevice(): ChosenDevice {
   if (!HAS_WEBGPU) return undefined;
@@ -40,6 +40,6 @@ function keepDevice(device: ChosenDevice): void {
     if (device === undefined) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, device);
   } catch {
-    // It counts until the page is loaded again.
+    // The choice lasts until the page is reloaded.
   }
 }

@@ -1,9 +1,9 @@
 import { wrap, type Remote } from "comlink";
 
-/** A worker, and what it can be asked for. */
+/** A worker, and its requests. */
 export interface WorkerThread<Api> {
   readonly remote: Remote<Api>;
-  /** What comes of a request; rejects where the worker cannot run at all, which a request would wait for without end. */
+  /** The result of a request; rejects when the worker cannot run at all, where the request itself would wait forever. */
   result<T>(request: Promise<T>): Promise<T>;
   close(): void;
 }

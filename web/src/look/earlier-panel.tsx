@@ -14,8 +14,8 @@ export function EarlierPanel({ state, actions, segment }: SegmentProps): JSX.Ele
     <section aria-labelledby="earlier-title">
       <h2 id="earlier-title">3. Which earlier segment the memory's answer resembles</h2>
       <p class="note">
-        {headName(place)}, for this token: the cosine between what the memory gives and what it would give if that
-        segment alone had been written to it. It is 0 for a segment that wrote nothing, and drawn as nothing below 0.
+        {headName(place)}, for this token: the cosine between what the memory gives and what it would give if only that
+        segment had been written to it. It is 0 for a segment that wrote nothing; negative values are drawn as 0.
       </p>
       {cosines.some((cosine) => cosine !== 0) ? (
         <>
@@ -31,7 +31,7 @@ export function EarlierPanel({ state, actions, segment }: SegmentProps): JSX.Ele
           />
           <p class="rate" role="status">
             Segment {segment.firstEarlier + shown + 1}
-            {shown === most && ", the most alike"}: cosine {(cosines[shown] ?? 0).toFixed(2)}
+            {shown === most && ", the most similar"}: cosine {(cosines[shown] ?? 0).toFixed(2)}
           </p>
           <blockquote class="excerpt">
             {decodeTokens(segments[segment.firstEarlier + shown]?.tokens ?? new Int32Array())}
@@ -46,10 +46,10 @@ export function EarlierPanel({ state, actions, segment }: SegmentProps): JSX.Ele
 
 // --- internal ---
 
-/** Why there is nothing to compare with. What Read holds is one memory, in which no segment can be told apart. */
+/** Why there is nothing to compare with. What Read holds is one memory, whose segments cannot be told apart. */
 function nothingLine(earlier: number, before: number): string {
   if (before > 0)
-    return "No segment of this text before this one wrote to the memory of this head. What Read holds has no segments.";
+    return "No segment of this text before this one wrote to the memory of this head. What Read holds cannot be divided into segments.";
   if (earlier === 0) return "Nothing was read before this segment.";
   return "The memory of this head gives nothing: no segment before this one wrote to it.";
 }

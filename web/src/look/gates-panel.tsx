@@ -5,15 +5,15 @@ export interface GatesPanelProps {
   readonly segment: SegmentLook;
 }
 
-/** The gates of all heads; where they depend on the token, their mean over the segment. */
+/** The gates of all heads, averaged over the segment where they depend on the token. */
 export function GatesPanel({ segment: { layers } }: GatesPanelProps): JSX.Element {
   const heads = layers[0] ?? [];
   return (
     <section aria-labelledby="gates-title">
       <h2 id="gates-title">4. The gates</h2>
       <p class="note">
-        σ(β) of each head, as it was learned: 0 takes local attention only, 1 the memory only. Where it depends on the
-        token, this is the mean over the segment. An open gate gives nothing while nothing was written to the memory.
+        The learned σ(β) of each head: 0 is local attention only, 1 the memory only. Where it depends on the token, this
+        is the mean over the segment. Even an open gate adds nothing while the memory is empty.
       </p>
       <table class="gates" aria-labelledby="gates-title">
         <thead>

@@ -8,14 +8,14 @@ export interface LookStartProps extends LookProps {
   readonly held: Held | undefined;
 }
 
-/** What the text is read after: nothing, or all that Read has read. */
-export function LookStart({ state: { phase, goOn }, actions, held }: LookStartProps): JSX.Element {
-  const chosen = goOn && held !== undefined;
+/** Where reading starts: with an empty memory, or after all that Read has read. */
+export function LookStart({ state: { phase, continues }, actions, held }: LookStartProps): JSX.Element {
+  const chosen = continues && held !== undefined;
   return (
     <fieldset disabled={phase !== "idle"}>
       <legend>The text is read</legend>
       <label class="check">
-        <input type="radio" name="start" checked={!chosen} onChange={() => actions.setGoOn(false)} />
+        <input type="radio" name="start" checked={!chosen} onChange={() => actions.setContinues(false)} />
         from an empty memory
       </label>
       <label class="check">
@@ -24,14 +24,12 @@ export function LookStart({ state: { phase, goOn }, actions, held }: LookStartPr
           name="start"
           checked={chosen}
           disabled={held === undefined}
-          onChange={() => actions.setGoOn(true)}
+          onChange={() => actions.setContinues(true)}
         />
         from what Read holds (
         {held ? `${formatCount(held.tokens)} tokens` : "when it has read something, and is not reading"})
       </label>
-      {chosen && (
-        <p class="note">A key that was hidden there is asked for by “{PASSKEY_QUESTION}”, with the key after it.</p>
-      )}
+      {chosen && <p class="note">To ask for a key hidden there, end the text with “{PASSKEY_QUESTION}” and the key.</p>}
     </fieldset>
   );
 }

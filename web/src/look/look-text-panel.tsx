@@ -2,18 +2,18 @@ import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { formatCount, formatShare } from "../shared/format.ts";
 import { MOST_BYTES, withPasskey } from "./looker.ts";
-import { TextField } from "../read/text-field.tsx";
-import { BUNDLED_TEXTS, excerptAt, fetchText } from "../read/texts.ts";
+import { TextField } from "../shared/text-field.tsx";
+import { BUNDLED_TEXTS, excerptAt, fetchText } from "../shared/texts.ts";
 import type { LookProps, LookState } from "./use-look.ts";
 
 type Book = (typeof BUNDLED_TEXTS)[number];
 
 export interface LookTextPanelProps extends LookProps {
-  /** What stands above the text. */
+  /** What is shown above the text. */
   readonly children: ComponentChildren;
 }
 
-/** The text that is looked into: a passage of a book with a pass key in it, or one's own. */
+/** The text to look into: a passage of a book with a pass key in it, or the user's own. */
 export function LookTextPanel({ state, actions, children }: LookTextPanelProps): JSX.Element {
   const [book, setBook] = useState<Book>();
   const [share, setShare] = useState(0.3);
@@ -50,7 +50,7 @@ export function LookTextPanel({ state, actions, children }: LookTextPanelProps):
         </label>
       </div>
       <TextField
-        label="A passage with a pass key hidden and asked for, or a text of your own"
+        label="A passage with a pass key hidden and asked for, or your own text"
         text={state.text}
         disabled={busy}
         problem={problem}
@@ -90,9 +90,9 @@ function textProblem(text: string): string | undefined {
 }
 
 function statusLine({ phase, segments, before }: LookState): string {
-  if (phase === "opening") return "The model is being loaded.";
+  if (phase === "opening") return "Loading the model.";
   if (phase === "reading") return "Reading.";
-  if (segments.length === 0) return "Nothing was read yet.";
+  if (segments.length === 0) return "Nothing has been read yet.";
   const after = before > 0 ? `, after ${formatCount(before)} tokens` : "";
   return `Read, in ${formatCount(segments.length)} segments${after}.`;
 }

@@ -10,7 +10,7 @@ import { TokenPanel } from "./token-panel.tsx";
 import { useLook } from "./use-look.ts";
 
 export interface LookViewProps extends ReadingProps {
-  /** What a look can begin from, beside an empty memory. */
+  /** What reading can start from, besides an empty memory. */
   readonly held: Held | undefined;
 }
 

@@ -17,7 +17,7 @@ const api: LookWorker = {
     opened = await openModel(model, device);
   },
   look(request, onSegment) {
-    if (!opened) throw new Error("there is no model yet");
+    if (!opened) throw new Error("no model is open yet");
     return lookAtText(opened.loaded, opened.engine, request, onSegment);
   },
 };

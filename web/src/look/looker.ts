@@ -5,16 +5,16 @@ import { createSession, lookInside, type SegmentLook, type Snapshot } from "infi
 import type { LoadedModel } from "infini-transformer/model";
 import { breath } from "../shared/breath.ts";
 
-/** Bytes of the longest text that is looked into: all its segments are kept, and compared with each other. */
+/** The longest text in bytes: all its segments are kept and compared with each other. */
 export const MOST_BYTES = 4096;
 
 export interface LookRequest {
   readonly text: string;
-  /** A saved session to go on from; where it has a segment open, newlines fill that up before the text. Default: none. */
+  /** A saved session to continue from; newlines fill its open segment, if any, before the text. Default: none. */
   readonly session?: Uint8Array | undefined;
 }
 
-/** Reads a text, and shows every segment as it is read and how many there will be. All that a worker does, apart from being one. */
+/** Reads a text, and reports every segment as it is read and how many there will be: all the work of the worker, without being one. */
 export async function lookAtText(
   loaded: LoadedModel,
   engine: Engine,
@@ -24,7 +24,7 @@ export async function lookAtText(
   const { segmentLength } = loaded.model.config;
   const total = Math.ceil(encodeText(text).length / segmentLength);
   const from = session && (await snapshotOf(loaded, engine, session));
-  const filling = "\n".repeat(from ? (segmentLength - (from.position % segmentLength)) % segmentLength : 0);
+  const filling = "\n".repeat(from ? (segmentLength - ((from.positions[0] ?? 0) % segmentLength)) % segmentLength : 0);
   const options = { loaded, engine, earlier: total, ...(from && { from }) };
   for await (const segment of lookInside(options, encodeText(filling + text))) {
     onSegment(segment, total);
@@ -32,7 +32,7 @@ export async function lookAtText(
   }
 }
 
-/** A pass key hidden in a text, a quarter into it, and asked for at its end, as the model was trained to expect it. */
+/** A text with a pass key hidden after a quarter and asked for at its end, as the model was trained to expect. */
 export function withPasskey(text: string, key: string): string {
   const gap = Math.max(0, text.indexOf(" ", text.length / 4));
   const hidden = `${text.slice(0, gap)}\n${passkeySentence(key)}\n${text.slice(gap + 1)}`;

@@ -4,7 +4,7 @@ import { Choices, type Choice } from "../shared/choices.tsx";
 import type { HeadPlace, LookProps } from "./use-look.ts";
 
 export interface SegmentProps extends LookProps {
-  /** The one that is looked at. */
+  /** The selected one. */
   readonly segment: SegmentLook;
 }
 
@@ -51,14 +51,14 @@ export function TokenPanel({ state, actions, segment }: SegmentProps): JSX.Eleme
       </fieldset>
       <p class="note">
         A head adds what it reads from memory, times its gate, to what it attends to in this segment and the one before,
-        times the rest. The bars compare the lengths of the two. A token has as much colour as the chosen head has of it
-        from memory.
+        times the rest. The bars compare the lengths of the two. The colour of a token shows how much of it the chosen
+        head takes from memory.
       </p>
     </section>
   );
 }
 
-/** The name of a head as it is counted on the page. */
+/** The name of a head, counted from 1. */
 export function headName({ layer, head }: HeadPlace): string {
   return `Layer ${layer + 1}, head ${head + 1}`;
 }
@@ -91,7 +91,7 @@ function HeadBar({ place, share, chosen, choose }: HeadBarProps): JSX.Element {
   );
 }
 
-/** A byte as it is seen and said. */
+/** A byte as it is shown and spoken. */
 function tokenChoice(byte: number, index: number, share: number): Choice {
   const named = { 10: ["⏎", "newline"], 32: ["␣", "space"] }[byte];
   const printable = byte > 32 && byte < 127;

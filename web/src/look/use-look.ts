@@ -19,26 +19,26 @@ export interface HeadPlace {
 export interface LookState {
   readonly phase: "idle" | "opening" | "reading";
   readonly text: string;
-  /** Whether the next text is read after what Read holds, and not from an empty memory. */
-  readonly goOn: boolean;
+  /** Whether the next text continues what Read holds instead of starting with an empty memory. */
+  readonly continues: boolean;
   /** Tokens that were read before what is shown. */
   readonly before: number;
   /** What was read so far, and how many segments the text has. */
   readonly segments: readonly SegmentLook[];
   readonly total: number;
-  /** What is looked at. */
+  /** The selection. */
   readonly segment: number;
   readonly token: number;
   readonly place: HeadPlace;
-  /** The earlier segment whose text is shown; where there is none, the one that resembles most. */
+  /** The earlier segment whose text is shown; when undefined, the most similar one. */
   readonly earlier: number | undefined;
   readonly problem: string | undefined;
 }
 
 export interface LookActions {
   setText(text: string): void;
-  setGoOn(goOn: boolean): void;
-  /** Puts in a text that is still to come. */
+  setContinues(continues: boolean): void;
+  /** Inserts a text once it has arrived. */
   fill(text: Promise<string>): Promise<void>;
   read(): Promise<void>;
   chooseSegment(segment: number): void;
@@ -47,13 +47,13 @@ export interface LookActions {
   chooseEarlier(segment: number): void;
 }
 
-/** What every panel of the view gets. */
+/** The properties of every panel of the view. */
 export interface LookProps {
   readonly state: LookState;
   readonly actions: LookActions;
 }
 
-/** The state of the view. The worker of a model begins with the first reading. */
+/** The state of the view. The worker of a model starts with the first reading. */
 export function useLook(
   model: ModelSource,
   device: ChosenDevice,
@@ -74,7 +74,7 @@ export function useLook(
     state,
     {
       setText: (text) => patch({ text }),
-      setGoOn: (goOn) => patch({ goOn }),
+      setContinues: (continues) => patch({ continues }),
       fill: (text) =>
         choices.follow(
           text,
@@ -82,10 +82,10 @@ export function useLook(
           (cause) => patch({ problem: reason(cause) }),
         ),
       read: async () => {
-        const from = state.goOn ? held : undefined;
+        const from = state.continues ? held : undefined;
         patch({ ...NOTHING_READ, before: from?.tokens ?? 0, phase: "opening" });
         const current = (worker.current ??= startWorker(model, device));
-        // What another model had still to tell comes too late.
+        // Messages of the previous model arrive too late.
         const tell = (news: Partial<LookState> | "end"): void => {
           if (worker.current === current) patch(news);
         };
@@ -120,16 +120,16 @@ const NOTHING_READ = {
   earlier: undefined,
   problem: undefined,
 } as const;
-const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "", goOn: false };
+const INITIAL: LookState = { ...NOTHING_READ, phase: "idle", text: "", continues: false };
 
-/** Segments are added to those that are there, or begin anew; at the end the last token is looked at. */
+/** Segments are appended, or start again; at the end the last token is selected. */
 function patched(state: LookState, change: Partial<LookState> | "end"): LookState {
   if (change === "end") return { ...state, phase: "idle", ...lastToken(state.segments) };
   const segments = change.segments?.length === 0 ? [] : [...state.segments, ...(change.segments ?? [])];
   return { ...state, ...change, segments };
 }
 
-/** The end of the text, and the head that has most of it from memory. */
+/** The last token of the text, and the head that takes most of it from memory. */
 function lastToken(segments: readonly SegmentLook[]): Partial<LookState> {
   const last = segments.at(-1);
   if (!last) return {};
@@ -141,14 +141,14 @@ function lastToken(segments: readonly SegmentLook[]): Partial<LookState> {
   return { segment: last.index, token, place: { layer: most.layer, head: most.head } };
 }
 
-/** A request whose session is handed over, not copied. */
+/** A request whose session is transferred, not copied. */
 function sent(request: LookRequest): LookRequest {
   return transfer(request, request.session ? [request.session.buffer] : []);
 }
 
 /** A model in its worker. */
 interface LookThread extends WorkerThread<LookWorker> {
-  /** Whether the model is there. */
+  /** Resolves when the model has loaded. */
   readonly opened: Promise<void>;
 }
 

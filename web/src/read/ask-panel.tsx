@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import { formatCount } from "../shared/format.ts";
-import type { PanelProps } from "../shared/panel.ts";
+import type { PanelProps } from "./panel.ts";
 import type { Answer } from "./use-reader.ts";
 
-/** The question, from a copy of the state: reading can go on as if it had not been asked. */
+/** The question, asked on a copy of the state, so that reading continues unaffected. */
 export function AskPanel({ state: { phase, position, answer }, actions }: PanelProps): JSX.Element {
   return (
     <section aria-labelledby="ask-title">

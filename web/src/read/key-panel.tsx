@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { formatShare } from "../shared/format.ts";
-import type { PanelProps } from "../shared/panel.ts";
-import { nextGap, wordsAround, type Text } from "./texts.ts";
+import type { PanelProps } from "./panel.ts";
+import { nextGap, wordsAround, type Text } from "../shared/texts.ts";
 import { keyProblem } from "./use-reader.ts";
 
-/** The map of the text, in which a key is hidden by clicking or by keyboard. */
+/** The map of the text, where a click or the keyboard hides a key. */
 export function KeyPanel({ state, actions }: PanelProps): JSX.Element {
   const { text, key, place, at, phase } = state;
   const size = text?.blob.size ?? 0;
@@ -56,12 +56,12 @@ export function KeyPanel({ state, actions }: PanelProps): JSX.Element {
             … {around[0]} <mark>The pass key is {key}.</mark> {around[1]} …
           </>
         ) : (
-          "Click in the map of the text, or go there by Tab and move with the arrow keys; Delete takes the key out."
+          "Click in the map of the text, or reach it with Tab and move with the arrow keys; Delete removes the key."
         )}
       </p>
       {place !== undefined && (
         <button type="button" disabled={fixed} onClick={() => actions.hide(undefined)}>
-          Take it out
+          Remove it
         </button>
       )}
     </section>

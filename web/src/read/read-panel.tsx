@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import { formatBytes, formatCount, formatShare } from "../shared/format.ts";
-import { ForetoldChart } from "../train/foretold-chart.tsx";
-import type { PanelProps } from "../shared/panel.ts";
+import { SurpriseChart } from "./surprise-chart.tsx";
+import type { PanelProps } from "./panel.ts";
 import type { ReaderState } from "./use-reader.ts";
 
-/** Reading, how far it is, and what it takes. */
+/** Reading: its progress and its memory. */
 export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
-  const { text, at, phase, position, goOn, facts } = state;
+  const { text, at, phase, position, continues, facts } = state;
   const size = text?.blob.size ?? 0;
   const started = at > 0 && at < size;
   return (
@@ -24,7 +24,11 @@ export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
         )}
         {position > 0 && !started && phase === "idle" && (
           <label class="check">
-            <input type="checkbox" checked={goOn} onChange={(event) => actions.setGoOn(event.currentTarget.checked)} />
+            <input
+              type="checkbox"
+              checked={continues}
+              onChange={(event) => actions.setContinues(event.currentTarget.checked)}
+            />
             as the next text of the same session
           </label>
         )}
@@ -45,14 +49,14 @@ export function ReadPanel({ model, state, actions }: PanelProps): JSX.Element {
           />
         </div>
       )}
-      <ForetoldChart model={model} state={state} />
+      <SurpriseChart model={model} state={state} />
     </section>
   );
 }
 
 // --- internal ---
 
-/** Said aloud by screen readers, so it changes rarely. */
+/** Screen readers speak it, so it changes rarely. */
 function statusLine({ phase, text, at }: ReaderState): string {
   const size = text?.blob.size ?? 0;
   if (phase === "opening") return "The model is being loaded.";

@@ -15,7 +15,7 @@ import type { ChosenDevice } from "../engine/use-device.ts";
 import { useReader, type ReaderState } from "./use-reader.ts";
 
 export interface ReadViewProps extends ReadingProps {
-  /** Told what is held, each time reading begins or rests. */
+  /** Called with what is held each time reading starts or stops. */
   readonly onHeld: (held: Held | undefined) => void;
 }
 

@@ -18,7 +18,7 @@ export interface ReaderWorker {
 let reader: Reader | undefined;
 
 function opened(): Reader {
-  if (!reader) throw new Error("there is no model yet");
+  if (!reader) throw new Error("no model is open yet");
   return reader;
 }
 

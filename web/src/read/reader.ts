@@ -1,17 +1,18 @@
 import { decodeTokens, encodeText } from "infini-transformer/text";
 import { PASSKEY_QUESTION, PASSKEY_TASK, passkeySentence } from "infini-transformer/tasks";
-import { createSession, generate, type Session } from "infini-transformer/runtime";
+import { askAside, createSession, type Session } from "infini-transformer/runtime";
 import { keyValueCacheBytes, parameterCount, type LoadedModel } from "infini-transformer/model";
 import type { WebDevice, WebEngine } from "infini-transformer/web";
 import { breath } from "../shared/breath.ts";
+import { textBytes } from "../shared/texts.ts";
 import { isScored, PIECE } from "./pieces.ts";
 
-/** What is said of a model before it reads. */
+/** What is known about a model before it reads. */
 export interface ModelFacts {
   readonly parameters: number;
-  /** Bytes that it keeps, at every length. */
+  /** Bytes that it keeps, at any length. */
   readonly stateBytes: number;
-  /** What computes it. */
+  /** The device that computes it. */
   readonly device: WebDevice;
   /** Bytes a key/value cache of full attention would take for one token. */
   readonly cacheBytesPerToken: number;
@@ -25,7 +26,7 @@ export interface HiddenKey {
 
 export interface ReadOptions {
   readonly text: Blob;
-  /** Byte to go on from. */
+  /** Byte to continue from. */
   readonly from: number;
   readonly hidden?: HiddenKey | undefined;
 }
@@ -34,28 +35,23 @@ export interface ReadOptions {
 export interface ReadProgress {
   /** Bytes of the text that are read. */
   readonly at: number;
-  /** Tokens of the session, all that it has ever read. */
+  /** All tokens that the session has read. */
   readonly position: number;
   /** Tokens read since the call, and the seconds it took. */
   readonly tokens: number;
   readonly seconds: number;
-  /** How well the piece that was just read had been foretold; of some pieces only, none of them shorter than a whole one. */
+  /** How well the piece just read was predicted; only for some of the whole pieces. */
   readonly bitsPerByte?: number;
 }
 
-/** A text that cannot be read. */
-export class TextError extends Error {
-  override name = "TextError";
-}
-
-/** A model that reads texts and is asked for pass keys. All that a worker does, apart from being one. */
+/** A model that reads texts and answers for pass keys: all the work of the worker, without being one. */
 export interface Reader {
   readonly facts: ModelFacts;
   readonly position: number;
-  /** Reads up to the end, or until it is stopped. Throws {@link TextError} for binary data. */
+  /** Reads up to the end, or until it is stopped. Throws TextError for binary data. */
   read(options: ReadOptions, onProgress: (progress: ReadProgress) => void): Promise<ReadProgress>;
   stop(): void;
-  /** The number that the model answers with, or nothing. What it remembers stays as it is. */
+  /** The number that the model answers with, or an empty string. Asking does not change what it remembers. */
   ask(): Promise<string>;
   save(): Promise<Uint8Array>;
   load(bytes: Uint8Array, source: string): Promise<void>;
@@ -66,7 +62,7 @@ export interface Reader {
 export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
   const { config } = loaded.model;
   const session = createSession({ loaded, engine });
-  // What goes wrong here goes wrong again when it is read, and is told then.
+  // An error here occurs again when the text is read, and is reported then.
   session.prepare("state", "losses").catch(() => {});
   let stopped = false;
   return {
@@ -93,7 +89,7 @@ export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
         if (stopped) return progress(at);
         if (hidden?.position === at) await session.read(encodeText(`\n${passkeySentence(hidden.key)}\n`));
         if (at >= text.size) return progress(at);
-        // Pieces end where a segment does: those are read the fastest.
+        // Pieces end where a segment does, since those are read fastest.
         const end = Math.min(at + PIECE - (session.position % PIECE), text.size);
         const until = hidden && at < hidden.position ? Math.min(end, hidden.position) : end;
         const piece = Int32Array.from(await textBytes(text, at, until));
@@ -107,15 +103,12 @@ export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
       stopped = true;
     },
     async ask() {
-      const state = await session.snapshot();
-      const tokens: number[] = [];
-      const options = { maxTokens: ANSWER_TOKENS, stopAfter: (token: number) => token === FULL_STOP };
-      try {
-        for await (const token of generate(session, encodeText(`\n${PASSKEY_QUESTION}`), options)) tokens.push(token);
-      } finally {
-        await session.restore(state);
-      }
-      return decodeTokens(tokens).match(/\d+/)?.[0] ?? "";
+      const [answer = []] = await askAside(session, encodeText(`\n${PASSKEY_QUESTION}`), {
+        maxTokens: ANSWER_TOKENS,
+        stopAfter: (token) => token === FULL_STOP,
+        lineBreak: LINE_BREAK,
+      });
+      return decodeTokens(answer).match(/\d+/)?.[0] ?? "";
     },
     save: () => session.save(),
     load: (bytes, source) => session.load(bytes, source),
@@ -123,17 +116,9 @@ export function createReader(loaded: LoadedModel, engine: WebEngine): Reader {
   };
 }
 
-/** The bytes of a part of a text. Throws {@link TextError} for those that no text has. */
-export async function textBytes(text: Blob, start: number, end: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(await text.slice(start, end).arrayBuffer());
-  const zero = bytes.indexOf(0);
-  if (zero >= 0) throw new TextError(`holds binary data at byte ${start + zero}, not text`);
-  return bytes;
-}
-
 // --- internal ---
 
-/** Reads a piece; bits for each of its bytes but the first, which comes before what it could be foretold from. */
+/** Reads a piece; the mean bits of its bytes without the first, which nothing here predicts. */
 async function score(session: Session, piece: Int32Array): Promise<number> {
   const last = piece.length - 1;
   const losses = await session.score(
@@ -146,3 +131,4 @@ async function score(session: Session, piece: Int32Array): Promise<number> {
 /** Tokens of the longest answer: a space, five digits, a full stop. */
 const ANSWER_TOKENS = 7;
 const FULL_STOP = 46;
+const LINE_BREAK = [10];

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import { FileButton } from "../shared/file-button.tsx";
 import { formatBytes, formatCount } from "../shared/format.ts";
-import type { PanelProps } from "../shared/panel.ts";
+import type { PanelProps } from "./panel.ts";
 
-/** What the model remembers as a file, which `infini stream --load` takes too. */
+/** What the model remembers as a file, which `infini stream --load` can open too. */
 export function SessionPanel({ state: { phase, position, facts }, actions }: PanelProps): JSX.Element {
   const idle = phase === "idle";
   return (
@@ -13,7 +13,7 @@ export function SessionPanel({ state: { phase, position, facts }, actions }: Pan
         {position === 0
           ? "Nothing yet."
           : `${formatCount(position)} tokens, in ${formatBytes(facts?.stateBytes ?? 0)} at any length.`}{" "}
-        The command <code>infini stream --load</code> goes on from it, and this page from what <code>--save</code>{" "}
+        The command <code>infini stream --load</code> continues from it, and this page from files of <code>--save</code>{" "}
         wrote, both with the same model.
       </p>
       <div class="row">
@@ -24,7 +24,7 @@ export function SessionPanel({ state: { phase, position, facts }, actions }: Pan
           Load …
         </FileButton>
         <button type="button" disabled={!idle || position === 0} onClick={actions.forget}>
-          Forget all
+          Forget everything
         </button>
       </div>
     </section>

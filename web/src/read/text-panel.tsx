@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
 import { FileButton } from "../shared/file-button.tsx";
 import { formatBytes } from "../shared/format.ts";
-import type { PanelProps } from "../shared/panel.ts";
-import { BUNDLED_TEXTS, fetchText, openText } from "./texts.ts";
+import type { PanelProps } from "./panel.ts";
+import { BUNDLED_TEXTS, fetchText, openText } from "../shared/texts.ts";
 import { useDrop } from "../shared/use-drop.ts";
 
 /** Where a text is chosen or dropped. */

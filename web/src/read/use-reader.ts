@@ -4,13 +4,13 @@ import { download, reason } from "../shared/download.ts";
 import { keepOffline } from "../engine/offline.ts";
 import type { ModelSource } from "../engine/open-model.ts";
 import type { ModelFacts, ReadProgress } from "./reader.ts";
-import { nextGap, type Text } from "./texts.ts";
+import { nextGap, type Text } from "../shared/texts.ts";
 import type { ReaderWorker } from "./reader-worker.ts";
 import type { ChosenDevice } from "../engine/use-device.ts";
 import { useLatest } from "../shared/use-latest.ts";
 import { workerThread, type WorkerThread } from "../engine/worker-thread.ts";
 
-/** What came of a question. */
+/** The result of a question. */
 export interface Answer {
   /** The number that the model gave, or nothing. */
   readonly given: string;
@@ -35,9 +35,9 @@ export interface ReaderState {
   /** Pieces of the text that are read. */
   readonly pieces: number;
   /** Byte of the text and bits per byte there, of some of these pieces. */
-  readonly foretold: readonly (readonly [number, number])[];
-  /** Whether the next text follows on what has been read. */
-  readonly goOn: boolean;
+  readonly surprise: readonly (readonly [number, number])[];
+  /** Whether the next text continues what has been read. */
+  readonly continues: boolean;
   /** The last key that was read, and the position after it. */
   readonly known: { readonly key: string; readonly position: number } | undefined;
   readonly answer: Answer | undefined;
@@ -49,7 +49,7 @@ export interface ReaderActions {
   choose(text: Promise<Text>): Promise<void>;
   hide(place: number | undefined): void;
   setKey(key: string): void;
-  setGoOn(goOn: boolean): void;
+  setContinues(continues: boolean): void;
   read(): Promise<void>;
   stop(): void;
   ask(): Promise<void>;
@@ -65,7 +65,7 @@ export function keyProblem(key: string): string | undefined {
   return /^[1-9]\d{2,4}$/.test(key) && Number(key) < 50_000 ? undefined : "A pass key is a number from 100 to 49999.";
 }
 
-/** The state of the view and what it can do. The model is in a worker; another one, or on another device, has read nothing of the text. */
+/** The state and actions of the view. The model runs in a worker; a new model or device starts without having read the text. */
 export function useReader(model: ModelSource, device: ChosenDevice): readonly [ReaderState, ReaderActions] {
   const [state, change] = useReducer(patched, INITIAL);
   const thread = useMemo(startWorker, [model, device]);
@@ -74,7 +74,7 @@ export function useReader(model: ModelSource, device: ChosenDevice): readonly [R
   const current = useRef(worker);
   current.current = worker;
   const patch: Patch = (news) => {
-    // What another model had still to tell comes too late.
+    // Messages of the previous model arrive too late.
     if (current.current === worker) change(news);
   };
   useEffect(() => {
@@ -88,7 +88,7 @@ export function useReader(model: ModelSource, device: ChosenDevice): readonly [R
   useEffect(() => {
     if (state.facts) void keepOffline(state.facts.device);
   }, [state.facts]);
-  // The text stays when the worker is another one, so that this is no patch.
+  // The text stays when the worker changes, so this is not a patch.
   const choose = (text: Promise<Text>): Promise<void> =>
     choices.follow(
       text,
@@ -127,16 +127,16 @@ const INITIAL: ReaderState = {
   position: 0,
   progress: undefined,
   pieces: 0,
-  foretold: [],
-  goOn: false,
+  surprise: [],
+  continues: false,
   known: undefined,
   answer: undefined,
   problem: undefined,
 };
 
-/** A text that has not been begun, or is to be read from its start. */
-const UNREAD = { at: 0, progress: undefined, pieces: 0, foretold: [], answer: undefined, problem: undefined } as const;
-const NOTHING_READ = { ...UNREAD, position: 0, goOn: false, known: undefined } as const;
+/** Before a text has been started, or when it will be read from its start. */
+const UNREAD = { at: 0, progress: undefined, pieces: 0, surprise: [], answer: undefined, problem: undefined } as const;
+const NOTHING_READ = { ...UNREAD, position: 0, continues: false, known: undefined } as const;
 
 function patched(state: ReaderState, change: Partial<ReaderState>): ReaderState {
   return { ...state, ...change };
@@ -154,11 +154,11 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
   return {
     hide: (place) => patch({ ...UNREAD, place }),
     setKey: (key) => patch({ ...UNREAD, key }),
-    setGoOn: (goOn) => patch({ goOn }),
+    setContinues: (continues) => patch({ continues }),
     read: () => attempt(() => read(worker, state, patch)),
     stop: () => void worker.stop(),
     ask: () => attempt(() => ask(worker, state, patch)),
-    // Another action may begin before it is done, so that what the view does is not its to say.
+    // Another action may start before this one is done, so it does not set the phase.
     async save() {
       patch({ problem: undefined });
       try {
@@ -172,7 +172,7 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
       attempt(async () => {
         const bytes = new Uint8Array(await file.arrayBuffer());
         const position = await worker.load(transfer(bytes, [bytes.buffer]), file.name);
-        return { ...NOTHING_READ, position, goOn: true };
+        return { ...NOTHING_READ, position, continues: true };
       }),
     forget: () =>
       attempt(async () => {
@@ -183,29 +183,29 @@ function actionsOf(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patc
 }
 
 async function read(worker: Remote<ReaderWorker>, state: ReaderState, patch: Patch): Promise<Partial<ReaderState>> {
-  const { text, place, key, goOn } = state;
-  if (!text) throw new Error("there is no text yet");
+  const { text, place, key, continues } = state;
+  if (!text) throw new Error("no text was chosen yet");
   const problem = place === undefined ? undefined : keyProblem(key);
   if (problem !== undefined) throw new Error(problem);
   const from = state.at < text.blob.size ? state.at : 0;
-  if (from === 0 && !goOn) await worker.reset();
-  const known = from === 0 && !goOn ? undefined : state.known;
-  let { pieces, foretold } = from === 0 ? UNREAD : state;
+  if (from === 0 && !continues) await worker.reset();
+  const known = from === 0 && !continues ? undefined : state.known;
+  let { pieces, surprise } = from === 0 ? UNREAD : state;
   patch({
     ...UNREAD,
     pieces,
-    foretold,
+    surprise,
     at: from,
     phase: "reading",
     known,
-    ...(from === 0 && !goOn && { position: 0 }),
+    ...(from === 0 && !continues && { position: 0 }),
   });
   const hidden = place === undefined ? undefined : { key, position: await nextGap(text.blob, place) };
   const follow = (progress: ReadProgress): void => {
     const { at, position, bitsPerByte } = progress;
-    if (bitsPerByte !== undefined) foretold = [...foretold, [at, bitsPerByte]];
+    if (bitsPerByte !== undefined) surprise = [...surprise, [at, bitsPerByte]];
     pieces++;
-    patch({ progress, at, position, pieces, foretold });
+    patch({ progress, at, position, pieces, surprise });
   };
   const last = await worker.read({ text: text.blob, from, hidden }, proxy(follow)).catch((cause: unknown) => {
     throw new Error(`${text.name}: ${reason(cause)}`, { cause });
@@ -216,7 +216,7 @@ async function read(worker: Remote<ReaderWorker>, state: ReaderState, patch: Pat
     progress: last,
     at: last.at,
     position: last.position,
-    goOn: false,
+    continues: false,
   };
 }
 

@@ -1,4 +1,4 @@
-/** Lets messages in, in the midst of work. */
+/** Lets messages arrive during long work. */
 export function breath(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 
 export interface Choice {
-  /** What is seen. */
+  /** What is shown. */
   readonly text: string;
-  /** What is said. */
+  /** What screen readers say. */
   readonly label: string;
   /** How much of the colour it has, 0 to 1. */
   readonly share: number;
@@ -18,7 +18,7 @@ export interface ChoicesProps {
   choose(index: number): void;
 }
 
-/** Many small things of which one is chosen, by a click or with the arrow keys. */
+/** Many small items, one of which is chosen by a click or with the arrow keys. */
 export function Choices({ label, kind, choices, chosen, choose }: ChoicesProps): JSX.Element {
   return (
     <div
@@ -53,7 +53,7 @@ export function Choices({ label, kind, choices, chosen, choose }: ChoicesProps):
 
 // --- internal ---
 
-/** Choices that a page up or down goes past. */
+/** Choices that Page Up or Page Down skips. */
 const PAGE = 10;
 
 /** Where a key leads to, if anywhere. */

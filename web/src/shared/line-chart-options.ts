@@ -12,7 +12,7 @@ export function dashOf(line: number): number[] | undefined {
   return line % 2 === 1 ? [6, 4] : undefined;
 }
 
-/** The places of all lines in one row, and a row for each line with gaps where it has no point. */
+/** The positions of all lines in one row, then a row for each line with gaps where it has no point. */
 export function dataOf({ lines }: Plot): UPlot.AlignedData {
   const places = [...new Set(lines.flatMap(({ points }) => points.map(([x]) => x)))].toSorted((a, b) => a - b);
   const values = lines.map(({ points }) => {
@@ -51,11 +51,11 @@ export function optionsFor({ axis, places, logarithmic, lines }: Plot, element: 
 
 const HEIGHT = 280;
 const GOLDEN_ANGLE = 137.5;
-/** Beside the first and the last place, as a share of the distance of two. */
+/** Margin before the first and after the last position, as a share of their distance. */
 const MARGIN = 0.3;
 const LETTER_PIXELS = 7;
 
-/** As many names as there is room for. */
+/** Labels for as many as there is room for. */
 function namedPlaces(places: readonly string[]): UPlot.Axis {
   const longest = Math.max(...places.map(({ length }) => length)) * LETTER_PIXELS + 10;
   return {

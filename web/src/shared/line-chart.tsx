@@ -7,11 +7,11 @@ import { usePlot } from "./use-plot.ts";
 
 export interface LineChartProps {
   readonly plot: Plot;
-  /** What stands below it. */
+  /** What is shown below it. */
   readonly children?: ComponentChildren;
 }
 
-/** A section with a plot of some lines, each of which can be taken away and put back. */
+/** A section with a plot whose lines can each be hidden and shown. */
 export function LineChart({ plot, children }: LineChartProps): JSX.Element {
   const id = useId();
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 
-/** What went wrong, if anything, where screen readers say it at once. */
+/** What went wrong, if anything; screen readers announce it at once. */
 export function Problem({ text }: { readonly text: string | undefined }): JSX.Element | null {
   if (text === undefined) return null;
   return (

@@ -4,17 +4,17 @@ import UPlot from "uplot";
 import { inShort, namedAxis, plainOptions, usePlot } from "./use-plot.ts";
 
 export interface TraceChartProps {
-  /** Where, and how much there. */
+  /** Position and value. */
   readonly points: readonly (readonly [number, number])[];
-  /** The scale is never shorter. */
+  /** The shortest scale. */
   readonly shortest: number;
-  /** What the axes have, below and beside it. */
+  /** What the axes show, below and on the left. */
   readonly axes: readonly [below: string, beside: string];
-  /** What it shows, for those who do not see it. */
+  /** What it shows, in words for screen readers. */
   readonly label: string;
 }
 
-/** A line that grows as something goes on. */
+/** A line that grows as work progresses. */
 export function TraceChart({ points, shortest, axes, label }: TraceChartProps): JSX.Element {
   const draw = (element: HTMLElement): UPlot => new UPlot(optionsFor(element, shortest, axes), [[], []], element);
   const { home, chart } = usePlot(draw, [shortest]);

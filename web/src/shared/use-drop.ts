@@ -1,7 +1,7 @@
 import type { TargetedDragEvent } from "preact";
 import { useState } from "preact/hooks";
 
-/** What makes an element a place to drop a file: its class, and what it does. */
+/** What makes an element a place to drop a file: its class and its handlers. */
 export interface DropTarget {
   readonly class: string;
   onDragOver(event: TargetedDragEvent<HTMLElement>): void;
@@ -9,7 +9,7 @@ export interface DropTarget {
   onDrop(event: TargetedDragEvent<HTMLElement>): void;
 }
 
-/** A place to drop files; `take` gets the first of them, also of those that are chosen. */
+/** A place to drop files; `take` gets the first one, dropped or chosen. */
 export function useDrop(
   take: (file: File) => void,
 ): readonly [DropTarget, (files: FileList | null | undefined) => void] {

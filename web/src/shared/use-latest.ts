@@ -1,9 +1,9 @@
 import { useMemo } from "preact/hooks";
 
-/** Follows the last of several promises: what comes of an earlier one, however late, is nobody's. */
+/** Follows the last of several promises and ignores the results of earlier ones. */
 export interface Latest {
   follow<T>(promise: Promise<T>, take: (value: T) => void, fail: (cause: unknown) => void): Promise<void>;
-  /** Of those so far none is followed any more. */
+  /** Stops following all promises so far. */
   forget(): void;
 }
 

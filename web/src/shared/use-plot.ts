@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type UPlot from "uplot";
 import { formatShort } from "./format.ts";
 
-/** Draws a chart into the element of `home`, as wide as that is and in its colours; anew when an input changes. */
+/** Draws a chart into the element of `home`, with its width and colours, and again when an input changes. */
 export function usePlot(draw: (element: HTMLElement) => UPlot, inputs: readonly unknown[]) {
   const home = useRef<HTMLDivElement>(null);
   const chart = useRef<UPlot | undefined>(undefined);
@@ -25,7 +25,7 @@ export function usePlot(draw: (element: HTMLElement) => UPlot, inputs: readonly 
   return { home, chart };
 }
 
-/** What all charts have alike: the colours of an element for axes, no legend and no cursor. */
+/** What all charts have in common: the colours of an element for axes, no legend and no cursor. */
 export function plainOptions(element: HTMLElement) {
   const style = getComputedStyle(element);
   return {
@@ -43,7 +43,7 @@ export function namedAxis(look: UPlot.Axis, name: string): UPlot.Axis {
   return { ...look, label: name, labelSize: 20 };
 }
 
-/** Numbers short enough for the one at the end of an axis to have room. */
+/** Numbers short enough that the last one of an axis has room. */
 export function inShort(_: UPlot, values: number[]): string[] {
   return values.map(formatShort);
 }

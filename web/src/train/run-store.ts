@@ -2,25 +2,24 @@ import { createStore, delMany, get, keys, set, setMany } from "idb-keyval";
 import type { StepMetrics } from "infini-transformer/train";
 import type { TrainingTask } from "./trainer.ts";
 
-/** A run as this browser keeps it, so that it outlives its page. */
+/** A run as this browser keeps it, so that it survives a reload. */
 export interface SavedRun {
   readonly task: TrainingTask;
   /** What it trains on, by name. */
   readonly material: string;
   /** Of the whole run. */
   readonly steps: number;
-  /** Whether it was under way, and not paused. */
+  /** Whether it was running, not paused. */
   readonly training: boolean;
-  /** A step each, of those that the checkpoint has. */
+  /** One entry for each step of the checkpoint. */
   readonly metrics: readonly StepMetrics[];
-  /** As `encodeRunState` makes it; nothing before the first. */
+  /** As made by `encodeRunState`; undefined before the first. */
   readonly checkpoint: Uint8Array | undefined;
 }
 
 /**
- * A place for one run, which no other tab has as long as this one is open: the one that the tab had before it was
- * loaded again, else one whose tab is gone, else a new one. Nothing where the browser keeps none, which it does on
- * secure pages alone.
+ * A place for one run, which no other tab can take while this one is open: the one that the tab had before it was reloaded, or one
+ * whose tab is closed, or a new one. Undefined where the browser keeps none; it does so only on secure pages.
  */
 export async function takePlace(): Promise<string | undefined> {
   try {
@@ -41,7 +40,7 @@ export function savedText(place: string): Promise<Uint8Array | undefined> {
   return get<Uint8Array>(textOf(place), RUNS);
 }
 
-/** Keeps a run that begins, and its text, which does not change: both or neither. Returns true. */
+/** Keeps a new run and its text, which does not change: both or neither. Returns true. */
 export async function saveNewRun(place: string, run: SavedRun, text: Uint8Array): Promise<boolean> {
   await setMany(
     [
@@ -64,7 +63,7 @@ export function forgetRun(place: string): Promise<void> {
 // --- internal ---
 
 const PLACE = "infini-transformer-run";
-/** A page that is loaded again may ask for its place before it has let go of it. */
+/** A reloaded page may ask for its place before it has released it. */
 const PATIENCE = 5000;
 
 const RUNS = createStore("infini-transformer", "runs");
@@ -80,7 +79,7 @@ async function keptPlaces(): Promise<string[]> {
   return (await keys<string>(RUNS)).filter((key) => !key.endsWith(TEXT));
 }
 
-/** The place that the tab had; nothing where there was none, or a copy of the tab has it. */
+/** The place that the tab had; undefined where there was none, or a copy of the tab has it. */
 async function formerPlace(): Promise<string | undefined> {
   const former = sessionStorage.getItem(PLACE);
   if (former === null) return undefined;
@@ -93,7 +92,7 @@ async function firstHeld(places: readonly string[]): Promise<string | undefined>
   return undefined;
 }
 
-/** Holds a place until the tab is gone, unless another tab has it. */
+/** Holds a place until the tab is closed, unless another tab has it. */
 function holds(place: string, options: LockOptions): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const hold = (lock: Lock | null): Promise<void> | undefined => {

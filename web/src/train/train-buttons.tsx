@@ -1,13 +1,13 @@
 import type { JSX } from "preact";
 import type { TrainerProps } from "./use-trainer.ts";
 
-/** What can be done with a run, or the way to one. */
+/** The actions of a run, or the start of one. */
 export function TrainButtons({
   state: { phase, steps, metrics },
   actions,
   problem,
 }: TrainerProps & {
-  /** Why no run can begin, if none can. */
+  /** Why no run can start, if none can. */
   readonly problem: string | undefined;
 }): JSX.Element {
   const begins = phase === "opening" || phase === "idle" || (phase === "preparing" && steps === 0);
@@ -16,9 +16,9 @@ export function TrainButtons({
   const main = begins
     ? { name: "Train", act: actions.start, enabled: phase === "idle" && problem === undefined }
     : phase === "paused"
-      ? { name: "Go on", act: actions.resume, enabled: true }
+      ? { name: "Continue", act: actions.resume, enabled: true }
       : { name: "Pause", act: actions.pause, enabled: phase === "training" };
-  // One button all along, so that the focus stays on it.
+  // Always the same button, so that it keeps the focus.
   return (
     <>
       <button type="button" class="main" disabled={!main.enabled} onClick={main.act}>

@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
 import { DEVICE_NAMES } from "../engine/device-names.ts";
 import { formatCount } from "../shared/format.ts";
-import { MaterialChooser } from "../read/material-chooser.tsx";
+import { MaterialChooser } from "./material-chooser.tsx";
 import type { NamedModel } from "../engine/models.ts";
-import { ownTextProblem } from "../read/own-text.ts";
+import { ownTextProblem } from "./own-text.ts";
 import { Problem } from "../shared/problem.tsx";
 import { TraceChart } from "../shared/trace-chart.tsx";
 import { TrainButtons } from "./train-buttons.tsx";
@@ -16,7 +16,7 @@ export interface TrainViewProps {
   use(model: NamedModel): void;
 }
 
-/** Training the smallest preset in this tab; `use` gets the model that comes of it. */
+/** Trains the smallest preset in this tab; `use` gets the trained model. */
 export function TrainView({ device, use }: TrainViewProps): JSX.Element {
   const [state, actions] = useTrainer(device, use);
   const { phase, task, own, steps, metrics, problem } = state;
@@ -44,11 +44,11 @@ export function TrainView({ device, use }: TrainViewProps): JSX.Element {
         With the run folder, <code>infini generate nano</code> writes, and{" "}
         <code>infini train nano/recipe.json --out nano --resume</code> goes on. A run on a text needs that again: the
         folder has it, for <code>--data nano/text.txt</code>, which takes UTF-8 alone. A model of this size and so few
-        steps learns the letters of a text. To hold a key takes a quarter of an hour of{" "}
+        steps learns the letters of a text. Learning to hold a key takes a quarter of an hour of{" "}
         <code>recipes/passkey.json</code>.{" "}
         {state.kept
-          ? "This browser keeps the run, so the page can be loaded again."
-          : "This browser does not keep the run, which is lost when the page is loaded again."}
+          ? "This browser keeps the run, so the page can be reloaded."
+          : "This browser does not keep the run: reloading the page loses it."}
       </p>
     </section>
   );
@@ -57,17 +57,17 @@ export function TrainView({ device, use }: TrainViewProps): JSX.Element {
 // --- internal ---
 
 const STATUS: Readonly<Record<TrainerState["phase"], string>> = {
-  opening: "Looking for a run that was kept.",
+  opening: "Looking for a saved run.",
   idle: "No run yet.",
-  preparing: "The graph of a step is being made.",
+  preparing: "Building the graph of a step.",
   training: "Training.",
   pausing: "Pausing after this step.",
   paused: "Paused.",
   done: "Done.",
-  taking: "The run is being opened.",
+  taking: "Opening the run.",
 };
 
-/** The scale of steps is never shorter. */
+/** The shortest scale of steps. */
 const FEWEST_STEPS = 50;
 const LOSS_AXES = ["step", "loss, nats for each token"] as const;
 
@@ -82,7 +82,7 @@ function lossLabel(metrics: TrainerState["metrics"]): string {
 
 function metricsLine({ metrics, steps, device }: TrainerState): string {
   const last = metrics.at(-1);
-  if (!last) return "The loss is in nats for each token; one that knows nothing has 5.55.";
+  if (!last) return "The loss is in nats for each token; a model that knows nothing has 5.55.";
   const { step, loss, tokensPerSecond } = last;
   return `Step ${formatCount(step)} of ${formatCount(steps)}, loss ${loss.toFixed(3)}, ${formatCount(tokensPerSecond)} tokens/s${device === undefined ? "" : ` on ${DEVICE_NAMES[device]}`}`;
 }

@@ -9,12 +9,12 @@ import { createTrainer, nanoConfig, type Trainer, type TrainingTask } from "./tr
 
 export interface BeginOptions {
   readonly task: TrainingTask;
-  /** What it trains on, by name. */
+  /** The name of what it trains on. */
   readonly material: string;
   readonly text: Uint8Array;
   /** Where the run is kept. */
   readonly place: string | undefined;
-  /** What computes it, where that was chosen. */
+  /** The device, if one was chosen. */
   readonly device: WebDevice | undefined;
 }
 
@@ -29,11 +29,11 @@ export interface OpenedRun {
 /** What the page can ask of the worker that trains. */
 export interface TrainerWorker {
   begin(options: BeginOptions): Promise<OpenedRun>;
-  /** Goes on with the run that is kept at a place. */
-  goOn(place: string, device: WebDevice | undefined): Promise<OpenedRun>;
+  /** Continues the run kept at a place. */
+  continueRun(place: string, device: WebDevice | undefined): Promise<OpenedRun>;
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;
   pause(): void;
-  /** The model as it is now. */
+  /** The current model. */
   model(): ModelFiles;
   /** The run folder `nano` as a ZIP file. */
   folder(): Uint8Array;
@@ -41,24 +41,24 @@ export interface TrainerWorker {
 
 interface Run {
   readonly trainer: Trainer;
-  /** What was logged so far, a step each. */
+  /** The metrics so far, one entry for each step. */
   readonly metrics: StepMetrics[];
 }
 
 let current: Run | undefined;
 
 function begun(): Run {
-  if (!current) throw new Error("no run has begun");
+  if (!current) throw new Error("no run has started");
   return current;
 }
 
-/** A run that goes on from where it was saved, and is kept at a place. */
+/** A run that continues from its checkpoint and is kept at a place. */
 function openRun(saved: SavedRun, text: Uint8Array, place: string | undefined, engine: WebEngine): OpenedRun {
   const metrics = [...saved.metrics];
   const keep = async (checkpoint: Uint8Array): Promise<void> => {
     if (place === undefined) return;
     const training = !trainer.pausing && metrics.length < saved.steps;
-    // Where there is no room for it, the run goes on without being kept.
+    // Without room for it, the run continues but is not kept.
     await saveRun(place, { ...saved, training, metrics, checkpoint }).catch(() => {});
   };
   const config = nanoConfig(saved.task);
@@ -69,17 +69,17 @@ function openRun(saved: SavedRun, text: Uint8Array, place: string | undefined, e
 
 const api: TrainerWorker = {
   async begin({ task, material, text, place, device }) {
-    // Nothing is kept of a run that cannot begin.
+    // A run that cannot start is not kept.
     const engine = await openEngine(device);
     const { steps } = nanoConfig(task).training;
     const run: SavedRun = { task, material, steps, training: true, metrics: [], checkpoint: undefined };
-    // Where there is no room for the text, nothing could go on from a checkpoint.
+    // Without room for the text, no checkpoint could be continued.
     const isKept = place !== undefined && (await saveNewRun(place, run, text).catch(() => false));
     return openRun(run, text, isKept ? place : undefined, engine);
   },
-  async goOn(place, device) {
+  async continueRun(place, device) {
     const [run, text, engine] = await Promise.all([savedRun(place), savedText(place), openEngine(device)]);
-    if (!run || !text) throw new Error("the run is not kept any more");
+    if (!run || !text) throw new Error("the run is no longer kept");
     return openRun(run, text, place, engine);
   },
   run(onStep) {

@@ -15,20 +15,20 @@ import {
 import { breath } from "../shared/breath.ts";
 import type { ModelFiles } from "../engine/open-model.ts";
 
-/** What can be trained on: the book that comes with the page, a text of the user's own, or pass keys. */
+/** What can be trained on: the book that comes with the page, the user's own text, or pass keys. */
 export type TrainingTask = "book" | "own" | "passkey";
 
-/** A run that can be paused and gone on with, bit for bit as if it had not been, on the same device. */
+/** A run that can be paused and continued, on the same device bit for bit as if it had never stopped. */
 export interface Trainer {
   /** Trains until it is done or paused; returns the steps done. */
   run(onStep: (metrics: StepMetrics) => void): Promise<number>;
   pause(): void;
   /** Whether it was told to pause. */
   readonly pausing: boolean;
-  /** The model as it is now. */
+  /** The current model. */
   model(): ModelFiles;
   /**
-   * The files of a run folder, by name: a model folder, and what `infini train recipe.json --resume` goes on from, with
+   * The files of a run folder, by name: a model folder, and what `infini train recipe.json --resume` continues from, with
    * `text.txt` as `--data` where the task reads a text.
    */
   files(): Readonly<Record<string, Uint8Array>>;
@@ -44,12 +44,12 @@ export function nanoConfig(task: TrainingTask): RunConfig {
 
 export interface TrainerOptions {
   readonly config: RunConfig;
-  /** May be empty where the task reads none. */
+  /** May be empty for a task without a text. */
   readonly text: Uint8Array;
   readonly engine: Engine;
-  /** Where to go on from. Default: a run that has done no step. */
+  /** Where to continue from. Default: the start of a new run. */
   readonly checkpoint?: Uint8Array | undefined;
-  /** Gets a checkpoint every few steps, and when the run rests. */
+  /** Gets a checkpoint every few steps, and when the run stops. */
   keep?(checkpoint: Uint8Array): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export interface TrainerOptions {
 export function createTrainer({ config, text, engine, checkpoint, keep }: TrainerOptions): Trainer {
   const documents = text.length > 0 ? [{ name: "text", tokens: text }] : [];
   const start = startOfRun(config);
-  let position = checkpoint ? decodeRunState(checkpoint, start.state, config, "the run that was kept") : start;
+  let position = checkpoint ? decodeRunState(checkpoint, start.state, config, "the saved run") : start;
   let stopping = new AbortController();
   const model = (): ModelFiles => {
     const { params } = trainedModel(config, position);
@@ -102,7 +102,7 @@ export function createTrainer({ config, text, engine, checkpoint, keep }: Traine
 
 /** Tokens of a sequence that has room for a pass key: ten segments. */
 const SHORTEST_WITH_KEY = 320;
-/** So much is lost at most when the page is closed. */
+/** At most this much is lost when the page is closed. */
 const STEPS_BETWEEN_SAVES = 10;
 
 function jsonFile(value: unknown): Uint8Array {

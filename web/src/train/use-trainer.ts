@@ -3,9 +3,9 @@ import type { StepMetrics } from "infini-transformer/train";
 import type { WebDevice } from "infini-transformer/web";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { download, reason } from "../shared/download.ts";
-import { loadMaterial } from "../read/material.ts";
+import { loadMaterial } from "./material.ts";
 import { modelTrainedHere, type NamedModel } from "../engine/models.ts";
-import type { OwnText } from "../read/own-text.ts";
+import type { OwnText } from "./own-text.ts";
 import { forgetRun, savedRun, takePlace, type SavedRun } from "./run-store.ts";
 import type { OpenedRun, TrainerWorker } from "./trainer-worker.ts";
 import type { TrainingTask } from "./trainer.ts";
@@ -16,15 +16,15 @@ export interface TrainerState {
   readonly phase: "opening" | "idle" | "preparing" | "training" | "pausing" | "paused" | "done" | "taking";
   readonly task: TrainingTask;
   readonly own: OwnText;
-  /** What the run trains on, by name. */
+  /** The name of what the run trains on. */
   readonly material: string;
-  /** Steps of the run; 0 before it has begun. */
+  /** Steps of the run; 0 before it starts. */
   readonly steps: number;
-  /** What computes it, once that is known. */
+  /** The device, once it is known. */
   readonly device: WebDevice | undefined;
   /** Whether the browser keeps it. */
   readonly kept: boolean;
-  /** What was logged so far, a step each. */
+  /** The metrics so far, one entry for each step. */
   readonly metrics: readonly StepMetrics[];
   readonly problem: string | undefined;
 }
@@ -36,19 +36,19 @@ export interface TrainerActions {
   pause(): void;
   resume(): Promise<void>;
   save(): Promise<void>;
-  /** Gives the model as it is now to those who read. */
+  /** Gives the current model to the views that read. */
   use(): Promise<void>;
-  /** Gives the run up. */
+  /** Abandons the run. */
   discard(): Promise<void>;
 }
 
-/** What every panel of the view gets. */
+/** The properties of every panel of the view. */
 export interface TrainerProps {
   readonly state: TrainerState;
   readonly actions: TrainerActions;
 }
 
-/** The state of the training view. A run has a worker of its own, and goes on when the page is loaded again. */
+/** The state of the training view. A run has its own worker, and continues when the page is reloaded. */
 export function useTrainer(
   device: ChosenDevice,
   use: (model: NamedModel) => void,
@@ -67,13 +67,13 @@ export function useTrainer(
     patch({ material: name });
     return remote.begin(transfer({ task, material: name, text, place: place.current, device }, [text.buffer]));
   };
-  const goOn: Begin = (remote) => {
+  const continueRun: Begin = (remote) => {
     if (place.current === undefined) throw new Error("no run is kept");
-    return remote.goOn(place.current, device);
+    return remote.continueRun(place.current, device);
   };
   const run = async (how: Begin): Promise<Run> => {
     const former = current.current;
-    // Another device is for a worker of its own, where the run is kept.
+    // A new device needs a new worker, which is possible only where the run is kept.
     if (former && former.device !== device && (await former.opened).kept) close();
     const thread = (current.current ??= openThread(device, how));
     try {
@@ -93,17 +93,17 @@ export function useTrainer(
       const done = await remote.run(proxy((metrics: StepMetrics) => patch({ metrics: [metrics] })));
       patch({ phase: done === steps ? "done" : "paused" });
     } catch (cause) {
-      // Its worker may be of no use any more. What the browser keeps of the run is what there is.
+      // Its worker may be unusable now; what remains of the run is what the browser keeps.
       close();
       patch({ failed: reason(cause), saved: await keptRun(place.current) });
     }
   };
-  /** Does something with a run that rests. */
+  /** Does something with a paused run. */
   const take = async (work: (remote: Run["remote"]) => Promise<void>): Promise<void> => {
     const { phase } = state;
     try {
       patch({ phase: "taking", problem: undefined });
-      await work((await run(goOn)).remote);
+      await work((await run(continueRun)).remote);
       patch({ phase });
     } catch (cause) {
       patch({ phase, problem: reason(cause) });
@@ -114,7 +114,7 @@ export function useTrainer(
       place.current = await takePlace();
       const saved = await keptRun(place.current);
       patch(saved ? foundRun(saved) : { phase: "idle" });
-      if (saved?.training && isReload()) await train(goOn);
+      if (saved?.training && isReload()) await train(continueRun);
     })();
   }, []);
 
@@ -128,7 +128,7 @@ export function useTrainer(
         patch({ phase: "pausing" });
         void current.current?.remote.pause();
       },
-      resume: () => train(goOn),
+      resume: () => train(continueRun),
       save: () => take(async (remote) => download(await remote.folder(), `nano-${state.metrics.length}-steps.zip`)),
       use: () =>
         take(async (remote) => {
@@ -137,7 +137,7 @@ export function useTrainer(
       discard: async () => {
         close();
         patch("forget");
-        // One that is not forgotten is found again when the page is loaded again.
+        // A run that is not removed would be found when the page is reloaded.
         if (place.current !== undefined) await forgetRun(place.current).catch(() => {});
       },
     },
@@ -146,10 +146,10 @@ export function useTrainer(
 
 // --- internal ---
 
-/** Has a worker begin a run, or go on with one. */
+/** Has a worker start or continue a run. */
 type Begin = (remote: Remote<TrainerWorker>) => Promise<OpenedRun>;
 
-/** A run that is there to be trained. */
+/** A run ready for training. */
 interface Run {
   readonly remote: Remote<TrainerWorker>;
   readonly steps: number;
@@ -157,7 +157,7 @@ interface Run {
 
 /** A run in its worker. */
 interface TrainerThread extends WorkerThread<TrainerWorker> {
-  /** What was chosen for it. */
+  /** The chosen device. */
   readonly device: ChosenDevice;
   readonly opened: Promise<OpenedRun>;
 }
@@ -181,7 +181,7 @@ function openThread(device: ChosenDevice, begin: Begin): TrainerThread {
   return { ...thread, device, opened: thread.result(begin(thread.remote)) };
 }
 
-/** The run that is kept at a place, if there is one. */
+/** The run kept at a place, if any. */
 async function keptRun(place: string | undefined): Promise<SavedRun | undefined> {
   return place === undefined ? undefined : savedRun(place).catch(() => undefined);
 }
@@ -190,14 +190,14 @@ function foundRun({ task, material, steps, metrics }: SavedRun): Partial<Trainer
   return { phase: metrics.length === steps ? "done" : "paused", task, material, steps, metrics };
 }
 
-/** Whether the page was there before, and not opened anew. */
+/** Whether the page was reloaded, not newly opened. */
 function isReload(): boolean {
   return performance.getEntriesByType("navigation").some((entry) => "type" in entry && entry.type === "reload");
 }
 
 type Change = Partial<TrainerState> | { readonly failed: string; readonly saved: SavedRun | undefined } | "forget";
 
-/** Metrics are added to those that are there. Of a run in which something went wrong there is what was kept. */
+/** Metrics are appended. After an error, only what was kept remains. */
 function patched(state: TrainerState, change: Change): TrainerState {
   const none: TrainerState = { ...INITIAL, phase: "idle", task: state.task, own: state.own };
   if (change === "forget") return none;

@@ -1,4 +1,7 @@
-import { textBytes, TextError } from "./reader.ts";
+/** A text that cannot be read. */
+export class TextError extends Error {
+  override name = "TextError";
+}
 
 /** A text to read. */
 export interface Text {
@@ -32,7 +35,15 @@ export async function openText(file: File): Promise<Text> {
   return { name: file.name, blob: file };
 }
 
-/** The next place between two words from a byte on, so that nothing is cut in two; that byte where there is none near. */
+/** The bytes of a part of a text. Throws {@link TextError} where they are not text. */
+export async function textBytes(text: Blob, start: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await text.slice(start, end).arrayBuffer());
+  const zero = bytes.indexOf(0);
+  if (zero >= 0) throw new TextError(`holds binary data at byte ${start + zero}, not text`);
+  return bytes;
+}
+
+/** The next place between two words from a byte on, so that no word is cut in two; the byte itself where there is none nearby. */
 export async function nextGap(blob: Blob, from: number): Promise<number> {
   if (from <= 0) return 0;
   const bytes = new Uint8Array(await blob.slice(from, from + LOOK).arrayBuffer());
@@ -47,7 +58,7 @@ export async function excerptAt(blob: Blob, from: number, length: number): Promi
   return (await blob.slice(start, end).text()).replaceAll("\ufffd", "").trim();
 }
 
-/** What stands around a place of a text, on one line: some words before it and some after. */
+/** The words around a place of a text, on one line. */
 export async function wordsAround(blob: Blob, place: number): Promise<readonly [string, string]> {
   const words = async (from: number, to: number): Promise<string> =>
     (await blob.slice(Math.max(0, from), to).text()).replaceAll("\ufffd", "").replaceAll(/\s+/g, " ");
@@ -56,7 +67,7 @@ export async function wordsAround(blob: Blob, place: number): Promise<readonly [
 
 // --- internal ---
 
-/** Bytes that are looked at before a text is read. */
+/** Bytes that are checked before a text is read. */
 const LOOK = 65_536;
 const AROUND = 60;
 const [SPACE, NEWLINE] = [32, 10];

@@ -1,7 +1,7 @@
 import type { NamedModel } from "../engine/models.ts";
-import type { ReaderActions, ReaderState } from "../read/use-reader.ts";
+import type { ReaderActions, ReaderState } from "./use-reader.ts";
 
-/** What every panel gets. */
+/** The properties of every panel. */
 export interface PanelProps {
   readonly model: NamedModel;
   readonly state: ReaderState;

@@ -5,14 +5,14 @@ export interface TextFieldProps {
   readonly label: string;
   readonly text: string;
   readonly disabled?: boolean;
-  /** Why the text cannot be taken, if it cannot. */
+  /** Why the text cannot be used, if it cannot. */
   readonly problem: string | undefined;
-  /** What is said of a text that can. */
+  /** A note on a text that can. */
   readonly note: string;
   setText(text: string): void;
 }
 
-/** Where a text is written or pasted, and what is to be said of it. */
+/** A field to write or paste a text, with a note or a problem below it. */
 export function TextField({ label, text, disabled = false, problem, note, setText }: TextFieldProps): JSX.Element {
   const id = useId();
   return (

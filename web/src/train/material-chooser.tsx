@@ -1,15 +1,15 @@
 import type { JSX } from "preact";
 import { OwnTextField } from "./own-text-field.tsx";
-import type { TrainingTask } from "../train/trainer.ts";
-import type { TrainerProps } from "../train/use-trainer.ts";
+import type { TrainingTask } from "./trainer.ts";
+import type { TrainerProps } from "./use-trainer.ts";
 
 export interface MaterialChooserProps extends TrainerProps {
-  /** Why no run can begin, if none can. */
+  /** Why no run can start, if none can. */
   readonly problem: string | undefined;
   take(files: FileList | null): void;
 }
 
-/** What a run trains on; once it has begun, that is seen but stays. */
+/** What a run trains on; shown but fixed once it has started. */
 export function MaterialChooser({ state, actions, problem, take }: MaterialChooserProps): JSX.Element {
   const { phase, task, own, material } = state;
   const isOpen = phase === "idle";

@@ -1,15 +1,15 @@
 import { presets } from "infini-transformer/train";
 import { formatCount } from "../shared/format.ts";
-import type { Text } from "./texts.ts";
+import type { Text } from "../shared/texts.ts";
 
-/** A text of the user's own: what was pasted, or a file. */
+/** The user's own text: pasted, or a file. */
 export type OwnText = string | File;
 
 export function asText(own: OwnText): Text {
   return { name: typeof own === "string" ? "a pasted text" : own.name, blob: new Blob([own]) };
 }
 
-/** Why a run cannot train on a text, or nothing. */
+/** Why a run cannot train on a text, if so. */
 export function ownTextProblem(own: OwnText): string | undefined {
   const {
     name,

@@ -2,17 +2,17 @@ import type { JSX } from "preact";
 import { FileButton } from "../shared/file-button.tsx";
 import { formatBytes } from "../shared/format.ts";
 import { asText, type OwnText } from "./own-text.ts";
-import { TextField } from "./text-field.tsx";
+import { TextField } from "../shared/text-field.tsx";
 
 export interface OwnTextFieldProps {
   readonly own: OwnText;
-  /** Why it cannot be trained on, if it cannot. */
+  /** Why it cannot be trained on, if so. */
   readonly problem: string | undefined;
   setOwn(own: OwnText): void;
   take(files: FileList | null): void;
 }
 
-/** A text of one's own to train on: a file is chosen, or a text is pasted. */
+/** The user's own text to train on: a chosen file or a pasted text. */
 export function OwnTextField({ own, problem, setOwn, take }: OwnTextFieldProps): JSX.Element {
   const { name, blob } = asText(own);
   return (

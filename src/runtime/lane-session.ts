@@ -1,0 +1,93 @@
+import type { LoadedModel } from "../model/transformer.ts";
+import { checkLanes, joinParts, singleToken, type LaneTokens } from "./lane-tokens.ts";
+import type { Lanes, Snapshot } from "./lanes.ts";
+import type { Output } from "./programs.ts";
+
+/**
+ * A model that reads a stream. What it keeps has the same size after any number of tokens. What it is asked for it does one after the
+ * other, in the order of the calls, but for `prepare`, which goes on beside it.
+ */
+export interface Session {
+  readonly loaded: LoadedModel;
+  readonly batch: number;
+  /** Tokens read so far, in each lane. */
+  readonly position: number;
+  /** Bytes of all that is kept between calls. */
+  readonly stateBytes: number;
+
+  /**
+   * Compiles what the first tokens of a stream would else wait for: `state` is what {@link Session.read} takes, `losses`
+   * {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the end of {@link Session.prefill}. Default: `state`.
+   * The program of a single token is compiled when the first one comes.
+   */
+  prepare(...outputs: Output[]): Promise<void>;
+  /**
+   * Reads any number of tokens, which are copied.
+   *
+   * @param onProgress Called with the tokens read of this call, now and then.
+   * @throws {SessionError} for no tokens, tokens outside the vocabulary or lanes of different lengths.
+   */
+  read(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<void>;
+  /** As {@link Session.read}, and gives the logits [B * V] of the token that comes next, for which the last block takes longer. */
+  prefill(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array>;
+  /** Reads one token of each lane and returns the logits [B * V] of the next. */
+  step(tokens: number | readonly number[]): Promise<Float32Array>;
+  /**
+   * Reads `tokens` and returns the logits [B * T * V] of what comes after each; lane after lane. They take much
+   * memory, 4 bytes each: give a long text in pieces. A piece that ends where a segment does is read the fastest.
+   */
+  logits(tokens: LaneTokens): Promise<Float32Array>;
+  /** Reads `tokens` and returns the cross-entropy in nats of each of `targets`, the tokens one later; lane after lane. */
+  score(tokens: LaneTokens, targets: LaneTokens): Promise<Float32Array>;
+
+  /** The state as a safetensors file. The first time it goes through all weights, for what tells the model from others. */
+  save(): Promise<Uint8Array>;
+  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and stays as it was, when it does not fit. */
+  load(bytes: Uint8Array, source: string): Promise<void>;
+  /**
+   * The state as it is now. It costs no more to keep than a state, and nothing to take: only from a device with a memory of its
+   * own is it copied.
+   */
+  snapshot(): Promise<Snapshot>;
+  /** Continues from a snapshot. Throws {@link SessionError} for one of another model or another number of lanes. */
+  restore(snapshot: Snapshot): Promise<void>;
+  /** Forgets everything. */
+  reset(): Promise<void>;
+  /** Ends a reading at the block that it is at, which then throws {@link SessionError}, and frees everything. */
+  dispose(): Promise<void>;
+}
+
+/** Lanes that go on together, as a session. */
+export function sessionOf(lanes: Lanes): Session {
+  const { loaded, batch, stateBytes } = lanes;
+  const { vocabularySize } = loaded.model.config;
+  const each = (tokens: LaneTokens): readonly Int32Array[] => checkLanes(tokens, batch, vocabularySize);
+  return {
+    loaded,
+    batch,
+    stateBytes,
+    get position() {
+      return lanes.positions[0] ?? 0;
+    },
+    prepare: lanes.prepare,
+    async read(tokens, onProgress) {
+      await lanes.read(each(tokens), "state", { onProgress });
+    },
+    prefill: async (tokens, onProgress) => joinParts(await lanes.read(each(tokens), "logits", { onProgress })),
+    async step(tokens) {
+      const own = (typeof tokens === "number" ? [tokens] : tokens).map(singleToken);
+      return joinParts(await lanes.read(each(own), "logits"));
+    },
+    logits: async (tokens) => joinParts(await lanes.read(each(tokens), "allLogits")),
+    async score(tokens, targets) {
+      const [own, goals] = [each(tokens), each(targets)];
+      return joinParts(await lanes.read(own, "losses", { targets: goals }));
+    },
+    save: lanes.save,
+    load: lanes.load,
+    snapshot: lanes.snapshot,
+    restore: lanes.restore,
+    reset: () => lanes.clear(),
+    dispose: lanes.dispose,
+  };
+}

@@ -1,0 +1,108 @@
+import { isOf } from "../graph/names.ts";
+import { STATE_FORMAT } from "../model/checkpoint.ts";
+import { sizeOf, type HostTensor } from "../tensor/host-tensor.ts";
+import { decodeSafetensors, encodeSafetensors, type TensorFile } from "../tensor/safetensors.ts";
+import type { Flat } from "../tensor/tree.ts";
+import { SessionError } from "./lane-tokens.ts";
+
+/* What a lane keeps, as a value and as a file. The header of the file, which names and shapes, says what it fits. */
+
+/** All that one lane keeps of what it has read. A plain value: nothing changes it, and any lane of the model can go on from it. */
+export interface LaneState {
+  /** See {@link modelId}. */
+  readonly modelId: string;
+  /** Tokens read. */
+  readonly position: number;
+  /** What layers keep between segments, `state.*` [1, ..]. */
+  readonly state: Flat<HostTensor>;
+  /** What they keep of the segment that is open, `segment.*` [1, ..]. */
+  readonly segment: Flat<HostTensor>;
+}
+
+/** A lane state as a safetensors file. */
+export function encodeLaneState({ modelId, position, state, segment }: LaneState): Uint8Array {
+  return encodeStates("lane", { modelId, positions: [position], values: { ...state, ...segment } });
+}
+
+/**
+ * A lane state from a file; `source` names it in errors. Whether it fits a model is seen when it is inserted.
+ *
+ * @throws {SessionError} or SafetensorsError for a file that is something else, is broken, or holds numbers that no lane can have.
+ */
+export function decodeLaneState(bytes: Uint8Array, source: string): LaneState {
+  const { modelId, positions, values } = decodeStates("lane", bytes, source);
+  const [position] = positions;
+  if (position === undefined || positions.length !== 1)
+    throw new SessionError(`${source}: has no position of one lane`);
+  const ofKind = (wanted: (name: string) => boolean): Flat<HostTensor> =>
+    Object.fromEntries(Object.entries(values).filter(([name]) => wanted(name)));
+  return { modelId, position, state: ofKind(isOf("state")), segment: ofKind(isOf("segment")) };
+}
+
+/** What some lanes keep, `state.*` and `segment.*` [B, ..], and what a file says of them. */
+export interface SavedStates {
+  readonly modelId: string;
+  readonly positions: readonly number[]; // [B]
+  readonly values: Flat<HostTensor>;
+}
+
+/** A `lane` by itself or the lanes of a `session`. */
+export type StateKind = "lane" | "session";
+
+export function encodeStates(kind: StateKind, { modelId, positions, values }: SavedStates): Uint8Array {
+  return encodeSafetensors(values, { kind, format: STATE_FORMAT, model: modelId, positions: positions.join() });
+}
+
+/** Throws SessionError or SafetensorsError for a file that is something else, is broken, or holds numbers that no lane can have. */
+export function decodeStates(kind: StateKind, bytes: Uint8Array, source: string): SavedStates {
+  const file = decodeSafetensors(bytes, source);
+  const { kind: found, format, weights, model } = file.metadata;
+  if (found !== kind) throw new SessionError(`${source}: is not a saved ${kind}`);
+  if (weights !== undefined)
+    throw new SessionError(`${source}: was saved by an earlier version; read the text again and save it anew`);
+  if (format !== STATE_FORMAT || model === undefined) throw new SessionError(`${source}: was saved by another version`);
+  const positions = positionsOf(file, source);
+  for (const [name, value] of Object.entries(file.tensors)) checkNumbers(name, value, positions, source);
+  return { modelId: model, positions, values: file.tensors };
+}
+
+// --- internal ---
+
+function positionsOf({ metadata }: TensorFile, source: string): number[] {
+  const texts = (metadata["positions"] ?? "").split(",");
+  const positions = texts.map((text) => (/^\d+$/.test(text) ? Number(text) : NaN));
+  if (positions.some((position) => !Number.isSafeInteger(position)))
+    throw new SessionError(`${source}: has no position, or one that no text can have`);
+  return positions;
+}
+
+/** Throws SessionError for numbers that reading cannot leave in lanes at these positions. */
+function checkNumbers(name: string, value: HostTensor, positions: readonly number[], source: string): void {
+  const { shape, data } = value;
+  if (data instanceof Float32Array && !areFinite(data))
+    throw new SessionError(`${source}: "${name}" has numbers that are not finite`);
+  if (shape[0] !== positions.length)
+    throw new SessionError(`${source}: "${name}" is of ${shape[0]} lanes, the positions of ${positions.length}`);
+  const width = sizeOf(shape.slice(1));
+  for (const [lane, position] of positions.entries()) {
+    const ofLane = data.subarray(lane * width, (lane + 1) * width);
+    const isOpen = isOf("segment")(name);
+    const [N = 1, n = 1] = isOpen ? shape.slice(-2) : [1, width];
+    const written = isOpen ? position % N : Math.min(position, N);
+    for (let row = 0; row < width / n; row++) {
+      if (row % N >= written && !areZero(ofLane.subarray(row * n, (row + 1) * n)))
+        throw new SessionError(`${source}: "${name}" holds more than ${position} tokens leave`);
+    }
+  }
+}
+
+function areFinite(data: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < data.length; i++) sum += (data[i] ?? 0) - (data[i] ?? 0); // zero but for what is not finite
+  return sum === 0;
+}
+
+function areZero(data: HostTensor["data"]): boolean {
+  for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,90 @@
+import { createProgramCache } from "../engine/program-cache.ts";
+import type { Prepared, Store } from "../engine/store/store.ts";
+import type { Graph } from "../graph/graph.ts";
+import { isOf } from "../graph/names.ts";
+import type { HostTensor } from "../tensor/host-tensor.ts";
+import { flatten } from "../tensor/tree.ts";
+import type { ModelConfig } from "../model/config.ts";
+import type { LoadedModel } from "../model/transformer.ts";
+import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
+
+/**
+ * The programs of a model, each compiled when it is first asked for and then used by all lanes. A store of as many lanes says
+ * which values they find there.
+ */
+export interface RuntimePrograms {
+  /** Whole segments: `length` tokens of each of `batch` lanes. */
+  block(store: Store, batch: number, length: number, output: Output): Promise<Prepared>;
+  /** Up to `rows` tokens inside one segment of each lane. */
+  chunk(store: Store, batch: number, rows: number, output: Output): Promise<Prepared>;
+  /** The end of segments; nothing in models that write every token to memory at once. */
+  commit(store: Store, batch: number): Promise<Prepared | undefined>;
+  /** Releases all, and compiles no more. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Tokens of each lane that a run takes where there are that many: whole segments, one at least. Default: over all lanes 512, in
+ * narrow models more, so that what a run computes on stays in the caches of a CPU.
+ */
+export function blockSizeOf(
+  { segmentLength, modelDim }: Pick<ModelConfig, "segmentLength" | "modelDim">,
+  batch: number,
+  blockLength = Math.max(BLOCK_TOKENS, BLOCK_NUMBERS / modelDim) / batch,
+): number {
+  return Math.max(1, Math.floor(blockLength / segmentLength)) * segmentLength;
+}
+
+/** Tokens that the programs for part of a segment take: a request runs in the smallest that it fits. */
+export function chunkSizes({ segmentLength: N }: Pick<ModelConfig, "segmentLength">): readonly number[] {
+  return [...CHUNK_ROWS.filter((rows) => rows < N), N];
+}
+
+export function createPrograms(loaded: LoadedModel): RuntimePrograms {
+  const bytes = Object.values(flatten<HostTensor>(loaded.params)).reduce((sum, { data }) => sum + data.byteLength, 0);
+  const isLarge = bytes > FIXED_BYTES;
+  const compiled = createProgramCache<Prepared>("the runtime");
+  const ends = new Map<number, Graph>();
+  const program = (name: string, store: Store, build: () => Graph, isOften = false): Promise<Prepared> =>
+    compiled.get(name, () =>
+      store.prepare(build(), { ...(isOften && !isLarge && { isFixed: isOf("params") }), sparing: isLarge }),
+    );
+  return {
+    block: (store, batch, length, output) =>
+      program(
+        `${output} of ${length} tokens in ${batch} lanes`,
+        store,
+        () => segmentsProgram(loaded, batch, length, output),
+        output === "state" || output === "losses",
+      ),
+    chunk: (store, batch, rows, output) =>
+      program(
+        `${output} in ${rows} rows of ${batch} lanes`,
+        store,
+        () => chunkProgram(loaded, batch, rows, output),
+        rows === 1,
+      ),
+    async commit(store, batch) {
+      const graph = ends.get(batch) ?? commitProgram(loaded, batch);
+      ends.set(batch, graph);
+      const isEmpty = Object.keys(graph.outputs).length === 0;
+      return isEmpty ? undefined : program(`the end of segments of ${batch} lanes`, store, () => graph);
+    },
+    dispose: () => compiled.dispose(),
+  };
+}
+
+// --- internal ---
+
+/**
+ * Weights up to this many bytes become constants of the programs that run often: ONNX Runtime rearranges them once, and a token
+ * of a small model takes two thirds of the time. Each such program holds a copy or two of them, and they go through protobuf; so
+ * larger ones are fed at each run, from one place, at a price of a fifth of a token's time at 135 M weights and nothing for 64
+ * tokens and more (docs/log.md).
+ */
+const FIXED_BYTES = 1 << 27;
+
+const CHUNK_ROWS = [1, 16, 128];
+const BLOCK_TOKENS = 512;
+/** Tokens times features. */
+const BLOCK_NUMBERS = 1 << 17;

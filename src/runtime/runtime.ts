@@ -1,0 +1,43 @@
+import type { Engine } from "../engine/engine.ts";
+import { shareValues } from "../engine/store/store.ts";
+import { named } from "../graph/names.ts";
+import type { LoadedModel } from "../model/transformer.ts";
+import type { HostTensor } from "../tensor/host-tensor.ts";
+import { createLanes, type Lanes, type LanesOptions, type RuntimeParts } from "./lanes.ts";
+import { createPrograms } from "./runtime-programs.ts";
+import { sessionOf, type Session } from "./lane-session.ts";
+
+/**
+ * A model on an engine: its weights, which are there once, and its programs, each compiled once. Any number of lanes and sessions
+ * run in it, and each costs no more than the state that it keeps.
+ */
+export interface Runtime {
+  readonly loaded: LoadedModel;
+  /** Lanes that have read nothing. */
+  lanes(options?: LanesOptions): Lanes;
+  /** A session that has read nothing. */
+  session(options?: LanesOptions): Session;
+  /** Frees the weights and the programs. Lanes and sessions are disposed of before, each on its own. */
+  dispose(): Promise<void>;
+}
+
+export interface RuntimeOptions {
+  readonly loaded: LoadedModel;
+  readonly engine: Engine;
+}
+
+export function createRuntime(options: RuntimeOptions): Runtime {
+  const { loaded, engine } = options;
+  const weights = shareValues(engine, named<HostTensor>("params", loaded.params));
+  const programs = createPrograms(loaded);
+  const parts: RuntimeParts = { loaded, engine, weights, programs };
+  return {
+    loaded,
+    lanes: (own) => createLanes(parts, own),
+    session: (own) => sessionOf(createLanes(parts, own)),
+    async dispose() {
+      await programs.dispose();
+      await weights.dispose();
+    },
+  };
+}
