@@ -416,7 +416,7 @@ describe("a state that cannot be gone on from", () => {
     const state = await readFile(at("state"));
     await writeFile(at("cut.state"), state.subarray(0, -1));
     const { tensors, metadata } = decodeSafetensors(state, "state");
-    await writeFile(at("other.state"), encodeSafetensors(tensors, { ...metadata, config: "0".repeat(16) }));
+    await writeFile(at("other.state"), encodeSafetensors(tensors, { ...metadata, model: "0".repeat(16) }));
     await expectRefusal(["stream", "@model", "@text.txt", "--save", "@state", ...flags], problem);
   });
 });

@@ -59,7 +59,10 @@ async function toldOf(error: Error): Promise<string> {
   vi.spyOn(process.stderr, "on").mockReturnThis();
   const [argv, exitCode] = [process.argv, process.exitCode];
   process.argv = [process.execPath, "infini", "fail"];
-  const load = async (): Promise<Command> => new Command("fail").action(() => Promise.reject(error));
+  const fail = (): never => {
+    throw error;
+  };
+  const load = async (): Promise<Command> => new Command("fail").action(fail);
   await runCommands(new Command("infini"), { fail: { summary: "fails", load } });
   expect(process.exitCode).toBe(1);
   [process.argv, process.exitCode] = [argv, exitCode];
