@@ -34,7 +34,7 @@ export function packageVersion(): string {
 
 // --- internal ---
 
-/** An {@link InfiniError} says all there is to say, and memory may run out; anything else is a defect and keeps its stack. */
+/** The message of an {@link InfiniError} says everything, and memory may run out; anything else is a defect and keeps its stack. */
 function messageOf(error: unknown): string {
   if (error instanceof InfiniError) return error.message;
   if (error instanceof Error && OUT_OF_MEMORY.test(error.message))
