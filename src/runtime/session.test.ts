@@ -445,7 +445,7 @@ describe("a saved state that a session refuses", () => {
     [
       "that is not a safetensors file",
       () => new TextEncoder().encode("The grass is green."),
-      /f: is cut off or no safetensors/,
+      /f: is cut off or not a safetensors/,
     ],
     ["that is empty", () => new Uint8Array(), /f: is cut off/],
   ])("is one %s", async (_, make, problem) => {
