@@ -20,6 +20,7 @@ import {
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { SMALLEST_DENOMINATOR } from "../graph/limits.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
@@ -216,7 +217,7 @@ function applyUpdate(
   const step = input("step", []);
   const squares = slopes.map((slope) => sum(square(slope)));
   const gradientNorm = sqrt(squares.reduce((total, part) => add(total, part)));
-  const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
+  const clip = min(1, div(clipNorm, add(gradientNorm, SMALLEST_DENOMINATOR)));
   const outputs: Record<string, Tensor> = {};
   Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
     const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
@@ -230,8 +231,6 @@ function applyUpdate(
   });
   return { gradientNorm, ...nextValues(outputs) };
 }
-
-const CLIP_EPSILON = 1e-6;
 
 function leaf<T>(values: readonly T[] | Flat<T>, key: string | number): T {
   const value = (values as Flat<T>)[String(key)];
