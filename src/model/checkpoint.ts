@@ -8,9 +8,13 @@ import { createModel, type LoadedModel } from "./transformer.ts";
 /** Of the states of the mixers in a file. Changes when the same names come to mean something else. */
 export const STATE_FORMAT = "2";
 
-/** The weights as a safetensors file. */
-export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Uint8Array {
-  return encodeSafetensors(params, { format: "infini-transformer", config: configHash(config) });
+/** The weights as a safetensors file, with notes in its metadata. */
+export function encodeWeights(
+  params: Flat<HostTensor>,
+  config: ModelConfig,
+  notes: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  return encodeSafetensors(params, { ...notes, format: "infini-transformer", config: configHash(config) });
 }
 
 /**
