@@ -119,7 +119,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "createStore",
     "writeOnnx",
   ],
-  "./nn": ["applyRope", "feedForward", "ropeTables", "softplus"],
+  "./nn": ["applyRope", "embed", "feedForward", "linear", "ropeTables", "softplus", "storeWeight"],
   "./mixers": [
     "FEATURE_MAPS",
     "GATES",

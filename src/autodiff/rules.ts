@@ -38,7 +38,7 @@ import { isOp, type Tensor } from "../graph/tensor.ts";
 
 /**
  * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
- * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What nobody reads is left out
+ * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What is never read is left out
  * of a graph anyway: rules look at `needed` where gradients are computed together.
  */
 type Rule<K extends Op> = (y: Tensor<K>, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[];

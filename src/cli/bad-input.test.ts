@@ -123,7 +123,7 @@ describe("flags and arguments", () => {
     ["a model whose vocabulary is too small for mqar", ["eval", "@model", "--task", "mqar"], /8,?192/],
     ["pairs in words", ["eval", "@model", "--task", "mqar", "--pairs", "few"], /--pairs.*whole number from 1 up/],
     ["no text to train on", ["train", "@recipe.json", "--out", "@new"], /--data: the mixture of this run reads text/],
-    ["no text to foretell", ["eval", "@model"], /--data: perplexity needs a text file/],
+    ["no text to predict", ["eval", "@model"], /--data: perplexity needs a text file/],
     [
       "no book for a task that reads one",
       ["eval", "@model", "--task", "vt,babilong"],
@@ -144,7 +144,7 @@ describe("flags and arguments", () => {
     ],
     ["half a prompt", ["passkey", "@model", "--samples", "1.5"], /'--samples <count>' argument '1\.5' is invalid/],
     [
-      "a count that is no number",
+      "a count that is not a number",
       ["passkey", "@model", "--batch", "many"],
       /'--batch <count>' argument 'many' is invalid/,
     ],
@@ -157,8 +157,9 @@ describe("flags and arguments", () => {
     [
       "a length in a strange unit",
       ["passkey", "@model", "--lengths", "4k,4q"],
-      /'--lengths <list>' argument '4k,4q' is invalid. "4q" is no length/,
+      /'--lengths <list>' argument '4k,4q' is invalid. "4q" is not a length/,
     ],
+    ["a length without end", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the most/],
     ["a length of nothing", ["passkey", "@model", "--lengths", "0"], /'--lengths <list>' argument '0' is invalid/],
     [
       "a length without room for the key",
@@ -171,7 +172,7 @@ describe("flags and arguments", () => {
       /'--depths <list>' argument '0,1\.5' is invalid/,
     ],
     [
-      "a temperature that is no number",
+      "a temperature that is not a number",
       [...generateArgs, "--temperature", "hot"],
       /'--temperature <number>' argument 'hot' is invalid/,
     ],
@@ -192,7 +193,7 @@ describe("flags and arguments", () => {
     [
       "a task misspelt",
       [...evalArgs, "--task", "vt,niah_singel_1"],
-      /"niah_singel_1" is no task \(did you mean "niah_single_1"\?\)/,
+      /"niah_singel_1" is not a task \(did you mean "niah_single_1"\?\)/,
     ],
     ["a task beside perplexity", [...evalArgs, "--task", "vt,perplexity"], /perplexity is measured alone/],
     ["a prompt of no tokens", ["generate", "@model", "--prompt", ""], /--prompt: the prompt has no tokens/],
@@ -293,7 +294,7 @@ describe("a config that cannot be used", () => {
     await expectRefusal(["inspect", "@bad.json"], problem);
   });
 
-  it("names all that is wrong at once", async () => {
+  it("names everything wrong at once", async () => {
     await writeFile(
       at("bad.json"),
       JSON.stringify({ ...tinyRun, model: { ...tinyRun.model, segmentLength: 0, layers: 1 } }),
@@ -405,7 +406,7 @@ describe("weights that cannot be used", () => {
   });
 });
 
-describe("a state that cannot be gone on from", () => {
+describe("a state that cannot be loaded", () => {
   it.each<[string, Args, RegExp]>([
     ["that is missing", ["--load", "@no.state"], /no\.state: there is no such file/],
     ["that is cut off", ["--load", "@cut.state"], /cut\.state: is cut off/],
@@ -415,7 +416,7 @@ describe("a state that cannot be gone on from", () => {
     const state = await readFile(at("state"));
     await writeFile(at("cut.state"), state.subarray(0, -1));
     const { tensors, metadata } = decodeSafetensors(state, "state");
-    await writeFile(at("other.state"), encodeSafetensors(tensors, { ...metadata, config: "0".repeat(16) }));
+    await writeFile(at("other.state"), encodeSafetensors(tensors, { ...metadata, model: "0".repeat(16) }));
     await expectRefusal(["stream", "@model", "@text.txt", "--save", "@state", ...flags], problem);
   });
 });
@@ -484,7 +485,7 @@ describe("a full disk", () => {
     [3, "config.json"],
     [4, "training.json"],
     [5, "model.safetensors"],
-  ])("after %i writes leaves a run that can be gone on with, as if nothing had been", async (room, file) => {
+  ])("after %i writes leaves a run that resumes as if nothing had happened", async (room, file) => {
     await brokenModel(
       "checkpoint.safetensors",
       changeMetadata((all) => ({ ...all, step: "1" })),
@@ -532,7 +533,7 @@ describe("a full disk", () => {
 
   function expectFull(stderr: string, file: string): void {
     const line = stderr.split("\n").find((candidate) => candidate.startsWith("error: ")) ?? "";
-    expect(line.endsWith(`${file}: the disk is full; what stood there before is unharmed`), line).toBe(true);
+    expect(line.endsWith(`${file}: the disk is full; the former content is unharmed`), line).toBe(true);
     expect(stderr).not.toMatch(STACK);
   }
 });
@@ -544,11 +545,11 @@ const STACK = /^\s+at /m;
 type Tensors = ReturnType<typeof decodeSafetensors>["tensors"];
 type Tensor = Tensors[string];
 
-/** Fails unless the command ends with one line that says what is wrong, and leaves every file as it was. */
+/** Fails unless the command ends with one line that says what is wrong, and leaves every file unchanged. */
 async function expectRefusal(args: Args, problem: RegExp): Promise<void> {
   const before = await snapshot();
   const { stdout, stderr, code } = await call(args);
-  // A suggestion has a line of its own, and a run that got as far as its checkpoint has told its size.
+  // A suggestion is on a separate line, and a run that reached its checkpoint has printed its size.
   const line = stderr.replace("\n(Did you mean", " (Did you mean").replace(/^[\d,]+ parameters, .*\n/, "");
   expect(line).toMatch(/^error: [^\n]+\n+$/);
   expect(line).toMatch(problem);

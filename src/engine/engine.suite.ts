@@ -132,7 +132,7 @@ function intoTests(engine: () => Engine, run: Run): void {
     expect(elements(into.sum)).toEqual([6, -8]);
   });
 
-  it.each(["float16", "bfloat16", "uint8"] as const)("takes and gives %s as it is", async (dtype) => {
+  it.each(["float16", "bfloat16", "uint8"] as const)("takes and gives %s unchanged", async (dtype) => {
     const bytes = Uint8Array.of(0, 0x3c, 1, 0, 0xff, 0x7b, 0, 0x80);
     const value = tensorOver(dtype, [bytes.length / ELEMENT_BYTES[dtype]], bytes.buffer);
     const given = input("given", value.shape, dtype);
@@ -248,7 +248,7 @@ function feedTests(run: Run): void {
 }
 
 function programTests(engine: () => Engine): void {
-  it("runs many times, each with results of its own", async () => {
+  it("runs many times, each with its own results", async () => {
     const program = await engine().compile(createGraph({ y: mul(input("x", [2]), 10) }));
     const first = await program.run({ x: row(1, 2) });
     const second = await program.run({ x: row(3, 4) });

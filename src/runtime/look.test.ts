@@ -147,7 +147,7 @@ async function snapshotAfter(loaded: LoadedModel, tokens: Int32Array, batch = 1)
   return snapshot;
 }
 
-/** All that is shown of a segment, but for what it resembles of the first so many. */
+/** Everything shown of a segment, except how it resembles the first ones. */
 function numbersOf({ layers }: SegmentLook, firstEarlier: number): number[] {
   return layers
     .flat()

@@ -18,7 +18,7 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
  */
 
 /**
- * What is computed beside the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
+ * What is computed besides the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
  * For `state` alone, all that only the last layer's output needs is left out.
  */
 export type Output = "logits" | "allLogits" | "losses" | "state";
@@ -55,7 +55,7 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
 }
 
 /**
- * Up to `size` tokens inside one segment: what they leave of the state as it was is no result, and `rows.segment.*` are to be
+ * Up to `size` tokens inside one segment: unchanged parts of the state are not results, and `rows.segment.*` are
  * put into the open segment.
  */
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
@@ -76,7 +76,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
-/** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
+/** One segment of one lane as a standalone file: the weights are part of it, `logits` [1, N, V] are of all tokens. */
 export function standaloneSegment({ model, params }: LoadedModel): Graph {
   const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");

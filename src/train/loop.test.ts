@@ -151,7 +151,6 @@ describe("a step that diverges", () => {
     expect(saved.at(-1)).toBe(reached);
   });
 });
-});
 
 describe("validation", () => {
   it("is run every so many steps and after the last, before the state is saved", async () => {

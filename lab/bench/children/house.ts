@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createRng } from "infini-transformer/base";
 import { createModel, encodeWeights, MODEL_FILES, parseModelConfig } from "infini-transformer/model";
 import { createNodeEngine, loadModelFolder } from "infini-transformer/node";
-import { createSession, sampleToken, type Session } from "infini-transformer/runtime";
+import { createRuntime, sampleToken, type Session } from "infini-transformer/runtime";
 import { flatten, floatTensor, intTensor } from "infini-transformer/tensor";
 import { createOptimizer, createStepper, parseRunConfig } from "infini-transformer/train";
 
@@ -51,10 +51,10 @@ async function start(): Promise<Record<string, number>> {
 
 /** What a second session adds when both have read a token and a block. */
 async function second(): Promise<Record<string, number>> {
-  const [loaded, engine] = [await loadModelFolder(folder), await createNodeEngine()];
+  const runtime = await openRuntime();
   const sessions: Session[] = [];
   const open = async (): Promise<number> => {
-    const session = createSession({ loaded, engine });
+    const session = runtime.session();
     await session.step(1);
     await session.prefill(randomTokens(tokens));
     sessions.push(session);
@@ -135,8 +135,12 @@ async function readConfig(): Promise<ReturnType<typeof parseModelConfig>> {
   return parseModelConfig(JSON.parse(await readFile(join(folder, MODEL_FILES.config), "utf8")));
 }
 
+async function openRuntime(): Promise<{ session(): Session }> {
+  return createRuntime({ loaded: await loadModelFolder(folder), engine: await createNodeEngine() });
+}
+
 async function openSession(): Promise<Session> {
-  return createSession({ loaded: await loadModelFolder(folder), engine: await createNodeEngine() });
+  return (await openRuntime()).session();
 }
 
 function randomTokens(count: number): Int32Array {

@@ -14,7 +14,7 @@ interface PerplexityFlags {
   readonly json?: string;
 }
 
-/** Streams texts through a model, prints how well it foretells them and writes it as JSON. */
+/** Streams texts through a model, prints how well it predicts them and writes it as JSON. */
 export async function measurePerplexity(folder: string, { data, device, json }: PerplexityFlags): Promise<void> {
   if (data === undefined) throw new UsageError("--data: perplexity needs a text file, or a folder of them");
   const loaded = await loadModelFolder(folder);

@@ -23,6 +23,9 @@ export async function readScoredTexts(
     bytes: tokens.length,
   }));
   const short = texts.find(({ tokens }) => tokens.length < 2);
-  if (short) throw new UsageError(`${option}: ${short.name} has one token; there is none after it to predict`);
+  if (short) {
+    const place = texts.length > 1 ? `${paths.join(", ")}: ${short.name}` : paths.join(", ");
+    throw new UsageError(`${option}: ${place} has one token, and none after it to predict`);
+  }
   return texts;
 }

@@ -30,13 +30,13 @@ describe.each(targets.map((target) => [target.id, target] as const))("the target
 });
 
 describe.each(onnxTargets.map((target) => [target.id, target] as const))("writing for %s", (_, target) => {
-  it("has all that is left after lowering", () => {
+  it("has everything left after lowering", () => {
     for (const { graph } of cases) expect(writeOnnx(optimize(graph, target), target).length).toBeGreaterThan(0);
   });
 });
 
 describe("a target", () => {
-  it("has each lowering taken apart until it computes all of it", () => {
+  it("lowers everything until it can compute all of it", () => {
     const target: Target = { ...PRIMITIVE, supports: (op) => op === "silu" || PRIMITIVE.supports(op) };
     for (const { op, graph } of cases) {
       const { nodes } = lower(graph, target);

@@ -31,7 +31,7 @@ export const STANDARD: OnnxTarget = target("standard ONNX", {
 export const ORT_TARGETS: Readonly<Record<"cpu" | "wasm" | "webgpu" | "cuda", OnnxTarget>> = {
   cpu: target("cpu", { ...STANDARD.emitters, ...blocks }),
   wasm: target("wasm", { ...STANDARD.emitters, ...blocks }),
-  // WebGPU has no numbers of 16 bits but float16, which not every adapter has.
+  // The only 16-bit numbers of WebGPU are float16, which not every adapter has.
   webgpu: target("webgpu", { ...STANDARD.emitters, ...blocks, ...webgpuOnly }, ["float32", "int32", "uint8"]),
   cuda: target("cuda", STANDARD.emitters),
 };

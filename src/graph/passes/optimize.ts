@@ -17,7 +17,7 @@ export function optimize(graph: Graph, target: Target = PRIMITIVE): Graph {
   return shareEqualNodes(joinReshapes(lower(graph, target)));
 }
 
-/** The graph with constants in the place of the inputs that there are values for. */
+/** The graph with constants instead of the inputs that have values. */
 export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTensor>): Graph {
   return rewrite(graph, (node) => {
     const value = isOp(node, "input") ? values.get(node.attributes.name) : undefined;
@@ -35,8 +35,8 @@ export function lower(graph: Graph, target: Target): Graph {
 }
 
 /**
- * One reshape in place of several in a row, and of a transposition that leaves the order of the elements as it is, because it
- * moves axes of size 1 alone. A token by itself is mostly such axes.
+ * One reshape instead of several in a row, and instead of a transposition that does not reorder elements, because it only moves axes
+ * of size 1. A single token has mostly such axes.
  */
 export function joinReshapes(graph: Graph): Graph {
   return rewrite(graph, (node) => {

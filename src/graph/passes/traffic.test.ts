@@ -11,7 +11,7 @@ const traffic = (...results: Tensor[]): ReturnType<typeof trafficOf> =>
 describe("trafficOf", () => {
   it.each<[string, Tensor, number]>([
     ["operands and the result", matmul(x, input("w", [3, 4])), 24 + 48 + 32],
-    ["a broadcast operand as it is", add(x, scalar(1)), 24 + 4 + 24],
+    ["a broadcast operand unexpanded", add(x, scalar(1)), 24 + 4 + 24],
     ["an operand that is read twice once", square(x), 24 + 24],
     ["conditions by the byte", where(less(x, 0), x, 0), 24 + 4 + 6 + (6 + 24 + 4 + 24)],
     ["all parts of a concatenation", concat([x, x, input("y", [1, 3])], 0), 24 + 12 + 60],

@@ -8,7 +8,7 @@ import { reason } from "./files.ts";
 /**
  * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted
  * order. Throws {@link CorpusError} for a path that is missing, unreadable, empty or not UTF-8 text, or has no text in it, and for
- * a folder with splits, of which one is to be named.
+ * a folder with splits, one of which must be named.
  */
 export async function readCorpus(paths: readonly string[]): Promise<TextDocument[]> {
   const documents: TextDocument[] = [];
