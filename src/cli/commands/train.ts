@@ -127,13 +127,13 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
       },
       validation,
       save: folder.save,
+    }).catch(async (cause: unknown) => {
+      await folder.report().catch(() => {}); // what led here is worth a look, and the cause worth more
+      throw cause;
     });
     status.finish();
     await folder.report();
     await tell(config, flags, step, status);
-  } catch (cause) {
-    await folder.report().catch(() => {}); // what led here is worth a look, and the cause worth more
-    throw cause;
   } finally {
     status.finish();
     stop.release();

@@ -68,7 +68,7 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
       const restored = decodeRunState(await readBytes(file(CHECKPOINT)), state, kept, file(CHECKPOINT), text);
       await dropLaterMetrics(file(METRICS), restored.step);
       // They may be older than the checkpoint, when the run ended between the two.
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state), model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state)));
       return restored;
     },
     log: (line) =>
@@ -81,14 +81,14 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
       if (tokenizer) await writeAtomically(file(MODEL_FILES.tokenizer), tokenizer);
       await writeAtomically(file(MODEL_FILES.config), toJson(model));
       await writeAtomically(file(MODEL_FILES.training), toJson(config.training));
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state), model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state)));
     },
     async keepBest({ state, step }, bitsPerByte, heldOut) {
       const best = await bestOf(join(file(BEST), MODEL_FILES.weights), heldOut);
       if (!(bitsPerByte < best)) return best;
       // The value is in the file of the weights: the two are replaced together.
       const notes = { step: String(step), bitsPerByte: String(bitsPerByte), heldOut };
-      await writeModel(file(BEST), encodeWeights(weightsOf(state), model, notes));
+      await writeModel(file(BEST), encodeWeights(weightsOf(state), notes));
       return bitsPerByte;
     },
     async report() {
