@@ -28,7 +28,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
     it("shows every token, and each head's gate and shares", async () => {
       const looks = await lookAt(loaded, tokens);
       expect(looks.flatMap(({ tokens: part }) => [...part])).toEqual([...tokens]);
-      const gates = gatesOf(loaded.params);
+      const gates = gatesOf(loaded);
       for (const { index, firstEarlier, layers, tokens: part } of looks) {
         expect(layers.map((heads) => heads.map(({ gate }) => gate[0]?.toFixed(5)))).toEqual(
           gates.map((heads) => heads.map((gate) => gate.toFixed(5))),

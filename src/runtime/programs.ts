@@ -3,6 +3,7 @@ import { add, constant, gather, input, reshape, slice } from "../graph/builder.t
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues, rowsOfValues } from "../graph/names.ts";
 import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
+import type { Weight } from "../nn/weight.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
@@ -78,7 +79,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
 
 /** One segment of one lane as a standalone file: the weights are part of it, `logits` [1, N, V] are of all tokens. */
 export function standaloneSegment({ model, params }: LoadedModel): Graph {
-  const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
+  const weights = mapTree<ModelParams<Tensor, Weight>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
   return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
@@ -98,7 +99,7 @@ export function commitProgram({ model, params }: LoadedModel, batch: number): Gr
 
 function outputOf(
   model: Model,
-  weights: ModelParams<Tensor>,
+  weights: ModelParams<Tensor, Weight>,
   hidden: Tensor,
   last: () => Tensor,
   output: Output,
