@@ -20,6 +20,7 @@ import {
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { SMALLEST_DENOMINATOR } from "../graph/limits.ts";
 import type { Weight } from "../nn/weight.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
@@ -75,7 +76,12 @@ export function trainingStep(
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
   const memory = carries ? nextValues(named<Tensor>("memory", result.state)) : {};
-  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(model, params, flat, slopes, update) });
+  return createGraph({
+    loss,
+    ...writeStrengthOf(result),
+    ...memory,
+    ...applyUpdate(model, params, flat, slopes, update),
+  });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
@@ -86,7 +92,7 @@ export function accumulateGradients(model: Model, params: ModelParams<FloatTenso
   const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
-  return createGraph({ loss, ...writtenOf(result), ...addedGradients(flat, slopes) });
+  return createGraph({ loss, ...writeStrengthOf(result), ...addedGradients(flat, slopes) });
 }
 
 /** The state after a segment. */
@@ -119,7 +125,7 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
   const stateSlopes = Object.keys(flatBefore).map((name, i) => [name, slopes[count + i]] as const);
   return createGraph({
     loss,
-    ...writtenOf(result),
+    ...writeStrengthOf(result),
     ...addedGradients(flat, slopes.slice(0, count)),
     ...named<Tensor>("stateGradients", Object.fromEntries(stateSlopes)),
   });
@@ -189,9 +195,9 @@ function writeCost({ writeWish }: ModelResult): Tensor {
   return mul(input("writePenalty", []), sum(mean(charged, [-1])));
 }
 
-/** The output `written`: the sum over the tokens of the mean strength. */
-function writtenOf({ writeWish }: ModelResult): Flat<Tensor> {
-  return writeWish ? { written: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {};
+/** The output `writeStrengthSum`: the sum over the tokens of the mean strength. */
+function writeStrengthOf({ writeWish }: ModelResult): Flat<Tensor> {
+  return writeWish ? { writeStrengthSum: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {};
 }
 
 function zeroStates(model: Model, batch: number): LayerStates<Tensor> {
@@ -224,7 +230,7 @@ function applyUpdate(
   const step = input("step", []);
   const squares = slopes.map((slope) => sum(square(slope)));
   const gradientNorm = sqrt(squares.reduce((total, part) => add(total, part)));
-  const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
+  const clip = min(1, div(clipNorm, add(gradientNorm, SMALLEST_DENOMINATOR)));
   const specOf = flatten<ParamSpec>(specs);
   const outputs: Record<string, Tensor> = {};
   Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
@@ -239,8 +245,6 @@ function applyUpdate(
   });
   return { gradientNorm, ...nextValues(outputs) };
 }
-
-const CLIP_EPSILON = 1e-6;
 
 function leaf<T>(values: readonly T[] | Flat<T>, key: string | number): T {
   const value = (values as Flat<T>)[String(key)];
