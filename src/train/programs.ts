@@ -30,11 +30,11 @@ import type { ParamSpec } from "../nn/spec.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
- * Inputs of the graphs beside the values of graph/names.ts: `tokens`, `targets`, `weights`, `rows`, `startOfSequence`, `writePenalty`,
+ * Inputs of the graphs besides the values of graph/names.ts: `tokens`, `targets`, `weights`, `rows`, `startOfSequence`, `writePenalty`,
  * `writeMargin` and `auxiliaryWeight`.
  */
 
-/** What an update needs to know beside the gradients. */
+/** What an update needs besides the gradients. */
 export interface UpdateConfig {
   readonly optimizer: Optimizer;
   /** Gradients are scaled down to this global norm. */
@@ -103,7 +103,7 @@ export function segmentForward(model: Model, params: ModelParams<FloatTensor>, s
 }
 
 /**
- * The backward pass through one segment, which is computed anew from the state before it: from the gradient
+ * The backward pass through one segment, which is computed again from the state before it: from the gradient
  * of the loss with respect to the state after the segment to that before it. Adds to `gradients.*`.
  */
 export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
@@ -138,7 +138,7 @@ export function updateStep(model: Model, params: ModelParams<FloatTensor>, updat
   return createGraph(applyUpdate(model, params, flat, slopes, update));
 }
 
-/** Compiles several graphs, one after the other. */
+/** Compiles several graphs in turn. */
 export async function compileAll<Name extends string>(
   { compile }: Pick<Store, "compile">,
   graphs: Record<Name, Graph>,
@@ -150,7 +150,7 @@ export async function compileAll<Name extends string>(
 
 // --- internal ---
 
-/** What the loss is made of: targets and weights of all tokens [B, T], or of some rows [R] of the hidden states. */
+/** What the loss needs: targets and weights of all tokens [B, T], or of some rows [R] of the hidden states. */
 interface Scored {
   readonly targets: Tensor;
   readonly weights: Tensor;
@@ -178,7 +178,7 @@ function lossOf(
   return sum(mul(model.losses(params, counted, targets), weights));
 }
 
-/** What the mixers charge beside the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */
+/** What the mixers charge on top of the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */
 function ownCosts(result: ModelResult): Tensor {
   const { auxiliary } = result;
   return auxiliary ? add(writeCost(result), mul(input("auxiliaryWeight", []), auxiliary)) : writeCost(result);

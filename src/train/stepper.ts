@@ -33,7 +33,7 @@ export interface StepResult {
   readonly writeStrength?: number;
 }
 
-/** Performs training steps on a state of its own. */
+/** Performs training steps on its own state. */
 export interface Stepper {
   /** The state after the last step that was kept; good until the next step but one. */
   state(): Promise<TrainingState>;
@@ -47,7 +47,7 @@ export interface Stepper {
 export interface StepperOptions extends GradientOptions {
   readonly engine: Engine;
   readonly optimizer: Optimizer;
-  /** State to go on from. Default: the parameters and a fresh optimizer. */
+  /** State to continue from. Default: the parameters and a fresh optimizer. */
   readonly state?: TrainingState;
 }
 
