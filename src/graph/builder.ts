@@ -1,5 +1,6 @@
 import type { DType, HostDType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
+import { sharedConstant } from "./shared-constant.ts";
 import { apply, isOp, type Tensor } from "./tensor.ts";
 
 /*
@@ -19,12 +20,12 @@ export function constant(value: HostTensor): Tensor {
 }
 
 export function scalar(value: number): Tensor {
-  return constant(floatTensor([], Float32Array.of(value)));
+  return sharedConstant("scalar", [value], () => floatTensor([], Float32Array.of(value)));
 }
 
 /** `length` whole numbers from `start` on, as int32. */
 export function iota(length: number, start = 0): Tensor {
-  return constant(
+  return sharedConstant("iota", [length, start], () =>
     intTensor(
       [length],
       Int32Array.from({ length }, (_, i) => start + i),
