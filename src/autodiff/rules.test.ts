@@ -6,6 +6,7 @@ import {
   broadcastTo,
   cast,
   concat,
+  constant,
   crossEntropy,
   cumulativeSum,
   div,
@@ -22,6 +23,7 @@ import {
   log,
   logSoftmax,
   matmul,
+  matmulBlocks,
   max,
   mean,
   min,
@@ -48,11 +50,12 @@ import {
   where,
 } from "../graph/builder.ts";
 import { createGraph } from "../graph/graph.ts";
-import { sizeOf, type Shape } from "../tensor/host-tensor.ts";
+import { floatTensor, sizeOf, type Shape } from "../tensor/host-tensor.ts";
 import type { Op } from "../graph/ops.ts";
 import { apply, isOp, type Tensor } from "../graph/tensor.ts";
 import { createRng } from "../base/random.ts";
 import { gradients } from "./gradients.ts";
+import { quantizeBlocks } from "../tensor/blocks.ts";
 import { gradientRules, sumTo } from "./rules.ts";
 
 interface Operand extends Float64Tensor {
@@ -113,6 +116,8 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
   less: NOT_DIFFERENTIABLE,
   kthLargest: NOT_DIFFERENTIABLE,
   stopGradient: NOT_DIFFERENTIABLE,
+  dequantizeBlocks: NOT_DIFFERENTIABLE,
+  gatherBlocks: NOT_DIFFERENTIABLE,
 
   neg: unary(neg),
   exp: unary(exp),
@@ -204,6 +209,21 @@ const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE }
     on((x, i) => scatterAdd(x, i, 4), floats(2, 3, 2), integers(4, 2, 3)),
     on((x, i) => scatterAdd(x, i, 4), floats(2), integers(4)),
   ],
+
+  matmulBlocks: ([4, 8] as const).flatMap((bits) =>
+    [false, true].map((zeroPoints) => {
+      const { blocks, scales, ...zeros } = quantizeBlocks(floatTensor([3, 32], Float32Array.from(floats(96).data)), {
+        bits,
+        zeroPoints,
+      });
+      const matrix = {
+        blocks: constant(blocks),
+        scales: constant(scales),
+        ...(zeros.zeroPoints && { zeroPoints: constant(zeros.zeroPoints) }),
+      };
+      return on((x) => matmulBlocks(x, matrix), floats(2, 2, 32));
+    }),
+  ),
 
   eluPlusOne: unary(eluPlusOne),
   silu: unary(silu),

@@ -3,6 +3,7 @@ import {
   broadcastTo,
   cast,
   cumulativeSum,
+  dequantizeBlocks,
   div,
   eluPlusOne,
   exp,
@@ -30,8 +31,8 @@ import {
 } from "../graph/builder.ts";
 import { sizeOf, type Shape } from "../tensor/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
+import { blocksOf, inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/passes/lower.ts";
 import { linearCrossEntropyGradients } from "../graph/passes/linear-cross-entropy.ts";
-import { inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/passes/lower.ts";
 import type { Op } from "../graph/ops.ts";
 import { isOp, type Tensor } from "../graph/tensor.ts";
 
@@ -138,6 +139,13 @@ export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENT
     return [scatterAdd(dy, indices, axisSize(table.shape, 0)), null];
   },
   scatterAdd: (y, dy) => [gather(dy, operand(y, 1)), null],
+
+  dequantizeBlocks: NOT_DIFFERENTIABLE,
+  matmulBlocks: (y, dy) => {
+    const [, ...parts] = y.inputs;
+    return [matmul(dy, dequantizeBlocks(blocksOf(parts))), ...parts.map(() => null)];
+  },
+  gatherBlocks: NOT_DIFFERENTIABLE,
 
   // ELU(x) + 1 exceeds one exactly where its slope is one, and is its own slope below.
   eluPlusOne: (y, dy) => [mul(dy, min(eluPlusOne(operand(y, 0)), 1))],

@@ -1,4 +1,4 @@
-/** Has tasks done one after the other, in the order they come; one that fails holds up none. */
+/** Runs tasks one at a time in the order they come; a failure does not hold up the others. */
 export type Queue = <T>(task: () => Promise<T>) => Promise<T>;
 
 export function createQueue(): Queue {
@@ -6,7 +6,7 @@ export function createQueue(): Queue {
   return (task) => {
     const result = last.then(task);
     last = result.then(nothing, nothing); // neither kept alive nor failed
-    return result.then((value) => value); // a promise of its own, so that a failure that nobody awaits is told
+    return result.then((value) => value); // a new promise, so that a failure nobody awaits is reported
   };
 }
 

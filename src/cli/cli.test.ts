@@ -179,7 +179,7 @@ describe("passkey", () => {
 describe("stream", () => {
   const QUESTION = "What way? ";
 
-  it("saves what it remembers, and goes on from it to the same answer", async () => {
+  it("saves what it remembers, and continues from it to the same answer", async () => {
     await writeFile(at("first.txt"), TEXT.slice(0, 1001));
     await writeFile(at("rest.txt"), TEXT.slice(1001));
     const first = await spawnCommand(["stream", at("model"), at("first.txt"), "--save", at("state"), "--json", "-"]);
@@ -231,7 +231,7 @@ describe("stream", () => {
 });
 
 describe("generate", () => {
-  it("goes on with a prompt, alike for the same seed", async () => {
+  it("continues a prompt, the same way for the same seed", async () => {
     const flags = ["generate", at("model"), "--prompt", "It is", "--max-tokens", "40"];
     const [first, again, other] = [
       await spawnCommand(flags),

@@ -48,7 +48,7 @@ describe("infini demo", () => {
     for (const distances of [start, middle, end]) expect(distances).toEqual(distances?.toSorted((a, b) => a - b));
   });
 
-  it("says of an answer that it is right only when it is the key", () => {
+  it("calls an answer right only when it is the key", () => {
     for (const { key, answer, right } of result.answers) expect(right).toBe(answer === key);
   });
 

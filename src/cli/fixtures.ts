@@ -34,12 +34,12 @@ export async function writeRecipe(folder: string): Promise<void> {
   await writeFile(join(folder, "text.txt"), TEXT);
 }
 
-/** Runs the command line as a process of its own. */
+/** Runs the command line in a separate process. */
 export function spawnCommand(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   return outcomeOf(spawnMain(args, env), input);
 }
 
-/** Runs the command line with nobody at the other end of its standard output. */
+/** Runs the command line with its standard output closed at the other end. */
 export function spawnUnread(args: readonly string[]): Promise<Ran> {
   const child = spawnMain(args, {});
   child.stdout.destroy();
@@ -84,7 +84,7 @@ async function callMain(main: string, args: readonly string[]): Promise<Ran> {
   const spies = [
     capture("stdout"),
     capture("stderr"),
-    vi.spyOn(process.stdout, "on").mockReturnThis(), // what is told when nobody reads any more
+    vi.spyOn(process.stdout, "on").mockReturnThis(), // the error when nobody reads any more
     vi.spyOn(process, "exit").mockImplementation((code) => {
       if (!ended) ran.code = Number(code ?? 0);
       ended = true;

@@ -8,7 +8,7 @@ const program = new Command("infini")
 
 await runCommands(program, {
   demo: {
-    summary: "hide keys in a book, stream all of it, and ask for them",
+    summary: "hide keys in a book, stream the whole book, and ask for them",
     load: async () => (await import("./commands/demo.ts")).demoCommand(),
   },
   train: {

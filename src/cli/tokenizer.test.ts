@@ -80,7 +80,7 @@ describe("a model with a tokenizer.json", () => {
     expect(await json("exported/tokenizer.json")).toEqual(tinyTokenizerJson());
   });
 
-  it("goes on with the same tokenizer alone", async () => {
+  it("resumes only with the same tokenizer", async () => {
     await cp(at("model"), at("resumed"), { recursive: true });
     const resume = ["train", at("recipe.json"), "--data", at("text.txt"), "--out", at("resumed"), "--resume"];
     expect((await callCommand(...resume)).code).toBe(0);

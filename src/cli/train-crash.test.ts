@@ -56,7 +56,7 @@ describe("a training run", () => {
     let reached = 0;
     for (const [kill, stepsBefore] of [0, 3, 20, 8, 6].entries()) {
       const process = start("recipe.json", "killed", kill > 0);
-      // The first is killed as soon as there is anything to go on from.
+      // The first is killed as soon as there is anything to resume from.
       await until(process, async () => (await positionOf("killed", false)) !== undefined);
       await until(process, async () => ((await metricsOf("killed")).at(-1)?.step ?? 0) >= reached + stepsBefore);
       await sleep(rng.uniform() * 15);
@@ -76,7 +76,7 @@ describe("a training run", () => {
     await expectSameAsWhole("killed");
   });
 
-  it("that is interrupted saves the step it is at, says how to go on, and does", { timeout: 20_000 }, async () => {
+  it("that is interrupted saves its step, says how to resume, and does", { timeout: 20_000 }, async () => {
     const process = start("rare.json", "stopped");
     await until(process, async () => (await metricsOf("stopped")).length > 0);
     process.kill("SIGINT");
@@ -112,7 +112,7 @@ interface Running {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts `train` in a process of its own. */
+/** Starts `train` in a separate process. */
 function start(name: string, out: string, resume = false): Running {
   const args = ["train", at(name), "--data", at("text.txt"), "--out", at(out), ...(resume ? ["--resume"] : [])];
   const child = spawn(process.execPath, ["--import", "tsx", join("src", "cli", "main.ts"), ...args], {

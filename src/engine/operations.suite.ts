@@ -6,12 +6,14 @@ import {
   constant,
   crossEntropy,
   cumulativeSum,
+  dequantizeBlocks,
   div,
   elu,
   eluPlusOne,
   equal,
   exp,
   gather,
+  gatherBlocks,
   input,
   iota,
   kthLargest,
@@ -21,6 +23,7 @@ import {
   log,
   logSoftmax,
   matmul,
+  matmulBlocks,
   matrixTranspose,
   max,
   mean,
@@ -48,6 +51,7 @@ import {
   unitLowerInverse,
   where,
 } from "../graph/builder.ts";
+import { quantizeBlocks, type Blocks } from "../tensor/blocks.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import {
   filled,
@@ -169,6 +173,31 @@ const alongLast = (build: (x: Tensor) => Tensor): readonly Case[] => [
   on(build, row(1000, -1000, 999)),
   on(build, filled([2, 3], 0)),
 ];
+
+/** A matrix [5, 96] in blocks of 4 and 8 bits, without and with zero points, and what it meets. */
+const blockCases = (
+  build: (matrix: Blocks<Tensor>, ...others: Tensor[]) => Tensor,
+  ...others: HostTensor[]
+): readonly Case[] =>
+  ([4, 8] as const).flatMap((bits) => {
+    const { blocks, scales } = quantizeBlocks(floats(5, 96), { bits });
+    const between = quantizeBlocks(floats(5, 96), { bits, zeroPoints: true });
+    const zeroPoints = between.zeroPoints ?? between.blocks;
+    return [
+      on((b, s, ...x) => build({ blocks: b, scales: s }, ...x), blocks, scales, ...others),
+      on(
+        (b, s, z, ...x) => build({ blocks: b, scales: s, zeroPoints: z }, ...x),
+        between.blocks,
+        between.scales,
+        zeroPoints,
+        ...others,
+      ),
+    ];
+  });
+
+function constantBlocks({ blocks, scales }: Blocks<HostTensor>): Blocks<Tensor> {
+  return { blocks: constant(blocks), scales: constant(scales) };
+}
 
 /** Several of every operation. Total: an operation without an entry does not compile. */
 const cases: { readonly [K in Op]: readonly Case[] } = {
@@ -325,6 +354,18 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
     on((x, i) => scatterAdd(x, i, 4), floats(6), integers(4, 6)),
     on((x, i) => scatterAdd(x, i, 4), floats(3), integers(4)),
     on((x, i) => scatterAdd(x, i, 6), floats(400, 2), integers(6, 400)),
+  ],
+
+  dequantizeBlocks: blockCases((matrix) => dequantizeBlocks(matrix)),
+  matmulBlocks: [
+    ...blockCases((matrix, x) => matmulBlocks(x, matrix), floats(1, 96)),
+    ...blockCases((matrix, x) => matmulBlocks(x, matrix), floats(2, 3, 96)),
+    on((x) => matmulBlocks(x, constantBlocks(quantizeBlocks(floats(5, 96), { bits: 4 }))), floats(2, 3, 96)),
+    on((x) => matmulBlocks(x, constantBlocks(quantizeBlocks(floats(5, 96), { bits: 8 }))), floats(1, 96)),
+  ],
+  gatherBlocks: [
+    ...blockCases((matrix, indices) => gatherBlocks(matrix, indices), intRow(4, 0, 0, 2)),
+    ...blockCases((matrix, indices) => gatherBlocks(matrix, indices), integers(5, 2, 3)),
   ],
 
   stopGradient: [on(stopGradient, floats(2, 3)), on((x) => add(x, stopGradient(x)), floats(3))],

@@ -13,7 +13,7 @@ export interface HiddenKey {
   readonly position: number;
 }
 
-/** One question and what came of it. */
+/** One question and its answer. */
 export interface BookAnswer extends HiddenKey {
   /** Tokens from the end of the sentence with the key to the question. */
   readonly distance: number;
@@ -27,7 +27,7 @@ export interface BookProgress {
 }
 
 export interface BookOptions {
-  /** Distances after the key to ask at, beside the end of the book; those past the end are left out. */
+  /** Distances after the key to ask at, besides the end of the book; those past the end are left out. */
   readonly distances: readonly number[];
   /** That of the model. Default: that of bytes. */
   readonly tokenizer?: Tokenizer;
@@ -40,7 +40,7 @@ const BLOCK = 16_384;
 
 /**
  * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it,
- * and asks for the key on the way and at the end. A question is asked from a copy of the state, so reading goes on
+ * and asks for the key on the way and at the end. A question is asked on a copy of the state, so reading continues
  * as if it had not been. Answers come in the order of the keys, nearest question first. Throws `OptionError` for a model
  * whose tokenizer is missing.
  *

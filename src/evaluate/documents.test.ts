@@ -57,7 +57,7 @@ describe("evaluateDocuments", () => {
     },
   );
 
-  it("refuses documents without a token to foretell, and no documents", async () => {
+  it("refuses documents without a token to predict, and no documents", async () => {
     await expect(evaluateDocuments(session, [LONG, new Int32Array(1)])).rejects.toThrow(OptionError);
     await expect(evaluateDocuments(session, [])).rejects.toThrow(OptionError);
   });
@@ -69,7 +69,7 @@ describe("binsOf", () => {
   });
 });
 
-/** A session in which foretelling a token costs as many nats as there are tokens before it. */
+/** A session in which predicting a token costs as many nats as there are tokens before it. */
 function positionSession(): Session {
   let read = 0;
   return {

@@ -1,21 +1,21 @@
 import { OptionError } from "../base/errors.ts";
 import type { Session } from "../runtime/session.ts";
 
-/** Tokens of a document from one position up to another, which is left out; no end: all that follow. */
+/** Tokens of a document from one position up to another, exclusive; without an end, all that follow. */
 export interface PositionBin {
   readonly from: number;
   readonly to?: number;
 }
 
 export interface MeasuredBin extends PositionBin {
-  /** Tokens foretold that lie in it, of all documents. */
+  /** Predicted tokens in it, over all documents. */
   readonly tokens: number;
   readonly bitsPerByte: number;
 }
 
-/** How well a model foretells documents, each read from its start with an empty memory. Tokens are bytes. */
+/** How well a model predicts documents, each read from its start with an empty memory. Tokens are bytes. */
 export interface DocumentsResult {
-  /** Mean over all tokens foretold, of all documents. */
+  /** Mean over all predicted tokens of all documents. */
   readonly bitsPerByte: number;
   /** exp of the mean cross-entropy of a token in nats. */
   readonly perplexity: number;

@@ -12,7 +12,7 @@ export interface FakeSession extends Session {
 }
 
 /**
- * A session that remembers all it has read and writes what `answer` makes of it: `text` is all that the lane
+ * A session that remembers everything it has read and writes what `answer` makes of it: `text` is all that the lane
  * has read, `asked` counts the prompts that were read before.
  */
 export function fakeSession(

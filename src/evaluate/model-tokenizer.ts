@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import type { Session } from "../runtime/session.ts";
 import { byteTokenizer, readsBytes, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 
-/** The tokenizer that was given, or that of bytes. Throws `OptionError` when none was given for a model with one of its own. */
+/** The given tokenizer, or that of bytes. Throws `OptionError` when none was given for a model that has one. */
 export function modelTokenizer({ loaded }: Session, given: Tokenizer | undefined): Tokenizer {
   const { config } = loaded.model;
   if (!given && !readsBytes(config))

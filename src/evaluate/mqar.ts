@@ -5,9 +5,9 @@ import type { Session } from "../runtime/session.ts";
 import { createRng } from "../base/random.ts";
 import { mean, standardError } from "../base/statistics.ts";
 
-/** How much of one size is recalled over one distance. */
+/** The recall of one number of pairs over one distance. */
 export interface MqarRow extends MqarSize {
-  /** Tokens of filler between pairs and queries, beside those of `length`. */
+  /** Tokens of filler between pairs and queries, besides those of `length`. */
   readonly distance: number;
   readonly samples: number;
   /** Share of the queries that are answered with their value. */

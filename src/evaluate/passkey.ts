@@ -21,10 +21,10 @@ import { mean, standardError } from "../base/statistics.ts";
 
 /**
  * One cell of the paper's table 3. Its prompts differ in where key and question lie in a segment, as luck would
- * have it in a text of one's own:
+ * have it in another text:
  * - All prompts of a round (one for each lane of the session) are shorter than `length` by the same number of tokens,
  *   less than a segment and spread evenly over the rounds; the fewer lanes, the more places of the question.
- * - The sentence with the key is moved by up to a segment, anew for each prompt. At depth 0 it begins within a segment
+ * - The sentence with the key is moved by up to a segment, differently for each prompt. At depth 0 it begins within a segment
  *   after the line with the task, at depth 1 it ends within a segment before the question, between them it
  *   lies within half a segment around its share of the haystack.
  */
@@ -72,7 +72,7 @@ const BLOCK = 65_536;
 /**
  * Greedy answers to pass key prompts, several side by side in the lanes of the session. Key, haystack and the place
  * of the key are drawn once for each number of a prompt, not for each cell, so that the prompts of one
- * number begin alike; what they have in common is read once. Throws `OptionError` for a length that has no room
+ * number begin alike; their common part is read once. Throws `OptionError` for a length that has no room
  * for a prompt, a text that is empty, or a model whose tokenizer is missing.
  */
 export async function evaluatePasskey(session: Session, options: PasskeyOptions): Promise<PasskeyRow[]> {
@@ -119,7 +119,7 @@ interface Round {
   /** The keys of the lanes that count: the last round may have lanes beyond the samples asked for. */
   readonly keys: readonly string[];
   readonly stretches: readonly Stretch[];
-  /** The prompts of each cell, made anew: those of a whole table at once would take much memory. */
+  /** The prompts of each cell, generated again: those of a whole table at once would take much memory. */
   prompts(): LanePrompt[];
 }
 

@@ -1,13 +1,13 @@
 import { OptionError } from "../base/errors.ts";
 import type { Session } from "../runtime/session.ts";
 
-/** How well a model foretells a text. */
+/** How well a model predicts a text. */
 export interface PerplexityResult {
-  /** Cross-entropy of all tokens foretold, in bits, over the bytes of the text: comparable between tokenizers. */
+  /** Cross-entropy of all predicted tokens, in bits, over the bytes of the text: comparable between tokenizers. */
   readonly bitsPerByte: number;
   /** exp of the mean cross-entropy of a token in nats: comparable between models of one tokenizer. */
   readonly perplexity: number;
-  /** Tokens foretold: all but the first. */
+  /** Predicted tokens: all but the first. */
   readonly tokens: number;
   /** Bytes of the text in UTF-8. */
   readonly bytes: number;

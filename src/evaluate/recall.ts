@@ -137,7 +137,7 @@ function drawPrompt(
   return { tokens, references };
 }
 
-/** A window of a book at a random place; from its end the book goes on at its start. */
+/** A window of a book at a random place; the book wraps around at its end. */
 function windowOf(book: Tokens, size: number, rng: Rng): Tokens {
   if (size <= book.length) {
     const start = rng.integer(book.length - size + 1);

@@ -1,3 +1,4 @@
+import type { Blocks } from "../tensor/blocks.ts";
 import type { DType, HostDType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
 import { sharedConstant } from "./shared-constant.ts";
@@ -153,6 +154,21 @@ export function scatterAdd(updates: Tensor, indices: Tensor, rows: number): Tens
   return apply("scatterAdd", [updates, indices], { rows });
 }
 
+/** The matrix float32 [out, in] that blocks stand for. */
+export function dequantizeBlocks(matrix: Blocks<Tensor>): Tensor {
+  return apply("dequantizeBlocks", partsOf(matrix), {});
+}
+
+/** x W^T for x [.., in] and a matrix W [out, in] in blocks -> [.., out]. Without a gradient for W. */
+export function matmulBlocks(x: Tensor, matrix: Blocks<Tensor>): Tensor {
+  return apply("matmulBlocks", [x, ...partsOf(matrix)], {});
+}
+
+/** Rows of a table [rows, in] in blocks at int32 indices [..] -> float32 [.., in]. Indices must lie inside the table. No gradient. */
+export function gatherBlocks(table: Blocks<Tensor>, indices: Tensor): Tensor {
+  return apply("gatherBlocks", [indices, ...partsOf(table)], {});
+}
+
 /** ELU(x) + 1: x + 1 above zero, exp(x) below. Never negative; in single precision it is zero from about -17 down. */
 export const eluPlusOne = (x: Tensor): Tensor => apply("eluPlusOne", [x], {});
 
@@ -204,6 +220,10 @@ const LOGITS_AT_ONCE = 1 << 24;
 function undoes(permutation: readonly number[], x: Tensor): boolean {
   if (!isOp(x, "transpose") || permutation.length !== x.shape.length) return false;
   return permutation.every((axis, i) => x.attributes.permutation[axis] === i);
+}
+
+function partsOf({ blocks, scales, zeroPoints }: Blocks<Tensor>): Tensor[] {
+  return [blocks, scales, ...(zeroPoints ? [zeroPoints] : [])];
 }
 
 function lift(x: Operand): Tensor {

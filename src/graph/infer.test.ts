@@ -8,12 +8,14 @@ import {
   constant,
   crossEntropy,
   cumulativeSum,
+  dequantizeBlocks,
   div,
   elu,
   eluPlusOne,
   equal,
   exp,
   gather,
+  gatherBlocks,
   kthLargest,
   input,
   l2Normalize,
@@ -22,6 +24,7 @@ import {
   log,
   logSoftmax,
   matmul,
+  matmulBlocks,
   max,
   mean,
   min,
@@ -53,6 +56,7 @@ import { apply, GraphError, type Tensor } from "./tensor.ts";
 const float = (...shape: number[]): Tensor => input("float", shape);
 const int = (...shape: number[]): Tensor => input("int", shape, "int32");
 const half = (...shape: number[]): Tensor => input("half", shape, "float16");
+const bytes = (...shape: number[]): Tensor => input("bytes", shape, "uint8");
 const bool = (...shape: number[]): Tensor => cast(int(...shape), "bool");
 
 interface Refusal {
@@ -206,6 +210,46 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => scatterAdd(float(3), int(3, 2), 5), "(float32[3], int32[3, 2]): one index for each row"),
     refuse(() => scatterAdd(float(3), float(3), 5), "(float32[3], float32[3]): needs int32 indices, got float32"),
     refuse(() => scatterAdd(int(3), int(3), 5), "(int32[3], int32[3]): needs float32, got int32"),
+  ],
+
+  dequantizeBlocks: [
+    refuse(
+      () => dequantizeBlocks({ blocks: bytes(2, 3, 8), scales: float(2, 3) }),
+      "(uint8[2, 3, 8], float32[2, 3]): codes must be uint8 [out, blocks, 16 or 32]",
+    ),
+    refuse(
+      () => dequantizeBlocks({ blocks: int(2, 3, 16), scales: float(2, 3) }),
+      "(int32[2, 3, 16], float32[2, 3]): codes must be uint8 [out, blocks, 16 or 32]",
+    ),
+    refuse(
+      () => dequantizeBlocks({ blocks: bytes(2, 3, 16), scales: float(2, 1) }),
+      "(uint8[2, 3, 16], float32[2, 1]): scales must be float32[2, 3]",
+    ),
+    refuse(
+      () => dequantizeBlocks({ blocks: bytes(2, 3, 16), scales: float(2, 3), zeroPoints: bytes(2, 3) }),
+      "(uint8[2, 3, 16], float32[2, 3], uint8[2, 3]): zero points must be uint8[2, 2]",
+    ),
+    refuse(() => apply("dequantizeBlocks", [], {}), "(): takes codes and scales"),
+  ],
+  matmulBlocks: [
+    refuse(
+      () => matmulBlocks(float(32), { blocks: bytes(2, 1, 16), scales: float(2, 1) }),
+      "(float32[32], uint8[2, 1, 16], float32[2, 1]): needs two axes or more",
+    ),
+    refuse(
+      () => matmulBlocks(float(2, 32), { blocks: bytes(2, 2, 16), scales: float(2, 2) }),
+      "(float32[2, 32], uint8[2, 2, 16], float32[2, 2]): inner sizes 32 and 64 differ",
+    ),
+    refuse(
+      () => matmulBlocks(int(2, 64), { blocks: bytes(2, 2, 32), scales: float(2, 2) }),
+      "(int32[2, 64], uint8[2, 2, 32], float32[2, 2]): needs float32, got int32",
+    ),
+  ],
+  gatherBlocks: [
+    refuse(
+      () => gatherBlocks({ blocks: bytes(2, 2, 16), scales: float(2, 2) }, float(3)),
+      "(float32[3], uint8[2, 2, 16], float32[2, 2]): needs int32 indices, got float32",
+    ),
   ],
 
   eluPlusOne: floatsOnly(eluPlusOne),

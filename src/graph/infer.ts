@@ -1,4 +1,5 @@
 import type { DType, HostTensor, Shape } from "../tensor/host-tensor.ts";
+import { BLOCK_SIZE, codeBits, zeroPointBytes } from "../tensor/blocks.ts";
 import { sizeOf } from "../tensor/host-tensor.ts";
 import type { Op, OpAttributes } from "./ops.ts";
 
@@ -177,6 +178,20 @@ export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
     return { shape: [rows, ...updates.shape.slice(indices.shape.length)], dtype: float(updates).dtype };
   },
 
+  dequantizeBlocks: (inputs) => ({ shape: matrixInBlocks(inputs), dtype: "float32" }),
+  matmulBlocks: ([x, ...parts]) => {
+    const [out, width] = matrixInBlocks(parts);
+    const { shape, dtype } = alongLast(x ? [x] : [], {});
+    if (shape.length < 2) throw new Error("needs two axes or more");
+    if (shape.at(-1) !== width) throw new Error(`inner sizes ${shape.at(-1)} and ${width} differ`);
+    return { shape: [...shape.slice(0, -1), out], dtype };
+  },
+  gatherBlocks: ([indices, ...parts]) => {
+    const [, width] = matrixInBlocks(parts);
+    if (!indices) throw new Error("takes indices");
+    return { shape: [...int(indices).shape, width], dtype: "float32" };
+  },
+
   eluPlusOne: unary,
   silu: unary,
   rmsNorm: (inputs) => {
@@ -232,6 +247,21 @@ export function axisSize(shape: Shape, axis: number): number {
 }
 
 // --- internal ---
+
+/** The shape of the matrix whose codes, scales and zero points these are. */
+function matrixInBlocks([blocks, scales, zeroPoints]: readonly TensorType[]): [number, number] {
+  if (!blocks || !scales) throw new Error("takes codes and scales");
+  const bits = codeBits(blocks.shape);
+  if (blocks.dtype !== "uint8" || !bits) throw new Error("codes must be uint8 [out, blocks, 16 or 32]");
+  const [out = 0, count = 0] = blocks.shape;
+  const expect = ({ shape, dtype }: TensorType, what: string, type: DType, wanted: Shape): void => {
+    if (dtype !== type || shape.join() !== wanted.join())
+      throw new Error(`${what} must be ${type}[${wanted.join(", ")}]`);
+  };
+  expect(scales, "scales", "float32", [out, count]);
+  if (zeroPoints) expect(zeroPoints, "zero points", "uint8", [out, zeroPointBytes(count, bits)]);
+  return [out, count * BLOCK_SIZE];
+}
 
 function checkAxis(axis: number, shape: Shape): void {
   axisSize(shape, axis);

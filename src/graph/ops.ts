@@ -67,8 +67,15 @@ export interface RowOps {
   scatterAdd: { readonly rows: number };
 }
 
-/** With gradients in closed form. lower.ts spells them out in others: a target need not compute them. */
-export interface LowerableOps {
+/** Of matrices in blocks, see tensor/blocks.ts: their codes, scales and, where they have them, zero points. */
+export interface BlockOps {
+  dequantizeBlocks: None;
+  matmulBlocks: None;
+  gatherBlocks: None;
+}
+
+/** Operations with gradients in closed form. */
+export interface CompositeOps {
   eluPlusOne: None;
   silu: None;
   rmsNorm: { readonly epsilon: number };
@@ -86,10 +93,12 @@ export interface LowerableOps {
  * forgotten one.
  */
 export interface OpAttributes
-  extends SourceOps, ElementwiseOps, ReductionOps, ProductOps, LayoutOps, RowOps, LowerableOps {}
+  extends SourceOps, ElementwiseOps, ReductionOps, ProductOps, LayoutOps, RowOps, BlockOps, CompositeOps {}
 
 export type Op = keyof OpAttributes;
-export type LowerableOp = keyof LowerableOps;
+
+/** Operations that lower.ts spells out in others: a target need not compute them. */
+export type LowerableOp = keyof CompositeOps | keyof BlockOps;
 
 /** Operations that every target computes. */
 export type PrimitiveOp = Exclude<Op, LowerableOp>;

@@ -37,7 +37,7 @@ export function applyRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   return rotate(x, cos, sin);
 }
 
-/** What {@link applyRope} has turned by these tables, x [..., T, d], as it was. Tables are rounded, so they lengthen pairs a little. */
+/** Undoes {@link applyRope} with these tables on x [..., T, d]. Tables are rounded, so they lengthen pairs a little. */
 export function undoRope(x: Tensor, { cos, sin }: RopeTables): Tensor {
   const stretch = add(square(cos), square(sin));
   return div(rotate(x, cos, neg(sin)), concat([stretch, stretch], -1));

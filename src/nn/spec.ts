@@ -4,7 +4,7 @@ import { mapTree, type Tree } from "../tensor/tree.ts";
 
 /**
  * What a parameter is for, which decides how it is stored and trained: a `matrix` and an `embedding` may be kept in few bits and
- * decay; a `norm`, a `bias` and a `gate` stay float32 and do not; a `gate` learns at a rate of its own.
+ * decay; a `norm`, a `bias` and a `gate` stay float32 and do not; a `gate` has its own learning rate.
  */
 export type ParamRole = "matrix" | "embedding" | "norm" | "gate" | "bias";
 

@@ -5,7 +5,7 @@ import { decodeTokens } from "../text/bytes.ts";
 import { copySequence } from "./copy.ts";
 
 describe("copySequence", () => {
-  it("weights exactly what an earlier copy foretells after its first three characters", () => {
+  it("weights exactly what an earlier copy predicts after its first three characters", () => {
     fc.assert(
       fc.property(fc.nat(600), fc.integer(), (length, seed) => {
         const { tokens, weights } = copySequence(length, createRng(seed));

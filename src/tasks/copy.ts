@@ -6,18 +6,18 @@ import type { Task, WeightedSequence } from "./task.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 const [MIN_LENGTH, MAX_LENGTH] = [8, 24];
-/** Of a repeated string, the first characters cannot be foretold: they say which string it is. */
+/** Of a repeated string, the first characters cannot be predicted: they say which string it is. */
 const CUE_LENGTH = 3;
 const REPEAT_PROBABILITY = 0.5;
 
 export interface CopyOptions {
-  /** Loss weight of the tokens that no earlier copy foretells. Default: 0. */
+  /** Loss weight of the tokens that no earlier copy predicts. Default: 0. */
   readonly textWeight?: number | undefined;
 }
 
 /**
  * Random strings of `a-z0-9`, one a line, about half of which are repeats of an earlier one, near or far.
- * `length` tokens to predict, so one more in all. Tokens that an earlier copy foretells have weight 1.
+ * `length` tokens to predict, so one more in all. Tokens that an earlier copy predicts have weight 1.
  */
 export function copySequence(
   length: number,
@@ -44,8 +44,8 @@ export function copySequence(
 const schema = z.strictObject({
   task: z.literal("copy"),
   share: z.number().nonnegative(),
-  // No default(): it would change the hash of every config there is, and with it whether a run can go on.
-  /** Loss weight of the tokens that no earlier copy foretells. Default: 0. */
+  // No default(): it would change the hash of every existing config, and with it whether a run can resume.
+  /** Loss weight of the tokens that no earlier copy predicts. Default: 0. */
   textWeight: z.number().nonnegative().optional(),
 });
 

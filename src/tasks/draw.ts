@@ -22,7 +22,7 @@ export function drawDistinct<T>(count: number, draw: () => T): T[] {
   return [...drawn];
 }
 
-/** `count` different places from 0 up to `limit`, in ascending order. */
+/** `count` different places in [0, `limit`), in ascending order. */
 export function drawPlaces(limit: number, count: number, rng: Rng): number[] {
   return drawDistinct(count, () => rng.integer(limit)).toSorted((a, b) => a - b);
 }

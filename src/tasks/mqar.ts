@@ -27,11 +27,11 @@ export const MQAR_SIZES = {
 
 const DEFAULTS = { vocabulary: 8192, power: 0.01, passes: 1, randomNonQueries: true, distance: 0 };
 
-/** What a sequence looks like, but for chance. */
+/** What a sequence looks like, apart from chance. */
 export interface MqarShape {
   /** L: tokens of the sequence, filler included. Even. */
   readonly length: number;
-  /** Keys, each with a value of its own, and each asked for once. */
+  /** Keys, each with its own value and asked for once. */
   readonly pairs: number;
   /** V: keys are drawn from [1, V/2), values from [V/2, V). Default 8,192. */
   readonly vocabulary?: number;
@@ -39,7 +39,7 @@ export interface MqarShape {
   readonly power?: number;
   /** How many times over the pairs are told. Default 1. */
   readonly passes?: number;
-  /** Whether what is neither pair nor query is a random token, of the whole vocabulary; else it is 0. Default true. */
+  /** Whether tokens outside pairs and queries are random, from the whole vocabulary; otherwise they are 0. Default true. */
   readonly randomNonQueries?: boolean;
   /**
    * Tokens of filler between the pairs and the part with the queries: none is a key or a value of the sequence.
@@ -192,11 +192,11 @@ function drawOther(vocabulary: number, used: ReadonlySet<number>, rng: Rng): num
 }
 
 /**
- * So many different places of [0, space), drawn one after the other with p_i proportional to (i + 1)^(power - 1)
+ * Different places in [0, space), drawn one by one with p_i proportional to (i + 1)^(power - 1)
  * among those that are left. NumPy's `choice(replace=False, p=p)` draws several at a time and leaves out repeats,
  * which comes to the same: both give the first appearances in an endless sequence of draws with replacement.
  * Here it is a race: place i arrives after an exponential time of rate p_i. The first to arrive is i with
- * probability p_i / sum(p), and as waiting has no memory, so it goes on among the others.
+ * probability p_i / sum(p), and since waiting has no memory, the same holds for the others.
  */
 function drawPlaces(count: number, space: number, power: number, rng: Rng): readonly number[] {
   const arrivals = Array.from({ length: space }, (_, place) => ({

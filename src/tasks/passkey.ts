@@ -64,7 +64,7 @@ export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS, tokeniz
   return before.length + longestWithKey((key) => keyLine(key, tokenizer), 2, digits) + after.length;
 }
 
-/** What a prompt is made of, when nothing is left to chance. */
+/** The parts of a prompt, with nothing left to chance. */
 export interface PasskeyLayout {
   /** Tokens of the whole prompt. */
   readonly length: number;
@@ -81,7 +81,7 @@ export interface PasskeyLayout {
 
 /**
  * A prompt of exactly `length` tokens, in five parts joined by newlines: the task, the haystack before the
- * key, the sentence with the key, the haystack after it, the question. Each part is made of tokens on its own, so what
+ * key, the sentence with the key, the haystack after it, the question. Each part is tokenized separately, so what
  * hides the key is the same tokens wherever it stands, and only the haystack is cut. Throws `OptionError` when `length` is
  * below {@link shortestPasskeyPrompt}, the depth is not within 0..1 or the text to hide in is empty.
  */
@@ -96,7 +96,7 @@ export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
   return { tokens: Int32Array.from(tokens), answer: key, keyPosition };
 }
 
-/** Throws `OptionError` for what no prompt can be made of; see {@link passkeyPrompt}. */
+/** Throws `OptionError` where no prompt is possible; see {@link passkeyPrompt}. */
 export function checkPasskeyOptions({ length, depth, haystack, digits, tokenizer }: Omit<PasskeyOptions, "rng">): void {
   checkLength(length, digits, tokenizer);
   if (!(depth >= 0 && depth <= 1)) throw new OptionError(`the depth of a pass key lies within 0..1, got ${depth}`);
@@ -114,7 +114,7 @@ export function layPasskeyPrompt(layout: PasskeyLayout): Tokens {
   tokens.set(frame.before);
   fillFrom(tokens.subarray(frame.before.length, keyStart), haystack, textStart, tokenizer);
   tokens.set(sentence, keyStart);
-  // A text goes on where it was cut; garbage starts again, as in the generator.
+  // A text continues where it was cut; garbage starts again, as in the generator.
   fillFrom(tokens.subarray(keyStart + sentence.length, tailStart), haystack, textStart + before, tokenizer);
   tokens.set(frame.after, tailStart);
   return tokens;
@@ -159,7 +159,7 @@ const schema = z.strictObject({
   /** Shortest prompt; shorter ones than the sequence follow on running text. Default: the whole sequence. */
   minLength: z.int().positive().optional(),
   /**
-   * Most tokens that follow on the answer, as far as there is room; how many is drawn anew for each sequence.
+   * Most tokens that follow the answer, as far as there is room; the number is drawn for each sequence.
    * Without them question and answer would lie at the same place of a segment every time.
    */
   maxTrailing: z.int().nonnegative().default(64),

@@ -1,7 +1,7 @@
 import type { Tokens } from "../text/document.ts";
 import type { WeightedSequence } from "./task.ts";
 
-/** A prompt and what is to be written after it. */
+/** A prompt and its expected answer. */
 export interface Exchange {
   readonly prompt: Int32Array;
   readonly answer: Int32Array;

@@ -39,7 +39,7 @@ describe("recallTasksOf", () => {
 
   it("refuses a name that it does not know", () => {
     expect(() => recallTasksOf(["vt", "niah_singel_1"])).toThrow(
-      new OptionError('"niah_singel_1" is no recall task (did you mean "niah_single_1"?)'),
+      new OptionError('"niah_singel_1" is not a recall task (did you mean "niah_single_1"?)'),
     );
   });
 });

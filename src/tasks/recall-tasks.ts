@@ -4,7 +4,7 @@ import { babilongTasks } from "./babilong/index.ts";
 import type { RecallTask } from "./recall.ts";
 import { rulerTasks } from "./ruler/index.ts";
 
-/** Names that stand for several tasks. A task of another family is a folder of its own and a line here. */
+/** Names that stand for several tasks. A task of another family is a new folder and a line here. */
 const GROUPS: Readonly<Record<string, readonly RecallTask[]>> = {
   ruler: rulerTasks,
   babilong: babilongTasks,
@@ -19,7 +19,7 @@ export const RECALL_NAMES: readonly string[] = [...Object.keys(GROUPS), ...TASKS
 export function recallTasksOf(names: readonly string[]): RecallTask[] {
   const tasks = names.flatMap((name) => {
     const known = GROUPS[name] ?? TASKS.get(name);
-    if (!known) throw new OptionError(`"${name}" is no recall task${suggestion(name, RECALL_NAMES)}`);
+    if (!known) throw new OptionError(`"${name}" is not a recall task${suggestion(name, RECALL_NAMES)}`);
     return known;
   });
   return [...new Set(tasks)];

@@ -20,7 +20,7 @@ export interface SampleOptions {
 }
 
 /**
- * A task that asks for something far back, as text: it knows of bytes and of no tokenizer. {@link fitRecall} makes a prompt of
+ * A task that asks for something far back, as text: it knows bytes but no tokenizer. {@link fitRecall} makes a prompt of
  * so many tokens. Text, counts and places depend on the version and the options alone.
  */
 export interface RecallTask {

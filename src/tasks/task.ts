@@ -4,7 +4,7 @@ import type { TokenSource } from "./fit.ts";
 
 /** A sequence and how much each prediction counts. */
 export interface WeightedSequence {
-  readonly tokens: Int32Array; // [T + 1], or [T] with targets of its own
+  readonly tokens: Int32Array; // [T + 1], or [T] with separate targets
   readonly weights: Float32Array; // [T]
   /** What each token is to predict, where that is not the token after it. */
   readonly targets?: Int32Array; // [T]
@@ -30,9 +30,9 @@ export interface Task<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** Whether `draw` takes windows of the training text. */
   readsText(part: z.output<Schema>): boolean;
-  /** Whether `draw` writes text of its own, for which it needs the tokenizer. */
+  /** Whether `draw` writes new text, for which it needs the tokenizer. */
   readonly writesText: boolean;
-  /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
+  /** Why there is no such sequence of that length, or none for that model. Default: there always is. */
   problem?(part: z.output<Schema>, fit: Fit): string | undefined;
   /** Most tokens of a sequence whose weight is not zero. Default: all of them. */
   scored?(part: z.output<Schema>, length: number): number;

@@ -14,6 +14,14 @@ export {
   type IntTensor,
   type Shape,
 } from "./host-tensor.ts";
+export {
+  BLOCK_SIZE,
+  dequantizeBlocks,
+  quantizeBlocks,
+  type Blocks,
+  type CodeBits,
+  type QuantizeOptions,
+} from "./blocks.ts";
 export { checkFinite } from "./check-finite.ts";
 export { fromFloat32, toFloat32, type FloatDType } from "./number-types.ts";
 export {

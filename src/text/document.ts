@@ -10,7 +10,7 @@ export interface Document<T extends Tokens = Tokens> {
   readonly tokens: T;
 }
 
-/** One text as it is read from a file: its tokens are its bytes. */
+/** One text as read from a file: its tokens are its bytes. */
 export type TextDocument = Document<Uint8Array>;
 
 /** Text that cannot be read. The message names the file, and the line in JSONL. */

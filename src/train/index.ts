@@ -18,8 +18,8 @@ export type { GradientOptions } from "./gradients.ts";
 export { DivergedError, train, type StepMetrics, type TrainOptions } from "./loop.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";
 export { presets, type PresetName } from "./presets.ts";
-export { runTraining, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";
-export { decodeRunState, encodeRunState, ResumeError } from "./run-state.ts";
+export { runTraining, StartError, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";
+export { decodeRunState, encodeRunState, ResumeError, type RestoredRun, type RunText } from "./run-state.ts";
 export {
   createStepper,
   initialTrainingState,

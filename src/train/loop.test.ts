@@ -4,10 +4,13 @@ import type { Document } from "../text/document.ts";
 import { madeUpDevice } from "../engine/fixtures.ts";
 import { createRng } from "../base/random.ts";
 import { learningRateAt, type RunConfig, type TrainingConfig } from "./config.ts";
-import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
+import { batchesOf, copyOf, normals, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
 import { DivergedError, train, type StepMetrics } from "./loop.ts";
+import { pathsOf } from "../graph/names.ts";
+import type { LoadedModel } from "../model/transformer.ts";
+import { flatten, mapTree } from "../tensor/tree.ts";
 import { decodeRunState, encodeRunState } from "./run-state.ts";
-import { runTraining, startOfRun, type RunOptions, type RunPosition } from "./run.ts";
+import { runTraining, StartError, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";
 import type { Stepper, StepResult, TrainingState } from "./stepper.ts";
 
 describe("train", () => {
@@ -203,6 +206,24 @@ describe("a run that is resumed", () => {
     }
   });
 
+  it("may go on with more steps, another rate, other batches and more text", async () => {
+    const config = tinyRun({ steps: 3, mixture: [{ task: "documents", share: 1 }] }, small);
+    const { state, step } = await play(config);
+    const file = encodeRunState(state, step, config);
+    for (const changes of [{ steps: 5 }, { steps: 5, learningRate: 1e-4 }, { steps: 5, batch: 3, length: 8 }]) {
+      const changed = tinyRun({ mixture: [{ task: "documents", share: 1 }], ...changes }, small);
+      const { changes: lines, ...from } = decodeRunState(file, startOfRun(changed).state, changed, "checkpoint");
+      expect(lines.length).toBeGreaterThanOrEqual(Object.keys(changes).length);
+      const steps: number[] = [];
+      const end = await play(changed, {
+        from,
+        documents: [...documents, { name: "more", tokens: noise() }],
+        onStep: (metrics) => void steps.push(metrics.step),
+      });
+      expect([end.step, steps]).toEqual([5, [4, 5]]);
+    }
+  });
+
   it("is stopped at the end of its step, in any stage, and goes on from there", async () => {
     const config = tinyRun({ curriculum }, small);
     const whole = await play(config);
@@ -218,6 +239,41 @@ describe("a run that is resumed", () => {
       expect(saved.at(-1)).toEqual(stopped);
       expect(await play(config, { from: stopped })).toEqual(whole);
     }
+  });
+});
+
+describe("a run that starts from a model", () => {
+  const trained = (config: RunConfig): LoadedModel => {
+    const { model, params } = trainedModel(config, startOfRun(config));
+    return { model, params: mapTree<typeof params>(params, (leaf) => normals(leaf.shape, 9)) };
+  };
+
+  it("has its weights and a fresh optimizer", async () => {
+    const config = tinyRun({ steps: 2 });
+    const from = trained(tinyRun({}, { segmentLength: 12 }));
+    const start = startOfRun(config, from);
+    const fresh = startOfRun(config);
+    expect(start.step).toBe(0);
+    expect(pathsOf("params", start.state)).toEqual(flatten(from.params));
+    expect(pathsOf("optimizer", start.state)).toEqual(pathsOf("optimizer", fresh.state));
+    expect((await play(config, { from: start })).step).toBe(2);
+  });
+
+  it.each<[string, RunConfig]>([
+    ["model.modelDim was 16, is 8", tinyRun({}, { modelDim: 16 })],
+    ["model.numLayers was 1, is 2", tinyRun({}, { numLayers: 1 })],
+    ["model.ropeBase was 100, is 10000", tinyRun({}, { ropeBase: 100 })],
+    ["model.tieEmbeddings was false, is true", tinyRun({}, { tieEmbeddings: false })],
+  ])("of another structure is refused: %s", (problem, other) => {
+    const start = (): unknown => startOfRun(tinyRun(), trained(other));
+    expect(start).toThrow(StartError);
+    expect(start).toThrow(`the model to start from does not fit: ${problem}`);
+  });
+
+  it("whose weights have other shapes than its config is refused by name", () => {
+    const { model, params } = trained(tinyRun());
+    const broken = { model, params: { ...params, finalNorm: normals([4], 1) } };
+    expect(() => startOfRun(tinyRun(), broken)).toThrow('"finalNorm" must have shape [8], has [4]');
   });
 });
 

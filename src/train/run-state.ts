@@ -1,45 +1,117 @@
 import { InfiniError } from "../base/errors.ts";
-import { configHash, restoreTree, STATE_FORMAT } from "../model/checkpoint.ts";
+import { ConfigError } from "../base/parse-config.ts";
+import { restoreTree, STATE_FORMAT } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../tensor/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
-import { configOf, stagesOf, type RunConfig } from "./config.ts";
-import { emptyMemory, type TrainingState } from "./stepper.ts";
+import { configOf, parseRunConfig, stagesOf, type RunConfig } from "./config.ts";
+import { changesBetween, describeChange, firstForbidden, keepsLanes } from "./run-changes.ts";
+import { emptyMemory, withoutMemory, type TrainingState } from "./stepper.ts";
 
-/** A run that cannot be gone on with. The message says why. */
+/** A run that cannot be resumed. The message says why. */
 export class ResumeError extends InfiniError {
   override name = "ResumeError";
   readonly code = "ERR_RESUME";
 }
 
-/** A checkpoint as a safetensors file: weights, optimizer, number of the step and hash of the config. */
-export function encodeRunState(state: TrainingState, step: number, config: RunConfig): Uint8Array {
-  return encodeSafetensors(state, { step: String(step), config: resumeHash(config), stateFormat: STATE_FORMAT });
+/** What a checkpoint says of its training text. */
+export interface RunText {
+  /** A hash of the training text. Where a run and its checkpoint both have one, they are compared. */
+  readonly documents?: string | undefined;
+}
+
+/** A checkpoint that was read. */
+export interface RestoredRun {
+  readonly state: TrainingState;
+  /** Steps done. */
+  readonly step: number;
+  /** What is not as it was when the checkpoint was written, a line each. */
+  readonly changes: readonly string[];
+}
+
+/** A checkpoint as a safetensors file: weights and optimizer, the number of the step and the config of the run. */
+export function encodeRunState(
+  state: TrainingState,
+  step: number,
+  config: RunConfig,
+  { documents }: RunText = {},
+): Uint8Array {
+  return encodeSafetensors(state, {
+    step: String(step),
+    run: JSON.stringify(withoutSaving(config)),
+    weightsFormat: WEIGHTS_FORMAT,
+    stateFormat: STATE_FORMAT,
+    ...(documents !== undefined && { documents }),
+  });
 }
 
 /**
- * Reads a checkpoint that fits the config, and `like`, which is the state at its start. Throws {@link ResumeError}
- * when it is of another config or, with memory of the lanes, another version, SafetensorsError when it is broken.
+ * Reads a checkpoint for a run that goes on from it, which may have more steps, another learning rate or schedule, other batches and
+ * other text. `like` is its state at the start.
+ *
+ * @throws {ResumeError} when the model or the kind of optimizer is another, by the name of the key; for checkpoints of earlier
+ *   versions, and for memory of the lanes of one.
+ * @throws {SafetensorsError} when the file is broken.
  */
 export function decodeRunState(
   bytes: Uint8Array,
   like: TrainingState,
   config: RunConfig,
   source: string,
-): { state: TrainingState; step: number } {
+  { documents }: RunText = {},
+): RestoredRun {
   const file = decodeSafetensors(bytes, source);
-  if (file.metadata.config !== resumeHash(config)) {
-    throw new ResumeError(`${source}: was made with another config; give the one it was started with`);
-  }
+  const was = configIn(file.metadata, source);
+  const changes = changesBetween(withoutSaving(was), withoutSaving(config));
+  const forbidden = firstForbidden(changes);
+  if (forbidden) throw new ResumeError(`${source}: ${describeChange(forbidden)}: that is another run`);
   const step = metadataCount(file, "step");
   if (step === undefined) throw new ResumeError(`${source}: has no step number`);
-  const memory = memoryAt(config, step);
-  if (Object.keys(memory).length > 0 && file.metadata.stateFormat !== STATE_FORMAT) {
+
+  const hasOtherText =
+    documents !== undefined && file.metadata.documents !== undefined && documents !== file.metadata.documents;
+  const memory = memoryAt(was, step);
+  const hasMemory = Object.keys(memory).length > 0;
+  const goesOn = keepsLanes(changes) && !hasOtherText;
+  if (hasMemory && goesOn && file.metadata.stateFormat !== STATE_FORMAT)
     throw new ResumeError(`${source}: the memory in it is of another version`);
-  }
-  return { state: restoreTree({ ...like, ...memory }, file.tensors, source), step };
+  return {
+    state: goesOn
+      ? restoreTree({ ...like, ...memory }, file.tensors, source)
+      : restoreTree(like, withoutMemory(file.tensors), source),
+    step,
+    changes: [
+      ...changes.map(describeChange),
+      ...(hasOtherText ? ["the training text is not the one that the checkpoint was trained on"] : []),
+      ...(hasMemory && !goesOn ? ["lanes start with an empty memory, since they read something else now"] : []),
+    ],
+  };
 }
 
 // --- internal ---
+
+/** Of the weights in a checkpoint: matrices are [out, in]. */
+const WEIGHTS_FORMAT = "2";
+
+/** Without how often to save, which leaves no trace in what is saved. */
+function withoutSaving({ model, training }: RunConfig): object {
+  return { model, training: { ...training, checkpointEvery: undefined } };
+}
+
+/** The config that a checkpoint was written with. */
+function configIn(metadata: Readonly<Record<string, string>>, source: string): RunConfig {
+  if (metadata["run"] === undefined || metadata["weightsFormat"] !== WEIGHTS_FORMAT) {
+    throw new ResumeError(
+      `${source}: is no checkpoint of this version; to train on from its weights, start a new run with --from and the folder`,
+    );
+  }
+  try {
+    return parseRunConfig(JSON.parse(metadata["run"]), source);
+  } catch (cause) {
+    if (cause instanceof ConfigError || cause instanceof SyntaxError)
+      throw new ResumeError(`${source}: its config cannot be read: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
 
 /** The lanes' memory as it is after a step: with the batch and the segments of the stage that the step is in. */
 function memoryAt(config: RunConfig, step: number): TrainingState {
@@ -47,9 +119,4 @@ function memoryAt(config: RunConfig, step: number): TrainingState {
   if (!stage) return {};
   const { model, training } = configOf(config, stage);
   return emptyMemory(createModel(model), training);
-}
-
-/** How often to save may change between two halves of a run; nothing else may. */
-function resumeHash({ model, training }: RunConfig): string {
-  return configHash({ model, training: { ...training, checkpointEvery: 0 } });
 }

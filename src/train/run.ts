@@ -1,18 +1,25 @@
 import { createBatches } from "./data/batches.ts";
-import { OptionError } from "../base/errors.ts";
+import { InfiniError, OptionError } from "../base/errors.ts";
 import { readsBytes, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { mixtureReadsText, mixtureWritesText } from "./data/mixture.ts";
 import type { Document } from "../text/document.ts";
 import type { Engine } from "../engine/engine.ts";
 import { pathsOf } from "../graph/names.ts";
-import type { HostTensor } from "../tensor/host-tensor.ts";
-import type { Flat } from "../tensor/tree.ts";
+import type { FloatTensor, HostTensor } from "../tensor/host-tensor.ts";
+import { flatten, type Flat } from "../tensor/tree.ts";
 import { restoreTree } from "../model/checkpoint.ts";
-import { createModel, type LoadedModel } from "../model/transformer.ts";
+import { createModel, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
 import { createRng, zeroRng } from "../base/random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
+import { changesBetween, describeChange } from "./run-changes.ts";
 import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
+
+/** Weights that a run cannot start from. The message says why. */
+export class StartError extends InfiniError {
+  override name = "StartError";
+  readonly code = "ERR_START";
+}
 
 /** How far a run is. */
 export interface RunPosition {
@@ -27,7 +34,7 @@ export interface RunOptions {
   /** What the documents are written in, and what tasks write in. Default: bytes. */
   readonly tokenizer?: Tokenizer;
   readonly engine: Engine;
-  /** Where to go on from. Default: {@link startOfRun}. */
+  /** Where to continue: a checkpoint, or the {@link startOfRun} with weights of another model. Default: with fresh weights. */
   readonly from?: RunPosition;
   /** Stops the run after the step that it is at. */
   readonly signal?: AbortSignal;
@@ -46,9 +53,15 @@ export function checkDocuments({ training }: RunConfig, documents: readonly Docu
   for (const stage of stagesOf(training)) createBatches({ ...training, ...stage, documents });
 }
 
-/** Fresh weights and a fresh optimizer, as the seed of the config has them. */
-export function startOfRun(config: RunConfig): RunPosition {
-  const params = createModel(config.model).initParams(createRng(config.training.seed).fork("params"));
+/**
+ * The weights of a model, or fresh ones as the seed of the config has them, and a fresh optimizer. A model may differ from the config
+ * in its `segmentLength` alone, and in the path of its tokenizer.
+ *
+ * @throws {StartError} when the model has another structure, by the name of the key.
+ */
+export function startOfRun(config: RunConfig, from?: LoadedModel): RunPosition {
+  const model = createModel(config.model);
+  const params = from ? sameStructure(model, from) : model.initParams(createRng(config.training.seed).fork("params"));
   return { state: initialTrainingState(params, createOptimizer(config.training.optimizer)), step: 0 };
 }
 
@@ -59,7 +72,8 @@ export function startOfRun(config: RunConfig): RunPosition {
  */
 export async function runTraining(options: RunOptions): Promise<RunPosition> {
   checkTokenizer(options);
-  let position = options.from ?? startOfRun(options.config);
+  const { state, step } = options.from ?? startOfRun(options.config);
+  let position: RunPosition = { state, step };
   for (const stage of stagesOf(options.config.training)) {
     if (stage.until <= position.step || options.signal?.aborted) continue;
     position = await runStage(options, stage, position);
@@ -79,6 +93,17 @@ export function trainedModel({ model: config }: RunConfig, { state }: RunPositio
 }
 
 // --- internal ---
+
+/** What two models may differ in that have the same weights. */
+const NOT_STRUCTURE: readonly string[] = ["segmentLength", "tokenizer"];
+
+/** The weights of a model for one of the same structure. */
+function sameStructure(model: Model, from: LoadedModel): ModelParams<FloatTensor> {
+  const changes = changesBetween(from.model.config, model.config, "model");
+  const other = changes.find(({ key }) => !NOT_STRUCTURE.includes(key.slice("model.".length)));
+  if (other) throw new StartError(`the model to start from does not fit: ${describeChange(other)}`);
+  return restoreTree(model.initParams(zeroRng), flatten<FloatTensor>(from.params), "the model to start from");
+}
 
 /** A model whose tokens are not bytes would be trained on bytes. */
 function checkTokenizer({ config: { model, training }, tokenizer }: RunOptions): void {

@@ -123,7 +123,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Compare${NO_BROWSER ? `: ${N
 
   it.each([
     ["notes.json", "no json", /^notes\.json: is not JSON/],
-    ["ruler.json", "{}", /^ruler\.json: holds no comparison/],
+    ["ruler.json", "{}", /^ruler\.json: is not a comparison/],
     ["old.json", '{"systems": [], "suite": 3}', /^old\.json: suite: .*expected string/],
   ])("says what is wrong with %s, and goes on showing what it had", async (name, text, problem) => {
     await page

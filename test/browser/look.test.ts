@@ -162,7 +162,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
 // --- internal ---
 
 function textarea(): Locator {
-  return page.getByRole("textbox", { name: /a text of your own/ });
+  return page.getByRole("textbox", { name: /your own text/ });
 }
 
 function segmentSlider(): Locator {

@@ -96,7 +96,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
     await chooseText("chapter.txt", chapter);
     await readToTheEnd();
     const line = await page.getByText(/^Bits per byte along the text: /).textContent();
-    const [, label = "", mean, last, scored, pieces] = FORETOLD.exec(line ?? "") ?? [];
+    const [, label = "", mean, last, scored, pieces] = SCORED_LINE.exec(line ?? "") ?? [];
     const expected = await bitsPerByte(chapter);
     expect(Math.abs(Number(mean) - meanOf(expected))).toBeLessThan(0.01);
     expect(Math.abs(Number(last) - (expected.at(-1) ?? NaN))).toBeLessThan(0.01);
@@ -234,8 +234,8 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Read${NO_BROWSER ? `: ${NO_B
 // --- internal ---
 
 /** What the page says of them: the mean, the last, and how many pieces were scored and read. */
-const FORETOLD =
-  /^(Bits per byte along the text: ([\d.]+) on average, ([\d.]+) in the last piece)\. Scored: (\d+) of (\d+) pieces that were read\. This/;
+const SCORED_LINE =
+  /^(Bits per byte along the text: ([\d.]+) on average, ([\d.]+) in the last piece)\. Scored: (\d+) of (\d+) pieces read\. This/;
 
 /** Those of each full piece, each without its last token, of a text that is read from the start. */
 async function bitsPerByte(text: Uint8Array): Promise<number[]> {

@@ -42,7 +42,7 @@ export function demoCommand(): Command {
 
 // --- internal ---
 
-/** Distances in tokens at which each key is asked for, beside the end of the book. */
+/** Distances in tokens at which each key is asked for, besides the end of the book. */
 const DISTANCES = [4096, 32_768, 131_072];
 /** The last key stands this far before the end. */
 const LAST_DISTANCE = 40_000;

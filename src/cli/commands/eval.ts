@@ -30,7 +30,7 @@ const NAMES = [...Object.keys(MEASURES), ...RECALL_NAMES];
 
 export function evalCommand(): Command {
   return new Command("eval")
-    .description("Measure how well a model foretells a text, or how well it recalls what it has read.")
+    .description("Measure how well a model predicts a text, or how well it recalls what it has read.")
     .argument("<model>", "a model folder")
     .addOption(
       new Option(
@@ -42,7 +42,7 @@ export function evalCommand(): Command {
     )
     .option(
       "--data <path>",
-      "what to foretell: a text file, a JSONL file or a folder of them; or the text file that recall tasks hide facts in",
+      "what to predict: a text file, a JSONL file or a folder of them; or the text file that recall tasks hide facts in",
     )
     .addOption(
       new Option("--lengths <list>", "recall and mqar: prompt lengths in tokens of the model")
@@ -55,7 +55,7 @@ export function evalCommand(): Command {
         .default([4, 64, 256], "4,64,256"),
     )
     .addOption(
-      new Option("--distances <list>", "mqar: tokens of filler between facts and questions, beside the length; even")
+      new Option("--distances <list>", "mqar: tokens of filler between facts and questions, besides the length; even")
         .argParser(parseCounts(0))
         .default([0], "0"),
     )
@@ -82,7 +82,7 @@ async function runEval(folder: string, flags: EvalFlags): Promise<void> {
 function parseTasks(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names) {
-    if (!NAMES.includes(name)) throw new InvalidArgumentError(`"${name}" is no task${suggestion(name, NAMES)}.`);
+    if (!NAMES.includes(name)) throw new InvalidArgumentError(`"${name}" is not a task${suggestion(name, NAMES)}.`);
     if (name in MEASURES && names.length > 1) throw new InvalidArgumentError(`${name} is measured alone.`);
   }
   return names;

@@ -24,7 +24,7 @@ export function generateCommand(): Command {
   return new Command("generate")
     .description("Go on with a prompt of any length.")
     .argument("<model>", "a model folder")
-    .requiredOption("--prompt <text>", "what to go on with; - reads standard input")
+    .requiredOption("--prompt <text>", "the text to continue; - reads standard input")
     .addOption(new Option("--max-tokens <count>", "most tokens to write").argParser(wholeNumber(1)).default(256))
     .addOption(
       new Option("--temperature <number>", "0 takes the most likely token")

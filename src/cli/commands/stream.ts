@@ -26,12 +26,14 @@ interface StreamFlags {
 
 export function streamCommand(): Command {
   return new Command("stream")
-    .description("Read a text of any length in constant memory, then ask, or save what is remembered and go on later.")
+    .description(
+      "Read a text of any length in constant memory, then ask, or save what the model remembers and continue later.",
+    )
     .argument("<model>", "a model folder")
     .argument("<file>", "a text file; - reads standard input")
-    .option("--load <file>", "go on from a saved state")
+    .option("--load <file>", "continue from a saved state")
     .option("--save <file>", "save the state after the text, before the question")
-    .option("--ask <text>", "what to write after the text; the model goes on from there")
+    .option("--ask <text>", "text to add after the input; the model continues from there")
     .addOption(new Option("--max-tokens <count>", "most tokens of the answer").argParser(wholeNumber(1)).default(64))
     .addOption(deviceOption())
     .addOption(jsonOption())

@@ -1,29 +1,33 @@
 import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
-import { readCorpus } from "../../platform/node/corpus.ts";
-import { readJson } from "../../platform/node/files.ts";
-import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
+import { hashDocuments, readCorpus } from "../../platform/node/corpus.ts";
+import { readBytes, readJson } from "../../platform/node/files.ts";
+import { loadModelFolder } from "../../platform/node/model-folder.ts";
+import { loadTokenizer, tokenizerFile } from "../../platform/node/tokenizer-file.ts";
 import { encodeDocuments } from "../../text/tokenizers/tokenizer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { measureGemmRate } from "../../engine/gemm-rate.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { forwardFlops, parameterCount } from "../../model/cost.ts";
+import type { ModelConfig } from "../../model/config.ts";
 import { suggestion } from "../../base/parse-config.ts";
 import { parseRunConfig, TRAINING_MODES, type RunConfig } from "../../train/config.ts";
 import type { StepMetrics } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
-import { checkDocuments, readsText, runTraining, startOfRun } from "../../train/run.ts";
+import { checkDocuments, readsText, runTraining, startOfRun, type RunPosition } from "../../train/run.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { stopOnInterrupt } from "../terminal/interrupt.ts";
-import { deviceOption, jsonOption, wholeNumber } from "../terminal/options.ts";
+import { deviceOption, jsonOption, numberWithin, wholeNumber } from "../terminal/options.ts";
 import { createProgress, formatCount, print, writeJson, type Progress } from "../terminal/output.ts";
-import { openRunFolder } from "../runs/run-folder.ts";
+import { openRunFolder, type RunFolder } from "../runs/run-folder.ts";
 
 interface TrainFlags {
   readonly data?: string[];
   readonly out: string;
   readonly steps?: number;
   readonly seed?: number;
+  readonly learningRate?: number;
+  readonly from?: string;
   readonly resume: boolean;
   readonly mode?: (typeof TRAINING_MODES)[number];
   readonly device: NodeDevice;
@@ -43,7 +47,21 @@ export function trainCommand(): Command {
     .addOption(
       new Option("--seed <number>", "seed of weights and data (default: that of the config)").argParser(wholeNumber(0)),
     )
-    .option("--resume", "go on with the run in the output folder", false)
+    .addOption(
+      new Option("--learning-rate <rate>", "its highest (default: that of the config)").argParser(
+        numberWithin(Number.MIN_VALUE, Number.MAX_VALUE),
+      ),
+    )
+    .addOption(
+      new Option("--from <model>", "start from the weights of a model folder of the same structure").conflicts(
+        "resume",
+      ),
+    )
+    .option(
+      "--resume",
+      "continue the run in the output folder; steps, rates, batches and text may have changed, the model may not",
+      false,
+    )
     .addOption(
       new Option("--mode <mode>", "how gradients are computed (default: that of the config)").choices(TRAINING_MODES),
     )
@@ -74,7 +92,8 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   const documents = encodeDocuments(flags.data ? await readCorpus(flags.data) : [], tokenizer);
   checkDocuments(config, documents);
   const engine = await createNodeEngine({ device: flags.device });
-  const folder = await openRunFolder(flags.out, config, flags.resume);
+  const text = documents.length > 0 ? hashDocuments(documents) : undefined;
+  const folder = await openRunFolder({ folder: flags.out, config, resume: flags.resume, documents: text });
   const stop = stopOnInterrupt("Stopping after this step");
   const report = await createReport(config, engine);
   const logStep = async (metrics: StepMetrics): Promise<void> => {
@@ -82,7 +101,7 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
     report.onStep(metrics);
   };
   try {
-    const from = flags.resume ? await folder.restore() : startOfRun(config);
+    const from = flags.resume ? await resumed(folder) : await started(config, flags.from);
     if (!flags.resume) await folder.save(from);
     const { step } = await runTraining({
       config,
@@ -115,13 +134,37 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-function withFlags(config: RunConfig, { steps, seed, mode }: TrainFlags): RunConfig {
+/** The checkpoint of the folder; what has changed since then is said, a line each. */
+async function resumed(folder: RunFolder): Promise<RunPosition> {
+  const { changes, ...position } = await folder.restore();
+  for (const change of changes) process.stderr.write(`changed: ${change}\n`);
+  return position;
+}
+
+async function started(config: RunConfig, from: string | undefined): Promise<RunPosition> {
+  if (from === undefined) return startOfRun(config);
+  const loaded = await loadModelFolder(from);
+  await checkSameTokenizer(config.model, from, loaded.model.config);
+  return startOfRun(config, loaded);
+}
+
+async function checkSameTokenizer(model: ModelConfig, from: string, other: ModelConfig): Promise<void> {
+  const [ours, theirs] = [tokenizerFile(model, "."), tokenizerFile(other, from)];
+  const isSame =
+    ours === undefined || theirs === undefined
+      ? ours === theirs && (model.tokenizer ?? "bytes") === (other.tokenizer ?? "bytes")
+      : Buffer.compare(await readBytes(ours), await readBytes(theirs)) === 0;
+  if (!isSame) throw new UsageError(`--from: ${from} has another tokenizer than the config`);
+}
+
+function withFlags(config: RunConfig, { steps, seed, learningRate, mode }: TrainFlags): RunConfig {
   const curriculum = config.training.curriculum.filter(({ until }) => until < (steps ?? config.training.steps));
   const training = {
     ...config.training,
     curriculum,
     ...(steps && { steps }),
     ...(seed !== undefined && { seed }),
+    ...(learningRate !== undefined && { learningRate }),
     ...(mode && { mode }),
   };
   return parseRunConfig({ model: config.model, training });

@@ -22,7 +22,7 @@ interface Text {
   readonly bytes: number;
 }
 
-/** Streams texts through a model, prints how well it foretells them and writes it as JSON. */
+/** Streams texts through a model, prints how well it predicts them and writes it as JSON. */
 export async function measurePerplexity(folder: string, { data, device, json }: PerplexityFlags): Promise<void> {
   if (data === undefined) throw new UsageError("--data: perplexity needs a text file, or a folder of them");
   const loaded = await loadModelFolder(folder);
@@ -59,7 +59,7 @@ async function readTexts(path: string, tokenizer: Tokenizer): Promise<Text[]> {
   const short = texts.find(({ tokens }) => tokens.length < 2);
   if (short) {
     const place = texts.length > 1 ? `${path}: ${short.name}` : path;
-    throw new UsageError(`--data: ${place} has one token; there is none after it to foretell`);
+    throw new UsageError(`--data: ${place} has one token, and none after it to predict`);
   }
   return texts;
 }

@@ -6,15 +6,17 @@ import type { Engine } from "../../engine/engine.ts";
 import type { LoadedModel } from "../../model/transformer.ts";
 import { stagesOf, type RunConfig } from "../../train/config.ts";
 import type { StepMetrics } from "../../train/loop.ts";
-import { runTraining, startOfRun, trainedModel } from "../../train/run.ts";
+import { ResumeError } from "../../train/run-state.ts";
+import { runTraining, startOfRun, trainedModel, type RunPosition } from "../../train/run.ts";
 import { InterruptedError } from "../terminal/interrupt.ts";
-import { CHECKPOINT, METRICS, openRunFolder } from "./run-folder.ts";
+import { isStep, parseMetrics } from "./metrics.ts";
+import { CHECKPOINT, METRICS, openRunFolder, type RunFolder } from "./run-folder.ts";
 
 export interface Trained {
   readonly loaded: LoadedModel;
   readonly steps: number;
   readonly tokens: number;
-  /** Spent on steps, all parts of a run that was stopped and gone on with together. */
+  /** Spent on steps, all parts of a run that was stopped and resumed together. */
   readonly minutes: number;
   /** What was logged of each step. */
   readonly metrics: readonly StepMetrics[];
@@ -24,19 +26,22 @@ export interface TrainingOptions {
   readonly config: RunConfig;
   /** None where the mixture reads no text. */
   readonly documents: readonly Document[];
-  /** Where the run is kept, and gone on with when it was stopped. */
+  /** Where the run is kept, and resumed when it was stopped. */
   readonly folder: string;
   readonly engine: Engine;
   readonly signal: AbortSignal;
   onStep(metrics: StepMetrics): void;
 }
 
-/** The model that a run ends with. Throws {@link InterruptedError} when it is stopped before its end. */
+/**
+ * The model that a run ends with. Throws {@link InterruptedError} when it is stopped before its end, ResumeError when the folder holds a
+ * run with another config.
+ */
 export async function trainInFolder(options: TrainingOptions): Promise<Trained> {
   const { config, documents, engine, signal, onStep } = options;
   const begun = existsSync(join(options.folder, CHECKPOINT));
-  const folder = await openRunFolder(options.folder, config, begun);
-  const from = begun ? await folder.restore() : startOfRun(config);
+  const folder = await openRunFolder({ folder: options.folder, config, resume: begun });
+  const from = begun ? await restoreUnchanged(folder, options.folder) : startOfRun(config);
   if (!begun) await folder.save(from);
   const position = await runTraining({
     config,
@@ -57,10 +62,16 @@ export async function trainInFolder(options: TrainingOptions): Promise<Trained> 
 
 // --- internal ---
 
+/** The checkpoint, which must be one of this config: figures of a run that changed on its way would be of neither. */
+async function restoreUnchanged(folder: RunFolder, path: string): Promise<RunPosition> {
+  const { changes, ...position } = await folder.restore();
+  if (changes.length > 0) throw new ResumeError(`${path}: holds a run with another config: ${changes.join("; ")}`);
+  return position;
+}
+
 /** Steps, tokens and time, from what was logged of each step. */
 async function effortOf({ training }: RunConfig, folder: string): Promise<Omit<Trained, "loaded">> {
-  const lines = (await readFile(join(folder, METRICS), "utf8")).split("\n").filter((line) => line !== "");
-  const metrics = lines.map((line) => JSON.parse(line) as StepMetrics);
+  const metrics = parseMetrics(await readFile(join(folder, METRICS), "utf8")).filter(isStep);
   const stages = stagesOf(training);
   let [tokens, seconds] = [0, 0];
   for (const { step, tokensPerSecond } of metrics) {

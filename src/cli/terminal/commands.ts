@@ -34,7 +34,7 @@ export function packageVersion(): string {
 
 // --- internal ---
 
-/** An {@link InfiniError} says all there is to say; anything else is a defect and keeps its stack. */
+/** The message of an {@link InfiniError} says everything; anything else is a defect and keeps its stack. */
 function messageOf(error: unknown): string {
   if (error instanceof InfiniError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -26,7 +26,7 @@ export function thisMachine(): Machine {
 /**
  * Most resident memory that this process ever had.
  *
- * Linux hands `maxRSS` on from the process that started this one; `VmHWM` begins anew with the program.
+ * On Linux `maxRSS` is inherited from the process that started this one; `VmHWM` starts with the program.
  */
 export function peakRssBytes(): number {
   const kibibytes =

@@ -33,7 +33,7 @@ export function parseLengths(text: string): number[] {
       .toLowerCase()
       .match(/^(\d+)([km]?)$/);
     const value = Number(match?.[1]) * ({ k: 1024, m: 1024 ** 2 }[match?.[2] ?? ""] ?? 1);
-    if (!match || value < 1) throw new InvalidArgumentError(`"${part}" is no length; write 4096, 32k or 1m.`);
+    if (!match || value < 1) throw new InvalidArgumentError(`"${part}" is not a length; write 4096, 32k or 1m.`);
     return value;
   });
 }

@@ -22,7 +22,7 @@ export function renderTable(head: readonly string[], rows: readonly (readonly (s
   return table.toString();
 }
 
-/** Text in a style on a terminal, as it is elsewhere. */
+/** Text in a style on a terminal, plain elsewhere. */
 export function styled(style: "bold" | "green" | "red", text: string): string {
   return process.stdout.isTTY ? styleText(style, text) : text;
 }
@@ -53,7 +53,7 @@ export function createProgress(label: string, total: number, unit: string): Prog
   };
 }
 
-/** A bar for the tokens that an evaluation has read of all that it will read. */
+/** A bar for the tokens that an evaluation has read of the total. */
 export function createReadProgress(): { onProgress(done: number, total: number): void; stop(): void } {
   const progress = createProgress("read", 1, "of all");
   return {

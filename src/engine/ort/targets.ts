@@ -1,6 +1,7 @@
 import type { LowerableOp, PrimitiveOp } from "../../graph/ops.ts";
 import { HOST_TYPES, type Target } from "../../graph/target.ts";
 import type { DType } from "../../tensor/host-tensor.ts";
+import { blocks } from "./emitters/blocks.ts";
 import { elementwise } from "./emitters/elementwise.ts";
 import type { Emitters } from "./emitters/emitter.ts";
 import { layout } from "./emitters/layout.ts";
@@ -28,10 +29,10 @@ export const STANDARD: OnnxTarget = target("standard ONNX", {
 
 /** What ONNX Runtime computes on each device, in Node or a browser. */
 export const ORT_TARGETS: Readonly<Record<"cpu" | "wasm" | "webgpu" | "cuda", OnnxTarget>> = {
-  cpu: target("cpu", STANDARD.emitters),
-  wasm: target("wasm", STANDARD.emitters),
+  cpu: target("cpu", { ...STANDARD.emitters, ...blocks }),
+  wasm: target("wasm", { ...STANDARD.emitters, ...blocks }),
   // WebGPU has no numbers of 16 bits but float16, which not every adapter has.
-  webgpu: target("webgpu", { ...STANDARD.emitters, ...webgpuOnly }, ["float32", "int32", "uint8"]),
+  webgpu: target("webgpu", { ...STANDARD.emitters, ...blocks, ...webgpuOnly }, ["float32", "int32", "uint8"]),
   cuda: target("cuda", STANDARD.emitters),
 };
 

@@ -7,12 +7,14 @@ import {
   constant,
   crossEntropy,
   cumulativeSum,
+  dequantizeBlocks,
   div,
   elu,
   eluPlusOne,
   equal,
   exp,
   gather,
+  gatherBlocks,
   kthLargest,
   input,
   iota,
@@ -22,6 +24,7 @@ import {
   log,
   logSoftmax,
   matmul,
+  matmulBlocks,
   max,
   mean,
   min,
@@ -47,7 +50,7 @@ import {
   where,
 } from "../../graph/builder.ts";
 import { createGraph } from "../../graph/graph.ts";
-import { floatTensor, intTensor } from "../../tensor/host-tensor.ts";
+import { hostTensor, floatTensor, intTensor } from "../../tensor/host-tensor.ts";
 import type { Op } from "../../graph/ops.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { FeedError } from "../engine.ts";
@@ -88,6 +91,19 @@ const NUMBERS = float([
   [1, 2, 3],
   [4, 5, 6],
 ]);
+
+/** Two rows in blocks: codes of 9, which are one above 8, with the scale 2; and 10 and 7 in turns with the scale 1/2. */
+const MATRIX = {
+  blocks: constant(
+    hostTensor(
+      "uint8",
+      [2, 1, 16],
+      Uint8Array.from({ length: 32 }, (_, i) => (i < 16 ? 0x99 : 0x7a)),
+    ),
+  ),
+  scales: constant(floatTensor([2, 1], Float32Array.of(2, 0.5))),
+};
+const ALTERNATING = Array.from({ length: 32 }, (_, i) => (i % 2 === 0 ? 1 : -0.5));
 
 /** Values worked out by hand. Total: an operation without an entry does not compile. */
 const examples: { readonly [K in Op]: readonly Example[] } = {
@@ -386,6 +402,10 @@ const examples: { readonly [K in Op]: readonly Example[] } = {
   ],
 
   stopGradient: [example(stopGradient, [float([1, -2])], [1, -2])],
+  dequantizeBlocks: [example(() => dequantizeBlocks(MATRIX), [], [Array(32).fill(2), ALTERNATING])],
+  matmulBlocks: [example((x) => matmulBlocks(x, MATRIX), [float([Array(32).fill(1)])], [[64, 8]])],
+  gatherBlocks: [example((i) => gatherBlocks(MATRIX, i), [int([1, 0])], [ALTERNATING, Array(32).fill(2)])],
+
   eluPlusOne: [example(eluPlusOne, [float([2, 0, -LN2])], [3, 1, 0.5])],
   silu: [example(silu, [float([0, LN3])], [0, 0.75 * LN3])],
   rmsNorm: [example((x, scale) => rmsNorm(x, scale, 12.5), [float([[3, 4]]), float([1, 10])], [[0.6, 8]])],

@@ -1,6 +1,7 @@
 import { sameShape } from "../../graph/builder.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { floatTensor, sizeOf, zerosOf, type HostDType, type HostTensor, type Shape } from "../../tensor/host-tensor.ts";
+import { BLOCK_SIZE, codeBits, unpackBlocks } from "../../tensor/blocks.ts";
 import { fromFloat32, toFloat32 } from "../../tensor/number-types.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Op } from "../../graph/ops.ts";
@@ -191,6 +192,29 @@ const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
     return table;
   },
 
+  dequantizeBlocks: (_, ...parts) => matrixOf(parts).data,
+  matmulBlocks: ({ shape }, x, ...parts) => {
+    const {
+      shape: [out = 0, width = 0],
+      data,
+    } = matrixOf(parts);
+    return Float64Array.from({ length: sizeOf(shape) }, (_, i) => {
+      const [row, column] = [Math.floor(i / out), i % out];
+      let total = 0;
+      for (let k = 0; k < width; k++) total += read(x.data, row * width + k) * read(data, column * width + k);
+      return total;
+    });
+  },
+  gatherBlocks: ({ shape }, indices, ...parts) => {
+    const {
+      shape: [, width = 0],
+      data,
+    } = matrixOf(parts);
+    const rows = new Float64Array(sizeOf(shape));
+    indices.data.forEach((index, i) => rows.set(rowAt(data, index, width), i * width));
+    return rows;
+  },
+
   eluPlusOne: (y, x) => elementwise(y, [x], (a) => (a > 0 ? a + 1 : Math.exp(a))),
   silu: (y, x) => elementwise(y, [x], (a) => a * sigmoid(a)),
   rmsNorm: ({ attributes: { epsilon } }, x, scale) =>
@@ -253,6 +277,15 @@ function product(shape: Shape, a: Float64Tensor, b: Float64Tensor): Float64Array
     result[i] = total;
   }
   return result;
+}
+
+/** The matrix [out, in] whose codes, scales and zero points these are. */
+function matrixOf([blocks, scales, zeroPoints]: readonly Float64Tensor[]): Float64Tensor {
+  const bits = codeBits(blocks?.shape ?? []);
+  if (!blocks || !scales || !bits) throw new Error("there are no blocks");
+  const [out = 0, count = 0] = blocks.shape;
+  const parts = { blocks: blocks.data, scales: scales.data, ...(zeroPoints && { zeroPoints: zeroPoints.data }) };
+  return { shape: [out, count * BLOCK_SIZE], data: unpackBlocks(bits, count, parts) };
 }
 
 /** Solves (I + L) X = I for X, row after row: X[i] = I[i] - sum over k < i of L[i, k] X[k]. */

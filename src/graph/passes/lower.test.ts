@@ -5,12 +5,17 @@ import { createNodeEngine } from "../../engine/ort/ort-node.ts";
 import { evaluate, type Float64Tensor } from "../../engine/reference/reference.ts";
 import { createRng } from "../../base/random.ts";
 import {
+  add,
+  constant,
   crossEntropy,
+  dequantizeBlocks,
   eluPlusOne,
+  gatherBlocks,
   input,
   l2Normalize,
   linearCrossEntropy,
   matmul,
+  matmulBlocks,
   matrixTranspose,
   mul,
   rmsNorm,
@@ -26,7 +31,8 @@ import { PRIMITIVE } from "../target.ts";
 import { lower } from "./optimize.ts";
 import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
 import { lowerings, oneHot, strictlyLower } from "./lower.ts";
-import type { LowerableOp } from "../ops.ts";
+import { quantizeBlocks, type Blocks } from "../../tensor/blocks.ts";
+import type { BlockOps, LowerableOp } from "../ops.ts";
 import type { Tensor } from "../tensor.ts";
 
 const rng = createRng(3);
@@ -34,9 +40,28 @@ const random = (shape: Shape, draw = rng.normal): FloatTensor =>
   floatTensor(shape, Float32Array.from({ length: sizeOf(shape) }, draw));
 const row = (...values: number[]): FloatTensor => floatTensor([values.length], Float32Array.from(values));
 
+type Sample = readonly [build: (x: Tensor) => Tensor, value: FloatTensor];
+
+/** Of matrices of every kind of blocks. */
+function blockSamples(): Readonly<Record<keyof BlockOps, readonly Sample[]>> {
+  const matrices = ([4, 8] as const).flatMap((bits) =>
+    [false, true].map((zeroPoints): Blocks<Tensor> => {
+      const matrix = quantizeBlocks(random([5, 96]), { bits, zeroPoints });
+      const [blocks, scales] = [constant(matrix.blocks), constant(matrix.scales)];
+      return { blocks, scales, ...(matrix.zeroPoints && { zeroPoints: constant(matrix.zeroPoints) }) };
+    }),
+  );
+  const indices = input("indices", [2, 3], "int32");
+  return {
+    dequantizeBlocks: matrices.map((matrix) => [(x) => add(x, dequantizeBlocks(matrix)), random([5, 96])]),
+    matmulBlocks: matrices.map((matrix) => [(x) => matmulBlocks(x, matrix), random([2, 3, 96])]),
+    gatherBlocks: matrices.map((matrix) => [(x) => add(x, gatherBlocks(matrix, indices)), random([2, 3, 96])]),
+  };
+}
+
 describe("lowering to primitive operations", () => {
   const extremes = row(-1000, -200, -1, -1e-9, 0, 1e-9, 1, 200, 1000);
-  const samples: { readonly [K in LowerableOp]: readonly [build: (x: Tensor) => Tensor, value: FloatTensor][] } = {
+  const samples: { readonly [K in LowerableOp]: readonly Sample[] } = {
     eluPlusOne: [[eluPlusOne, extremes]],
     silu: [[silu, extremes]],
     rmsNorm: [
@@ -55,11 +80,13 @@ describe("lowering to primitive operations", () => {
     ],
     stopGradient: [[stopGradient, random([2, 3])]],
     unitLowerInverse: [[unitLowerInverse, random([2, 6, 6])]],
+    ...blockSamples(),
   };
   const feeds = {
     scale: row(1, -2, 3),
     values: { shape: [3, 1], data: [1, -2, 3] },
     targets: { shape: [2, 2], data: [0, 4, 2, 2] },
+    indices: { shape: [2, 3], data: [4, 0, 0, 2, 1, 3] },
     labels: { shape: [2, 2], data: [0, 2, 1, 1] },
   };
 

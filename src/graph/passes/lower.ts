@@ -1,23 +1,29 @@
 import {
   add,
   cast,
+  concat,
+  dequantizeBlocks,
   div,
   elu,
   equal,
+  gather,
   iota,
   logSoftmax,
   matmul,
+  matrixTranspose,
   mean,
   mul,
   neg,
   reshape,
   sigmoid,
+  slice,
   softmax,
   sqrt,
   square,
   sub,
   sum,
 } from "../builder.ts";
+import { BLOCK_SIZE, codeBits, type Blocks, type CodeBits } from "../../tensor/blocks.ts";
 import { floatTensor, sizeOf } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../infer.ts";
 import type { LowerableOp, OpAttributes } from "../ops.ts";
@@ -44,7 +50,28 @@ export const lowerings: { readonly [K in LowerableOp]: Lowering<OpAttributes[K]>
     lowerLinearCrossEntropy(operand(x), operand(weight), operand(targets), rowsAtOnce),
   stopGradient: ([x]) => operand(x),
   unitLowerInverse: ([matrix]) => mergeBlockInverses(operand(matrix)),
+
+  dequantizeBlocks: ([blocks, scales, zeroPoints]) => {
+    const codes = codesOf(operand(blocks)); // [out, n, 32]
+    const [out = 0, count = 0, size = 0] = codes.shape;
+    const bits = codeBits(operand(blocks).shape) ?? 8;
+    const zeros = zeroPoints && reshape(slice(unpackCodes(zeroPoints, bits), 1, 0, count), [out, count, 1]);
+    const centred = sub(codes, zeros ?? 2 ** (bits - 1));
+    return reshape(mul(centred, reshape(operand(scales), [out, count, 1])), [out, count * size]);
+  },
+  matmulBlocks: ([x, ...parts]) => matmul(operand(x), matrixTranspose(dequantizeBlocks(blocksOf(parts)))),
+  gatherBlocks: ([indices, ...parts]) => {
+    const at = operand(indices);
+    const flat = reshape(at, [sizeOf(at.shape)]);
+    const rows = dequantizeBlocks(blocksOf(parts.map((part) => gather(part, flat))));
+    return reshape(rows, [...at.shape, ...rows.shape.slice(1)]);
+  },
 };
+
+/** The matrix whose codes, scales and zero points these are. */
+export function blocksOf([blocks, scales, zeroPoints]: readonly (Tensor | undefined)[]): Blocks<Tensor> {
+  return { blocks: operand(blocks), scales: operand(scales), ...(zeroPoints && { zeroPoints }) };
+}
 
 /** 1 / sqrt(mean(x^2) + epsilon) along the innermost axis, which stays with size 1. */
 export function inverseRms(x: Tensor, epsilon: number): Tensor {
@@ -103,6 +130,24 @@ function maskMatrix(
     const data = Float32Array.from({ length: size * size }, (_, i) => (holds(Math.floor(i / size), i % size) ? 1 : 0));
     return floatTensor([size, size], data);
   });
+}
+
+/** The codes of blocks as numbers, float32 [out, n, 32]. */
+function codesOf(blocks: Tensor): Tensor {
+  const [out = 0, count = 0, bytes = 0] = blocks.shape;
+  const bits = codeBits(blocks.shape) ?? 8;
+  return reshape(unpackCodes(reshape(blocks, [out * count, bytes]), bits), [out, count, BLOCK_SIZE]);
+}
+
+/** The numbers of 4 or 8 bits in rows of bytes [rows, n] -> float32 [rows, n * 8 / bits]; the lower half of a byte comes first. */
+function unpackCodes(bytes: Tensor, bits: CodeBits): Tensor {
+  const whole = cast(bytes, "float32");
+  if (bits === 8) return whole;
+  const upper = cast(cast(mul(whole, 1 / 16), "int32"), "float32");
+  const lower = sub(whole, mul(upper, 16));
+  const [rows = 0, n = 0] = bytes.shape;
+  const halves = [lower, upper].map((half) => reshape(half, [rows, n, 1]));
+  return reshape(concat(halves, -1), [rows, 2 * n]);
 }
 
 function operand(x: Tensor | undefined): Tensor {

@@ -39,7 +39,7 @@ import {
 } from "../builder.ts";
 import { expectOrdered } from "../fixtures.ts";
 import { createGraph, type Graph } from "../graph.ts";
-import { floatTensor, intTensor } from "../../tensor/host-tensor.ts";
+import { hostTensor, floatTensor, intTensor } from "../../tensor/host-tensor.ts";
 import { lowerings } from "./lower.ts";
 import { PRIMITIVE } from "../target.ts";
 import { joinReshapes, lower, optimize, shareEqualNodes, withConstants } from "./optimize.ts";
@@ -114,6 +114,15 @@ describe("shareEqualNodes", () => {
     expect(outputs["first"]).not.toBe(outputs["second"]);
     expect(outputs["first"]).toEqual(first);
     expect(outputs["second"]).toEqual(second);
+  });
+
+  it("compares 8 and 16 bits as well, and looks at each tensor once", () => {
+    const bytes = (...values: number[]): Tensor => constant(hostTensor("uint8", [3], Uint8Array.from(values)));
+    const halves = (...values: number[]): Tensor => constant(hostTensor("float16", [3], Uint16Array.from(values)));
+    const outputs = { a: bytes(1, 2, 3), b: bytes(1, 2, 3), c: bytes(1, 2, 4), d: halves(1, 2, 3), e: halves(1, 2, 3) };
+    const shared = shareEqualNodes(createGraph(outputs)).outputs;
+    expect(new Set(Object.values(shared)).size).toBe(3);
+    expect([shared["b"], shared["e"]]).toEqual([shared["a"], shared["d"]]);
   });
 
   it("compares large constants by identity", () => {

@@ -51,9 +51,11 @@ export function joinReshapes(graph: Graph): Graph {
 export function shareEqualNodes(graph: Graph): Graph {
   const numbers = new Map<Tensor, number>();
   const known = new Map<string, Tensor>();
+  const numberOf = numberContents();
   return rewrite(graph, (node) => {
     const operands = node.inputs.map((operand) => numbers.get(operand));
-    const key = `${node.op}(${operands.join()})${node.dtype}[${node.shape.join()}]${attributeKey(node)}`;
+    const attributes = isOp(node, "constant") ? numberOf(node.attributes.value) : JSON.stringify(node.attributes);
+    const key = `${node.op}(${operands.join()})${node.dtype}[${node.shape.join()}]${attributes}`;
     const shared = known.get(key) ?? node;
     known.set(key, shared);
     if (!numbers.has(shared)) numbers.set(shared, numbers.size);
@@ -70,12 +72,6 @@ function spelledOut(node: Tensor, target: Target): Tensor {
   if (!lowering) throw new GraphError(`${node.op} is not computed by ${target.id}`);
   return lowering(node.inputs, node.attributes);
 }
-
-/** Constants up to this size are compared by value, larger ones by identity. */
-const COMPARED_CONSTANT_SIZE = 1 << 16;
-
-const identities = new WeakMap<HostTensor, number>();
-let nextIdentity = 0;
 
 /** Rebuilds the graph from its sources; `replace` gets each node with its operands already replaced. */
 function rewrite(graph: Graph, replace: (node: Tensor) => Tensor): Graph {
@@ -101,12 +97,49 @@ function keepsOrder({ attributes: { permutation }, inputs: [x] }: Tensor<"transp
   return moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? axis));
 }
 
-function attributeKey(node: Tensor): string {
-  if (!isOp(node, "constant")) return JSON.stringify(node.attributes);
-  const { value } = node.attributes;
-  const { buffer, byteOffset, length } = value.data;
-  if (length <= COMPARED_CONSTANT_SIZE) return new Int32Array(buffer, byteOffset, length).join(); // keeps -0 apart
-  const identity = identities.get(value) ?? nextIdentity++;
-  identities.set(value, identity);
-  return `#${identity}`;
+/** Numbers tensors, so that those of equal contents have one number; of large ones only those that lie in the same memory. */
+function numberContents(): (tensor: HostTensor) => number {
+  const alike = new Map<number, { readonly words: Words; readonly number: number }[]>();
+  let count = 0;
+  return (tensor) => {
+    const [hash, words] = [contentHash(tensor), wordsIn(tensor)];
+    const candidates = alike.get(hash) ?? [];
+    const found = candidates.find((other) => sameWords(other.words, words));
+    if (found) return found.number;
+    alike.set(hash, [...candidates, { words, number: count }]);
+    return count++;
+  };
+}
+
+type Words = Uint32Array | Uint8Array;
+
+/** Tensors up to this size are compared by their contents. */
+const COMPARED_WORDS = 1 << 16;
+
+/** The memory of a tensor, four bytes at a time where that comes out even. */
+function wordsIn({ data: { buffer, byteOffset, byteLength } }: HostTensor): Words {
+  const isEven = byteOffset % 4 === 0 && byteLength % 4 === 0;
+  return isEven ? new Uint32Array(buffer, byteOffset, byteLength / 4) : new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function sameWords(a: Words, b: Words): boolean {
+  if (a.byteLength !== b.byteLength || a.length !== b.length) return false;
+  if (a.buffer === b.buffer && a.byteOffset === b.byteOffset) return true;
+  if (a.length > COMPARED_WORDS) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+const hashes = new WeakMap<HostTensor, number>();
+
+/** FNV-1a of as much as is compared; worked out once for each tensor. */
+function contentHash(tensor: HostTensor): number {
+  const known = hashes.get(tensor);
+  if (known !== undefined) return known;
+  const words = wordsIn(tensor);
+  let hash = 0x811c9dc5 ^ words.length;
+  const end = Math.min(words.length, COMPARED_WORDS);
+  for (let i = 0; i < end; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x01000193);
+  hashes.set(tensor, hash);
+  return hash;
 }

@@ -14,7 +14,7 @@ export interface Traffic {
 /**
  * What one run of a graph moves if nothing is fused: for each operation the bytes of its result and of each different
  * operand. Two rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, and `slice` and
- * `gather` read of their first operand no more than they return. Inputs and constants are counted where they are read.
+ * `gather` read of an operand no more than they return. Inputs and constants are counted where they are read.
  * Give it the graph that an engine runs, after `optimize`.
  */
 export function trafficOf(graph: Graph): Traffic {
@@ -26,15 +26,14 @@ export function trafficOf(graph: Graph): Traffic {
 
 const SOURCES: ReadonlySet<Op> = new Set<Op>(["input", "constant"]);
 const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape"]);
-/** Operations that leave most of their first operand alone. */
-const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather"]);
+/** Operations that leave most of a large operand alone. */
+const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather", "gatherBlocks"]);
 
 function bytesMoved(node: Tensor): number {
   if (VIEWS.has(node.op)) return 0;
   const result = tensorBytes(node);
-  const [first, ...others] = new Set(node.inputs);
-  const read = first && (PICKING.has(node.op) ? result : tensorBytes(first));
-  return others.reduce((sum, operand) => sum + tensorBytes(operand), result + (read ?? 0));
+  const most = PICKING.has(node.op) ? result : Infinity;
+  return [...new Set(node.inputs)].reduce((sum, operand) => sum + Math.min(tensorBytes(operand), most), result);
 }
 
 function tensorBytes({ shape, dtype }: Tensor): number {

@@ -79,7 +79,7 @@ describe("readCorpus", () => {
     await expectRefusal([join(folder, name)], problem);
   });
 
-  it("reads one part of a folder with splits, and refuses all of it", async () => {
+  it("reads one split of a folder, and refuses the whole", async () => {
     await write({ "train/a.txt": "A", "validation/b.txt": "B", "test/c.txt": "C" });
     expect(await read(join(folder, "train"), join(folder, "test"))).toEqual([
       ["A", "a.txt"],
@@ -88,7 +88,7 @@ describe("readCorpus", () => {
     await expectRefusal([folder], /holds what to train on and what to test; name .*train or .*validation or .*test$/);
   });
 
-  it("refuses what is not there, or has no text", async () => {
+  it("refuses what is missing or has no text", async () => {
     await write({ "notes/image.png": "x" });
     await expectRefusal([join(folder, "gone.txt")], /gone\.txt: cannot be read/);
     await expectRefusal([join(folder, "notes")], /notes: no \.txt or \.jsonl file/);

@@ -1,13 +1,14 @@
 import { isUtf8 } from "node:buffer";
+import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { CorpusError, type TextDocument } from "../../text/document.ts";
+import { CorpusError, type Document, type TextDocument } from "../../text/document.ts";
 import { reason } from "./files.ts";
 
 /**
  * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted
  * order. Throws {@link CorpusError} for a path that is missing, unreadable, empty or not UTF-8 text, or has no text in it, and for
- * a folder with splits, of which one is to be named.
+ * a folder with splits, one of which must be named.
  */
 export async function readCorpus(paths: readonly string[]): Promise<TextDocument[]> {
   const documents: TextDocument[] = [];
@@ -18,6 +19,13 @@ export async function readCorpus(paths: readonly string[]): Promise<TextDocument
   }
   if (documents.length === 0) throw new CorpusError("no data: name at least one file or folder");
   return documents;
+}
+
+/** SHA-256 of the tokens of documents in their order, in 64 hexadecimal digits. */
+export function hashDocuments(documents: readonly Document[]): string {
+  const whole = createHash("sha256");
+  for (const { tokens } of documents) whole.update(createHash("sha256").update(tokens).digest());
+  return whole.digest("hex");
 }
 
 /** Reads one text file. Throws {@link CorpusError} when it is missing, empty or not UTF-8 text. */

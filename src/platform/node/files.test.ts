@@ -31,7 +31,7 @@ describe("writeAtomically", () => {
   });
 
   it.each([
-    ["ENOSPC", "the disk is full; what stood there before is unharmed"],
+    ["ENOSPC", "the disk is full; the former content is unharmed"],
     ["EIO", "cannot be written: EIO: sorry"],
   ])("leaves the old file and nothing else when writing fails with %s", async (code, problem) => {
     await writeFile(file, "old");
@@ -46,13 +46,13 @@ describe("writeAtomically", () => {
   it("leaves the old file and nothing else when the new one does not reach the disk", async () => {
     await writeFile(file, "old");
     await failWith("sync", "ENOSPC");
-    await expectFailure(writeAtomically(file, "new"), "the disk is full; what stood there before is unharmed");
+    await expectFailure(writeAtomically(file, "new"), "the disk is full; the former content is unharmed");
     vi.restoreAllMocks();
     expect(await readFile(file, "utf8")).toBe("old");
     expect(await readdir(folder)).toEqual(["state"]);
   });
 
-  it("goes on when the system takes a part only", async () => {
+  it("continues when the system takes only a part", async () => {
     const handles = await handlePrototype();
     const { write } = handles;
     vi.spyOn(handles, "write").mockImplementation(function (this: FileHandle, ...[data, offset]: unknown[]) {
@@ -64,7 +64,7 @@ describe("writeAtomically", () => {
     expect(Uint8Array.from(await readFile(file))).toEqual(bytes);
   });
 
-  it.runIf(existsSync("/dev/full"))("writes to a device as it is, and says when that is full", async () => {
+  it.runIf(existsSync("/dev/full"))("writes to a device directly, and says when it is full", async () => {
     await expectFailure(writeAtomically("/dev/full", "new"), "/dev/full: the disk is full");
     await writeAtomically("/dev/null", "new");
     expect((await stat("/dev/null")).isCharacterDevice()).toBe(true);
@@ -72,7 +72,7 @@ describe("writeAtomically", () => {
 
   it("leaves nothing at all where there was no file", async () => {
     await failWith("write", "ENOSPC");
-    await expectFailure(writeAtomically(file, "new"), "the disk is full; what stood there before is unharmed");
+    await expectFailure(writeAtomically(file, "new"), "the disk is full; the former content is unharmed");
     vi.restoreAllMocks();
     expect(await readdir(folder)).toEqual([]);
   });

@@ -15,7 +15,7 @@ export const UNFINISHED = ".tmp";
 export type Parts = AsyncIterable<Uint8Array>;
 
 /**
- * Replaces a file as a whole, or leaves it as it was: nobody ever sees half of it. What is no ordinary file, such
+ * Replaces a file as a whole or leaves it unchanged: nobody ever sees half of it. Anything but an ordinary file, such
  * as `/dev/stdout`, is written to directly. Throws {@link FileError}.
  */
 export async function writeAtomically(file: string, content: string | Uint8Array | Parts): Promise<void> {
@@ -27,7 +27,7 @@ export async function writeAtomically(file: string, content: string | Uint8Array
     if (cause instanceof InfiniError) throw cause; // of who makes the parts
     const full = isNodeError(cause) && cause.code === "ENOSPC";
     throw new FileError(
-      `${file}: ${full ? "the disk is full; what stood there before is unharmed" : `cannot be written: ${reason(cause)}`}`,
+      `${file}: ${full ? "the disk is full; the former content is unharmed" : `cannot be written: ${reason(cause)}`}`,
       { cause },
     );
   }
@@ -74,7 +74,7 @@ async function* partsOf(content: string | Uint8Array | Parts): Parts {
   else yield* content;
 }
 
-/** Writes beside the file first. What a killed process leaves there is overwritten the next time. */
+/** Writes a new file next to it first. One left by a killed process is overwritten the next time. */
 async function replaceFile(file: string, parts: Parts): Promise<void> {
   const beside = file + UNFINISHED;
   try {
@@ -86,7 +86,7 @@ async function replaceFile(file: string, parts: Parts): Promise<void> {
   }
 }
 
-/** A disk that is nearly full takes a part and reports no error, so this goes on until all is written. */
+/** A disk that is nearly full takes a part and reports no error, so this repeats until everything is written. */
 async function writeAll(file: string, parts: Parts): Promise<void> {
   const handle = await open(file, "w");
   try {

@@ -14,7 +14,7 @@ export async function openTensorFile(file: string): Promise<TensorSource> {
 }
 
 /**
- * The tensors of the files that an index names, such as `model.safetensors.index.json`, which lie beside it. Throws as
+ * The tensors of the files that an index names, such as `model.safetensors.index.json`, which are in the same folder. Throws as
  * {@link openTensorFile}, and SafetensorsError when the index does not fit its files.
  */
 export async function openTensorIndex(file: string): Promise<TensorSource> {

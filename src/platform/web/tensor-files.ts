@@ -13,7 +13,7 @@ export async function fetchTensorFile(url: URL): Promise<TensorSource> {
   return openSafetensors(memoryReader(await fetchFile(url)), url.href);
 }
 
-/** The tensors of the files that an index names, which lie beside it. Throws as {@link fetchTensorFile}. */
+/** The tensors of the files that an index names, which are in the same folder. Throws as {@link fetchTensorFile}. */
 export async function fetchTensorIndex(url: URL): Promise<TensorSource> {
   const index = JSON.parse(new TextDecoder().decode(await fetchFile(url))) as unknown;
   return openShards(index, (name) => fetchTensorFile(new URL(encodeURIComponent(name), url)), url.href);

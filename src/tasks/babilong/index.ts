@@ -5,7 +5,7 @@ import { LOCATIONS, singleFactStory, threeFactStory, twoFactStory, type Story } 
 
 /**
  * The first three tasks of BABILong (arXiv 2406.10149, booydar/babilong): the facts of a bAbI story stand in their
- * order between the sentences of a book. What differs: stories are drawn anew rather than from a file; the prompt has
+ * order between the sentences of a book. What differs: stories are generated rather than read from a file; the prompt has
  * no instruction and no solved example, since models here are trained to it, not instructed.
  */
 export const babilongTasks: readonly RecallTask[] = [

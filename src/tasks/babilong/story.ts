@@ -68,12 +68,12 @@ const FEWEST_FACTS = 3;
 interface World {
   readonly facts: string[];
   readonly actors: Map<Actor, Location>;
-  /** Where things lie that nobody holds. */
+  /** Where things are that nobody holds. */
   readonly floor: Map<Thing, Location>;
   readonly holders: Map<Thing, Actor>;
   /** Where the facts say that people are; at the start they say nothing. */
   readonly seen: Map<Actor, Location>;
-  /** The places that things are known to have been at, one after the other, each with the fact of the last taking. */
+  /** The known places of things in order, each with the fact of the last taking. */
   readonly histories: Map<Thing, { location: Location; taken: number }[]>;
   /** The fact by which each thing was last taken. */
   readonly taken: Map<Thing, number>;
@@ -102,7 +102,7 @@ function createWorld(): World {
 
 type Asked = Omit<Story, "facts">;
 
-/** A story up to one of its five questions; told anew until none of the five is unfit. */
+/** A story up to one of its five questions; told again until all five fit. */
 function tellStory(rng: Rng, ask: (world: World) => Asked | "none" | "unfit"): Story {
   for (;;) {
     const story = tryStory(rng, ask);
@@ -151,7 +151,7 @@ function move(world: World, rng: Rng): void {
   for (const [object, holder] of world.holders) if (holder === actor) note(world, object, location);
 }
 
-/** Dropping what is held, or taking what lies there; nothing else can be done with a thing. */
+/** Dropping what is held, or taking what is there; nothing else can be done with a thing. */
 function deedOf(world: World, actor: Actor, object: Thing): ((rng: Rng) => void) | undefined {
   const { facts, actors, floor, holders, seen, taken } = world;
   const here = actors.get(actor);
@@ -173,7 +173,7 @@ function deedOf(world: World, actor: Actor, object: Thing): ((rng: Rng) => void)
   };
 }
 
-/** A thing is known to be at a place; the history goes on where that is another than before. */
+/** A thing is known to be at a place; the history grows when the place is new. */
 function note({ histories, taken }: World, object: Thing, location: Location): void {
   const history = histories.get(object) ?? [];
   if (history.at(-1)?.location !== location) history.push({ location, taken: taken.get(object) ?? 0 });

@@ -35,7 +35,7 @@ const LONG: Regime = {
  * RULER's common words (NVIDIA/RULER, scripts/data/synthetic/common_words_extraction.py): which ten words of a
  * numbered list appear most often, after one solved example. Words are {@link ADJECTIVES} and {@link NOUNS}, and
  * where a list needs more than these, pairs of them, in place of the original's second, longer word list. Answers
- * name words in the order in which they first appear, so that they can be foretold; the original has no order.
+ * name words in the order in which they first appear, so that they can be predicted; the original has no order.
  */
 export const cweTask: RecallTask = {
   name: NAME,

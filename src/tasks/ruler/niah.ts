@@ -72,7 +72,7 @@ function niahTask(name: string, task: NeedleTask): RecallTask {
         rng,
       );
       const asked = shuffled(keys, rng).slice(0, queries);
-      // The values of a key in the order of the text, so that the answer can be foretold.
+      // The values of a key in the order of the text, so that the answer can be predicted.
       const references = asked.flatMap((key) =>
         needles.filter((needle) => needle.key === key).map(({ value }) => value),
       );
@@ -135,7 +135,7 @@ function hide(
   return insertLines(lines, needles, places(lines.length)).join("\n");
 }
 
-/** Needles between the sentences at depths of their own; parts that are empty leave two spaces, as in the original. */
+/** Needles between the sentences, each at its own depth; empty parts leave two spaces, as in the original. */
 function hideInEssay(needles: readonly string[], essay: string, rng: Rng): string {
   const sentences = splitSentences(essay);
   const depths = shuffled(DEPTHS, rng)

@@ -44,7 +44,7 @@ function open<T>(read: () => T, source: string): T {
     return read();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ConfigError(`${source}: is no tokenizer that can be used: ${reason}`, { cause });
+    throw new ConfigError(`${source}: is not a usable tokenizer: ${reason}`, { cause });
   }
 }
 

@@ -9,7 +9,7 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   encode(text: string): Int32Array;
   decode(tokens: Iterable<number>): string;
-  /** Decodes a stream: what is no whole character yet is held back until the next call. */
+  /** Decodes a stream: an incomplete character is held back until the next call. */
   streamDecoder(): (tokens: Iterable<number>) => string;
 }
 
@@ -35,7 +35,7 @@ export function checkVocabulary({ name, vocabularySize }: Tokenizer, modelVocabu
   );
 }
 
-/** The tokens of a text that is there as bytes of UTF-8; the bytes themselves where these are the tokens. */
+/** The tokens of a text given as bytes of UTF-8; the bytes themselves where these are the tokens. */
 export function encodeBytes(bytes: Uint8Array, tokenizer: Tokenizer): Tokens {
   return tokenizer === byteTokenizer ? bytes : tokenizer.encode(decodeTokens(bytes));
 }

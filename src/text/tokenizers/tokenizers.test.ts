@@ -133,7 +133,7 @@ describe("huggingFaceTokenizer", () => {
   it.each([[{}], [null], [[]], ["text"], [{ model: { type: "BPE", vocab: {} } }]])("refuses %j", async (json) => {
     const opened = huggingFaceTokenizer(json, "bad.json");
     await expect(opened).rejects.toThrow(ConfigError);
-    await expect(opened).rejects.toThrow(/^bad\.json: is no tokenizer that can be used: /);
+    await expect(opened).rejects.toThrow(/^bad\.json: is not a usable tokenizer: /);
   });
 });
 

@@ -50,7 +50,7 @@ describe("the lanes of documents", () => {
   it("start where a document does and nowhere else, whatever `carry` says", () => {
     const documents = documentsOf([21, 21]);
     for (const carry of [0, 0.9]) {
-      // 20 tokens to foretell are four sequences of five.
+      // 20 tokens to predict are four sequences of five.
       const flags = flagsOf(createBatches(optionsOf({ documents, batch: 2, length: 5, carry })), 12);
       expect(flags).toEqual(flags.map((_, i) => (i % 4 === 0 ? [1, 1] : [0, 0])));
     }
@@ -67,7 +67,7 @@ describe("the lanes of documents", () => {
     ]);
   });
 
-  it("never wait: there is something to foretell in every sequence, padding at its end alone", () => {
+  it("never wait: there is something to predict in every sequence, padding at its end alone", () => {
     fc.assert(
       fc.property(setting, ({ lengths, ...options }) => {
         const batches = createBatches(optionsOf({ ...options, documents: documentsOf(lengths) }));
@@ -102,8 +102,8 @@ describe("the lanes of documents", () => {
     expect(firstsOf({ ...options, seed: 4 }, 30)).not.toEqual(firstsOf(options, 30));
   });
 
-  it("read one document in parts, each token foretold once", () => {
-    // 102 tokens to foretell in 11 sequences of 10: parts of 3, 4 and 4.
+  it("read one document in parts, each token predicted once", () => {
+    // 102 tokens to predict in 11 sequences of 10: parts of 3, 4 and 4.
     const options = optionsOf({ documents: documentsOf([103]), batch: 3, length: 10 });
     expect(flagsOf(createBatches(options), 3)).toEqual([
       [1, 1, 1],
@@ -129,9 +129,9 @@ describe("the lanes of documents", () => {
         const parts = Math.min(sequences, Math.max(batch, all.length));
         const readings = readingsOf(optionsOf({ documents, batch, length }), 2 * sequences + 1).slice(0, parts);
         expect(readings.every(({ ended }) => ended)).toBe(true);
-        const foretold = readings.flatMap(({ text }) => text.slice(1));
+        const predicted = readings.flatMap(({ text }) => text.slice(1));
         const expected = documents.flatMap(({ tokens }) => [...tokens.subarray(1)]);
-        expect(foretold.toSorted((a, b) => a - b)).toEqual(expected);
+        expect(predicted.toSorted((a, b) => a - b)).toEqual(expected);
       }),
     );
   });
@@ -147,7 +147,7 @@ describe("the lanes of documents", () => {
   it("need a document of two tokens", () => {
     const make = (lengths: number[]): unknown => createBatches(optionsOf({ documents: documentsOf(lengths) }));
     expect(() => make([])).toThrow(CorpusError);
-    expect(() => make([1, 0])).toThrow("no document has more than one token, so there is nothing to foretell");
+    expect(() => make([1, 0])).toThrow("no document has more than one token, so there is nothing to predict");
     expect(() => make([2])).not.toThrow();
     expect(mixtureReadsText(mixture)).toBe(true);
   });
@@ -169,7 +169,7 @@ function documentsOf(lengths: readonly number[]): Document[] {
 }
 
 interface Reading {
-  /** The first token and all that were foretold. */
+  /** The first token and all that were predicted. */
   readonly text: number[];
   /** Whether its lane has gone on to the next. */
   ended: boolean;
@@ -192,7 +192,7 @@ function readingsOf(options: BatchOptions, steps: number): Reading[] {
       }
       const text = current[lane]?.text ?? [];
       text.push(...(outputs?.[lane]?.slice(0, counted) ?? []));
-      // What is read is what was to be foretold.
+      // What is read is what was to be predicted.
       expect(before).toEqual(text.slice(-counted - 1, -1));
     }
   }

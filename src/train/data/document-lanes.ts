@@ -17,7 +17,7 @@ import type { WeightedSequence } from "../../tasks/task.ts";
 
 /**
  * Batches in which a lane goes on where it was in the batch before. `startOfSequence` is 1 where it begins a document,
- * all lanes do so in batch `first`. A document of n tokens has n − 1 to foretell, in ⌈(n − 1) / T⌉ sequences; after its
+ * all lanes do so in batch `first`. A document of n tokens has n − 1 to predict, in ⌈(n − 1) / T⌉ sequences; after its
  * end there are zeros of weight 0. Where there are fewer documents than lanes, they are cut into as many parts, each
  * read as a document of its own. Documents of one token are left out.
  *
@@ -26,7 +26,7 @@ import type { WeightedSequence } from "../../tasks/task.ts";
  */
 export function documentLanes({ documents, batch, length, seed, first = 0 }: BatchOptions): Batches {
   const texts = cutDocuments(documents, batch, length);
-  if (texts.length === 0) throw new CorpusError("no document has more than one token, so there is nothing to foretell");
+  if (texts.length === 0) throw new CorpusError("no document has more than one token, so there is nothing to predict");
   const rng = createRng(seed).fork("documents").fork(first);
   const fromStart = (): Reading => ({ steps: readInLanes(texts, batch, length, rng), index: first - 1, places: [] });
   let reading = fromStart();
@@ -115,7 +115,7 @@ function countParts(sequences: readonly number[], lanes: number): number[] {
   return parts;
 }
 
-/** Parts of whole sequences but for the end of the text. The last token of each is the first of the next, to be foretold once. */
+/** Parts of whole sequences but for the end of the text. The last token of each is the first of the next, to be predicted once. */
 function cutText(text: Tokens, sequences: number, parts: number, length: number): Tokens[] {
   const border = (part: number): number => Math.floor((part * sequences) / parts) * length;
   return Array.from({ length: parts }, (_, part) => text.subarray(border(part), border(part + 1) + 1));
