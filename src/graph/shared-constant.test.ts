@@ -10,7 +10,8 @@ it("makes a constant once for all who ask for the same", () => {
   const first = ask("a test's", 2, 3);
   expect(ask("a test's", 2, 3)).toBe(first);
   expect(made).toBe(1);
-  for (const other of [ask("a test's", 3, 2), ask("a test's", 2), ask("another's", 2, 3)]) expect(other).not.toBe(first);
+  for (const other of [ask("a test's", 3, 2), ask("a test's", 2), ask("another's", 2, 3)])
+    expect(other).not.toBe(first);
   expect(made).toBe(4);
 });
 
