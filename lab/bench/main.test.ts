@@ -48,6 +48,18 @@ describe("npm run bench", () => {
     expect(await readFile(docs, "utf8")).toContain("## Rematerialized");
   }, 120_000);
 
+  it("runs the house at a tiny size, and shows other readings beside it", async () => {
+    const json = join(folder, "house.json");
+    const house = (...options: string[]): Promise<{ stdout: string }> =>
+      run(process.execPath, ["--import", "tsx", "lab/bench/house.ts", "--quick", ...options]);
+    await house("--json", json);
+    const readings = JSON.parse(await readFile(json, "utf8")) as Record<string, number>;
+    expect(Object.keys(readings).length).toBe(22);
+    expect(Object.values(readings).every(Number.isFinite)).toBe(true);
+    const { stdout } = await house("--only", "source", "--beside", json);
+    expect(stdout).toMatch(new RegExp(`lines +│ ${readings["lines"]?.toLocaleString("en-US")} +│ [\\d,]+ `));
+  }, 120_000);
+
   it("refuses names that it does not know, and results that are none", async () => {
     await expect(bench("--only", "decod")).rejects.toThrow(
       /error: option '--only <names>' .*There is no benchmark "decod" .*"decode"/,

@@ -4,7 +4,7 @@ import type { FloatTensor } from "../../src/tensor/host-tensor.ts";
 import { flatten } from "../../src/tensor/tree.ts";
 import { parseModelConfig } from "../../src/model/config.ts";
 import { parameterCount } from "../../src/model/cost.ts";
-import { createModel } from "../../src/model/transformer.ts";
+import { createModel, freshParams } from "../../src/model/transformer.ts";
 import { createRng } from "../../src/base/random.ts";
 import { at } from "./fixtures.ts";
 import { matchedSystem, matchParameters } from "./match-parameters.ts";
@@ -49,7 +49,7 @@ describe("matchedSystem", () => {
       for (const { model } of SUITES) {
         const { config: matched, parameters, deviation } = matchedSystem(system, model);
         expect(Math.abs(deviation)).toBeLessThan(0.01);
-        const weights = Object.values(flatten<FloatTensor>(createModel(matched).initParams(createRng(0))));
+        const weights = Object.values(flatten<FloatTensor>(freshParams(createModel(matched), createRng(0))));
         expect(weights.reduce((sum, { data }) => sum + data.length, 0)).toBe(parameters);
       }
     },

@@ -158,7 +158,7 @@ async function measureRun(run: Run, trained: TrainedRun, context: RunContext): P
       validation: { bitsPerByte: validation.bitsPerByte, tokens: validation.tokens },
       ...(test && { test: { ...test, byPosition: [...test.byPosition] } }),
       stateBytes: session.stateBytes,
-      gates: gatesOf(loaded.params),
+      gates: gatesOf(loaded),
       machine: thisMachine(),
     };
   } finally {

@@ -66,7 +66,7 @@ describe("gradients", () => {
     expect(at(X, gradients(sum(square(x)), [x, x]))).toEqual([X.map((v) => 2 * v), X.map((v) => 2 * v)]);
   });
 
-  it("refuses a loss that is no scalar", () => {
+  it("refuses a loss that is not a scalar", () => {
     expect(() => gradients(x, [x])).toThrow(GraphError);
     expect(() => gradients(input("matrix", [2, 1]), [x])).toThrow("the loss must be a scalar, got [2, 1]");
   });

@@ -64,7 +64,7 @@ function addGradients(parts: readonly Tensor[]): Tensor {
   );
 }
 
-/** What an addition spreads by itself. */
+/** What an addition broadcasts implicitly. */
 function beforeBroadcast(part: Tensor): Tensor {
   return isOp(part, "broadcastTo") ? (part.inputs[0] ?? part) : part;
 }

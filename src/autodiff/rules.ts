@@ -34,11 +34,11 @@ import { axisSize } from "../graph/infer.ts";
 import { blocksOf, inverseNorm, inverseRms, oneHot, strictlyLower } from "../graph/passes/lower.ts";
 import { linearCrossEntropyGradients } from "../graph/passes/linear-cross-entropy.ts";
 import type { Op } from "../graph/ops.ts";
-import { isOp, type Tensor } from "../graph/tensor.ts";
+import { isMatrixTranspose, type Tensor } from "../graph/tensor.ts";
 
 /**
  * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
- * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What nobody reads is left out
+ * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What is never read is left out
  * of a graph anyway: rules look at `needed` where gradients are computed together.
  */
 type Rule<K extends Op> = (y: Tensor<K>, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[];
@@ -245,16 +245,10 @@ function matmulGradients(a: Tensor, b: Tensor, dy: Tensor): Tensor[] {
 
 /** The gradient of b in a b. */
 function rightGradient(a: Tensor, b: Tensor, dy: Tensor): Tensor {
-  if (b.shape.length === 2) return weightGradient(a, dy);
+  if (b.shape.length === 2)
+    return isMatrixTranspose(b) ? matrixTranspose(weightGradient(dy, a)) : weightGradient(a, dy);
   const db = isMatrixTranspose(b) ? matrixTranspose(matmul(matrixTranspose(dy), a)) : matmul(matrixTranspose(a), dy);
   return sumTo(db, b.shape);
-}
-
-function isMatrixTranspose(x: Tensor): boolean {
-  const rank = x.shape.length;
-  return (
-    isOp(x, "transpose") && x.attributes.permutation.every((axis, i) => axis === (i < rank - 2 ? i : 2 * rank - 3 - i))
-  );
 }
 
 /** For one matrix shared by a whole batch: a single product over all rows, no sum over the batch. */

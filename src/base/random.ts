@@ -24,9 +24,6 @@ export function createRng(seed: number): Rng {
   };
 }
 
-/** A source that draws zeros alone, at no cost: for weights that are made for the sake of their shapes. */
-export const zeroRng: Rng = { uniform: () => 0, integer: () => 0, normal: () => 0, fork: () => zeroRng };
-
 // --- internal ---
 
 /** Finalizer of MurmurHash3: neighbouring seeds give unrelated generators. */

@@ -159,6 +159,7 @@ describe("flags and arguments", () => {
       ["passkey", "@model", "--lengths", "4k,4q"],
       /'--lengths <list>' argument '4k,4q' is invalid. "4q" is not a length/,
     ],
+    ["a length without end", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the most/],
     ["a length of nothing", ["passkey", "@model", "--lengths", "0"], /'--lengths <list>' argument '0' is invalid/],
     [
       "a length without room for the key",
@@ -415,7 +416,7 @@ describe("a state that cannot be loaded", () => {
     const state = await readFile(at("state"));
     await writeFile(at("cut.state"), state.subarray(0, -1));
     const { tensors, metadata } = decodeSafetensors(state, "state");
-    await writeFile(at("other.state"), encodeSafetensors(tensors, { ...metadata, config: "0".repeat(16) }));
+    await writeFile(at("other.state"), encodeSafetensors(tensors, { ...metadata, model: "0".repeat(16) }));
     await expectRefusal(["stream", "@model", "@text.txt", "--save", "@state", ...flags], problem);
   });
 });

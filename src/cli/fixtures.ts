@@ -85,6 +85,7 @@ async function callMain(main: string, args: readonly string[]): Promise<Ran> {
     capture("stdout"),
     capture("stderr"),
     vi.spyOn(process.stdout, "on").mockReturnThis(), // the error when nobody reads any more
+    vi.spyOn(process.stderr, "on").mockReturnThis(),
     vi.spyOn(process, "exit").mockImplementation((code) => {
       if (!ended) ran.code = Number(code ?? 0);
       ended = true;

@@ -84,7 +84,7 @@ export class DeviceError extends InfiniError {
   readonly code = "ERR_DEVICE";
 }
 
-/** The error of a device that is there and does not work. */
+/** The error of a device that exists but does not work. */
 export function deviceFailure(device: string, cause: unknown): DeviceError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new DeviceError(`device "${device}" does not work here: ${reason}`, { cause });

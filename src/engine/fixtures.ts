@@ -3,10 +3,10 @@ import type { Flat } from "../tensor/tree.ts";
 import type { Graph } from "../graph/graph.ts";
 import { FeedError, isOnDevice, type DeviceTensor, type Engine, type Program } from "./engine.ts";
 
-/** An engine with a device of its own, which is the memory of another engine's programs, and what goes on there. */
+/** An engine with its own device memory, which is the memory of another engine's programs, and a record of what happens there. */
 export interface MadeUpDevice {
   readonly engine: Engine;
-  /** Tensors that are there now. */
+  /** Tensors alive now. */
   readonly tensors: number;
   /** Bytes that runs have sent there and brought back. */
   readonly moved: { toDevice: number; toHost: number };

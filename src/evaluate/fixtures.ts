@@ -1,4 +1,4 @@
-import { decodeTokens, encodeText } from "../text/bytes.ts";
+import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { SEGMENT, tinyModel } from "../runtime/fixtures.ts";
 import { SessionError, type LaneTokens } from "../runtime/lane-tokens.ts";
 import type { Snapshot } from "../runtime/lanes.ts";
@@ -19,20 +19,22 @@ export function fakeSession(
   batch: number,
   answer: (text: string, asked: number, lane: number) => string,
   segmentLength = SEGMENT,
+  tokenizer: Tokenizer = byteTokenizer,
 ): FakeSession {
   const calls = { prefill: 0, step: 0, snapshot: 0, restore: 0, reset: 0 };
   const { model, params } = tinyModel({}, 256);
-  const loaded = { params, model: { ...model, config: { ...model.config, segmentLength } } };
+  const loaded = { params, model: { ...model, config: { ...model.config, segmentLength, tokenizer: tokenizer.name } } };
   let texts: string[] = Array<string>(batch).fill("");
   let pending: Int32Array[] = [];
   let written = 0;
+  const { vocabularySize } = tokenizer;
   const likely = (): Float32Array => {
-    const logits = new Float32Array(batch * 256);
-    pending.forEach((tokens, lane) => (logits[lane * 256 + (tokens[written] ?? 10)] = 1));
+    const logits = new Float32Array(batch * vocabularySize);
+    pending.forEach((tokens, lane) => (logits[lane * vocabularySize + (tokens[written] ?? 10)] = 1));
     return logits;
   };
   const append = (lanes: readonly Int32Array[]): void => {
-    texts = texts.map((text, lane) => text + decodeTokens(lanes[lane] ?? []));
+    texts = texts.map((text, lane) => text + tokenizer.decode(lanes[lane] ?? []));
   };
   const take = (tokens: LaneTokens, onProgress?: (done: number) => void): void => {
     const lanes = tokens instanceof Int32Array ? [tokens] : tokens;
@@ -60,7 +62,7 @@ export function fakeSession(
     },
     async prefill(tokens, onProgress) {
       take(tokens, onProgress);
-      pending = texts.map((text, lane) => encodeText(answer(text, calls.prefill, lane)));
+      pending = texts.map((text, lane) => tokenizer.encode(answer(text, calls.prefill, lane)));
       written = 0;
       calls.prefill += 1;
       return likely();

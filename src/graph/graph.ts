@@ -1,7 +1,7 @@
 import { GraphError, isOp, type Tensor } from "./tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
 
-/** Named results, and all that is needed to compute them. */
+/** Named results, and everything needed to compute them. */
 export interface Graph {
   /** The inputs that the outputs depend on. */
   readonly inputs: Flat<Tensor<"input">>;

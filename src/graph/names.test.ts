@@ -7,7 +7,7 @@ const leaf = { shape: [1] };
 const other = { shape: [2] };
 
 describe("names", () => {
-  it("begin with the kind and go on with the path of a tree's leaf, which may be joined already", () => {
+  it("begin with the kind, followed by the path of a tree's leaf, which may be joined already", () => {
     const flat = { "params.blocks.0.gate": leaf, "params.head": other };
     expect(named("params", { blocks: { "0": { gate: leaf } }, head: other })).toEqual(flat);
     expect(named("params", { "blocks.0.gate": leaf, head: other })).toEqual(flat);

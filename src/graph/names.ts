@@ -2,7 +2,7 @@ import { flatten, prefixed, replacePrefix, type Flat } from "../tensor/tree.ts";
 
 /*
  * How values are named in graphs, in stores and in files: `kind.path`, where the path is that of a leaf in its tree. An output
- * of a graph that takes the place of a value has the value's name after `next.`, and one that is rows of it after `rows.`; see
+ * of a graph that replaces a value has the value's name after `next.`, and one that is rows of it after `rows.`; see
  * engine/store. All of that is written here and nowhere else.
  */
 
@@ -57,12 +57,12 @@ export function changeKind<T>(values: Flat<T>, from: Kind, to: Kind): Flat<T> {
   return replacePrefix(values, `${from}.`, `${to}.`);
 }
 
-/** The output that takes the place of a value. */
+/** The output that replaces a value. */
 export function nextOf(name: string): string {
   return `${NEXT}.${name}`;
 }
 
-/** Outputs that take the place of the values of these names. */
+/** Outputs that replace the values of these names. */
 export function nextValues<T>(values: Flat<T>): Flat<T> {
   return prefixed(NEXT, values);
 }

@@ -28,6 +28,14 @@ export function isOp<K extends Op>(tensor: Tensor, op: K): tensor is Tensor<K> {
   return (tensor.op as Op) === op;
 }
 
+/** Whether x is another tensor with its last two axes swapped. */
+export function isMatrixTranspose(x: Tensor): boolean {
+  const rank = x.shape.length;
+  return (
+    isOp(x, "transpose") && x.attributes.permutation.every((axis, i) => axis === (i < rank - 2 ? i : 2 * rank - 3 - i))
+  );
+}
+
 // --- internal ---
 
 function inferType<K extends Op>(op: K, inputs: readonly Tensor[], attributes: OpAttributes[K]): TensorType {

@@ -1,7 +1,7 @@
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Tree } from "../tensor/tree.ts";
-import type { Rng } from "../base/random.ts";
+import type { ParamSpec } from "../nn/spec.ts";
 
 /** Where a chunk lies in the segment that each lane is reading. */
 export interface ChunkPlace {
@@ -20,8 +20,8 @@ export interface ChunkPlace {
  * gives what is to be put into the open segment for the memory, and {@link commit} writes that segment to memory.
  */
 export interface SequenceMixer {
-  /** `outputGain` scales the last projection, which feeds the residual stream. */
-  initParams(rng: Rng, outputGain: number): Tree<FloatTensor>;
+  /** Its parameters; `outputGain` scales the last projection, which feeds the residual stream. */
+  specs(outputGain: number): Tree<ParamSpec>;
 
   /** The state before the first token: all zeros. */
   initialState(batch: number): Tree<FloatTensor>;

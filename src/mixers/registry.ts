@@ -1,20 +1,20 @@
 import { OptionError } from "../base/errors.ts";
 import { z } from "zod";
-import { compressiveMultiplications, compressiveParameters } from "./compressive/cost.ts";
+import { compressiveMultiplications } from "./compressive/cost.ts";
 import { compressiveAttention } from "./compressive/mixer.ts";
-import { gatedDeltaNetMultiplications, gatedDeltaNetParameters } from "./gated-deltanet/cost.ts";
+import { gatedDeltaNetMultiplications } from "./gated-deltanet/cost.ts";
 import { gatedDeltaNet } from "./gated-deltanet/mixer.ts";
 import type { InfiniConfig } from "./infini/config.ts";
-import { infiniMultiplications, infiniParameters } from "./infini/cost.ts";
+import { infiniMultiplications } from "./infini/cost.ts";
 import { infiniAttention } from "./infini/mixer.ts";
-import { mamba2Multiplications, mamba2Parameters } from "./mamba2/cost.ts";
+import { mamba2Multiplications } from "./mamba2/cost.ts";
 import { mamba2 } from "./mamba2/mixer.ts";
-import { memorizingMultiplications, memorizingParameters } from "./memorizing/cost.ts";
+import { memorizingMultiplications } from "./memorizing/cost.ts";
 import { memorizingAttention } from "./memorizing/mixer.ts";
 import type { SequenceMixer } from "./contract.ts";
-import { transformerXlMultiplications, transformerXlParameters } from "./transformer-xl/cost.ts";
+import { transformerXlMultiplications } from "./transformer-xl/cost.ts";
 import { transformerXl } from "./transformer-xl/mixer.ts";
-import { windowMultiplications, windowParameters } from "./window/cost.ts";
+import { windowMultiplications } from "./window/cost.ts";
 import { windowAttention } from "./window/mixer.ts";
 
 /** What a mixer may know of the model that it is part of. */
@@ -25,8 +25,6 @@ export interface MixerContext extends InfiniConfig {
 /** What mixes the sequence in one layer, and what it costs. */
 export interface LayerMixer {
   readonly mixer: SequenceMixer;
-  /** Number of weights. */
-  readonly parameters: number;
   /** Multiplications of matrix products for one token, forward. */
   readonly multiplications: number;
 }
@@ -77,7 +75,6 @@ const transformerXlKind: MixerKind<typeof transformerXlSchema> = {
     const config = { ...model, cacheLength, stopGradient };
     return {
       mixer: transformerXl(config),
-      parameters: transformerXlParameters(config),
       multiplications: transformerXlMultiplications(config),
     };
   },
@@ -104,7 +101,6 @@ const memorizing: MixerKind<typeof memorizingSchema> = {
     const config = { ...model, ...options };
     return {
       mixer: memorizingAttention(config),
-      parameters: memorizingParameters(config),
       multiplications: memorizingMultiplications(config),
     };
   },
@@ -125,7 +121,6 @@ const compressive: MixerKind<typeof compressiveSchema> = {
     const config = { ...model, memoryLength, compressedLength, rate };
     return {
       mixer: compressiveAttention(config),
-      parameters: compressiveParameters(config),
       multiplications: compressiveMultiplications(config),
     };
   },
@@ -145,7 +140,6 @@ const mamba2Kind: MixerKind<typeof mamba2Schema> = {
     const config = { modelDim, segmentLength, normEpsilon, expand, headDim, stateDim };
     return {
       mixer: mamba2(config),
-      parameters: mamba2Parameters(config),
       multiplications: mamba2Multiplications(config),
     };
   },
@@ -156,7 +150,6 @@ const gatedDeltaNetKind: MixerKind<typeof gatedDeltaNetSchema> = {
   schema: gatedDeltaNetSchema,
   layer: (model) => ({
     mixer: gatedDeltaNet(model),
-    parameters: gatedDeltaNetParameters(model),
     multiplications: gatedDeltaNetMultiplications(model),
   }),
 };
@@ -217,7 +210,6 @@ export function layerMixer(
 function infiniLayer(model: InfiniConfig): LayerMixer {
   return {
     mixer: infiniAttention(model),
-    parameters: infiniParameters(model),
     multiplications: infiniMultiplications(model),
   };
 }
@@ -226,7 +218,6 @@ function windowLayer(model: MixerContext, windowLength: number, sinks: number): 
   const config = { ...model, windowLength, sinks };
   return {
     mixer: windowAttention(config),
-    parameters: windowParameters(config),
     multiplications: windowMultiplications(config),
   };
 }

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { SYSTEMS } from "../../lab/compare/systems.ts";
-import { flatten } from "../tensor/tree.ts";
+import { encodeSafetensors } from "../tensor/safetensors.ts";
+import { flatten, type Flat } from "../tensor/tree.ts";
+import { transposed } from "../nn/init.ts";
+import type { ParamSpec } from "../nn/spec.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import { createRng } from "../base/random.ts";
 import { encodeWeights, loadModel } from "./checkpoint.ts";
 import { parseModelConfig, type ModelConfigInput } from "./config.ts";
-import { createModel } from "./transformer.ts";
+import { createModel, freshParams } from "./transformer.ts";
 
 const SHAPE = {
   vocabularySize: 11,
@@ -20,8 +23,24 @@ const SHAPE = {
 describe("loadModel", () => {
   it.each(SYSTEMS)("gives the weights of $name back as they were saved", ({ mixing }) => {
     const config = parseModelConfig({ ...SHAPE, ...mixing(parseModelConfig(SHAPE)) });
-    const params = createModel(config).initParams(createRng(1));
-    const loaded = loadModel(config, encodeWeights(flatten<FloatTensor>(params), config), "file");
+    const params = freshParams(createModel(config), createRng(1));
+    const loaded = loadModel(config, encodeWeights(flatten<FloatTensor>(params)), "file");
     expect(loaded.params).toEqual(params);
   });
+
+  it.each(SYSTEMS)(
+    "opens weights of $name from a file of the first format, with matrices as [in, out]",
+    ({ mixing }) => {
+      const config = parseModelConfig({ ...SHAPE, ...mixing(parseModelConfig(SHAPE)) });
+      const model = createModel(config);
+      const params = freshParams(model, createRng(1));
+      const specs = flatten<ParamSpec>(model.specs);
+      const first = Object.entries(flatten<FloatTensor>(params)).map(([name, value]) => [
+        name,
+        specs[name]?.role === "matrix" ? transposed(value) : value,
+      ]);
+      const file = encodeSafetensors(Object.fromEntries(first) as Flat<FloatTensor>, { format: "infini-transformer" });
+      expect(loadModel(config, file, "file").params).toEqual(params);
+    },
+  );
 });

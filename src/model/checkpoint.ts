@@ -1,16 +1,20 @@
-import type { HostTensor } from "../tensor/host-tensor.ts";
+import type { FloatTensor, HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, mapTree, type Flat } from "../tensor/tree.ts";
-import { zeroRng } from "../base/random.ts";
+import { transposed } from "../nn/init.ts";
+import type { ParamSpec } from "../nn/spec.ts";
 import type { ModelConfig } from "./config.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../tensor/safetensors.ts";
-import { createModel, type LoadedModel } from "./transformer.ts";
+import { createModel, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";
 
 /** Of the states of the mixers in a file. Changes when the same names come to mean something else. */
 export const STATE_FORMAT = "2";
 
-/** The weights as a safetensors file. */
-export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Uint8Array {
-  return encodeSafetensors(params, { format: "infini-transformer", config: configHash(config) });
+/** Of the weights in a file. Before there was a number, matrices were stored as [in, out]. */
+export const WEIGHTS_FORMAT = "2";
+
+/** The weights, by name, as a safetensors file. */
+export function encodeWeights(params: Flat<HostTensor>): Uint8Array {
+  return encodeSafetensors(params, { format: "infini-transformer", version: WEIGHTS_FORMAT });
 }
 
 /**
@@ -19,8 +23,15 @@ export function encodeWeights(params: Flat<HostTensor>, config: ModelConfig): Ui
  */
 export function loadModel(config: ModelConfig, weights: Uint8Array, source: string): LoadedModel {
   const model = createModel(config);
-  const { tensors } = decodeSafetensors(weights, source);
-  return { model, params: restoreTree(model.initParams(zeroRng), tensors, source) };
+  const { tensors, metadata } = decodeSafetensors(weights, source);
+  const current = metadata["version"] === undefined ? turned(model, tensors) : tensors;
+  return { model, params: restoreParams(model, current, source) };
+}
+
+/** Weights by name as a model takes them. Throws as {@link restoreTree}. */
+export function restoreParams({ specs }: Model, tensors: Flat<HostTensor>, source: string): ModelParams<FloatTensor> {
+  const like = mapTree<ModelParams<FloatTensor>>(specs, ({ shape }) => ({ dtype: "float32", shape }));
+  return restoreTree(like, tensors, source);
 }
 
 /**
@@ -62,6 +73,14 @@ export function configHash(config: object): string {
 }
 
 // --- internal ---
+
+/** Weights of a file of the first format as they are now: matrices, which were [in, out], the other way round. */
+function turned({ specs }: Model, tensors: Flat<HostTensor>): Flat<HostTensor> {
+  const specOf = flatten<ParamSpec>(specs);
+  const turn = (name: string, tensor: HostTensor): HostTensor =>
+    specOf[name]?.role === "matrix" && tensor.shape.length === 2 ? transposed(tensor as FloatTensor) : tensor;
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, turn(name, tensor)]));
+}
 
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);

@@ -16,7 +16,7 @@ import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, sta
 import { tinyMixers } from "./fixtures.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
 import { decodeSafetensors } from "../tensor/safetensors.ts";
-import { createModel } from "./transformer.ts";
+import { createModel, freshParams } from "./transformer.ts";
 
 const memories: NonNullable<ModelConfigInput["memory"]>[] = [
   ...MEMORY_UPDATES.flatMap((update) => [{ update }, { update, shift: "none" as const }]),
@@ -40,7 +40,7 @@ const mixed: [string, ModelConfig][] = tinyMixers.map((mixer) => [
 
 describe("parameterCount", () => {
   it.each([...variants, ...mixed])("counts the weights that there are: %s", (_, config) => {
-    const params = createModel(config).initParams(createRng(0));
+    const params = freshParams(createModel(config), createRng(0));
     const counted = Object.values(flatten<FloatTensor>(params)).reduce((total, { data }) => total + data.length, 0);
     expect(parameterCount(config)).toBe(counted);
   });
@@ -54,7 +54,7 @@ describe("parameterCount", () => {
 describe("stateBytes", () => {
   it.each([...variants, ...mixed])("counts what a session keeps, after any number of tokens: %s", async (_, config) => {
     const model = createModel(config);
-    const params = model.initParams(createRng(0));
+    const params = freshParams(model, createRng(0));
     const session = createSession({ loaded: { model, params }, engine: await engine, batch: 2 });
     expect(session.stateBytes).toBe(stateBytes(config, 2));
     for (const length of [3, config.segmentLength + 4]) {
@@ -157,7 +157,7 @@ function tokens(length: number): Int32Array {
 /** Floating-point operations of every matrix product in the forward pass over so many tokens. */
 function matrixProducts(config: ModelConfig, length: number): number {
   const model = createModel(config);
-  const params = parameterInputs(model.initParams(createRng(0)));
+  const params = parameterInputs(freshParams(model, createRng(0)));
   const { hidden, state } = model.apply(
     params,
     input("tokens", [1, length], "int32"),

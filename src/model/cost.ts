@@ -2,14 +2,12 @@ import { bytesOf, type FloatTensor } from "../tensor/host-tensor.ts";
 import { flatten } from "../tensor/tree.ts";
 import type { ModelConfig } from "./config.ts";
 import { layerMixer, type LayerMixer } from "../mixers/registry.ts";
+import { countOf } from "../nn/spec.ts";
 import { createModel } from "./transformer.ts";
 
 /** Number of weights of a model. */
 export function parameterCount(config: ModelConfig): number {
-  const { vocabularySize: V, modelDim: D, feedForwardDim: F, mixer } = config;
-  const blocks = layersOf(config).map(({ parameters }) => parameters + 3 * D * F + 2 * D);
-  const memoryTokens = mixer?.kind === "recurrent-memory" ? mixer.memoryTokens : 0;
-  return V * D * (config.tieEmbeddings ? 1 : 2) + sum(blocks) + D + memoryTokens * D;
+  return countOf(createModel(config).specs);
 }
 
 /** Bytes that a stream keeps between tokens: memories, the open segment and what is shifted in. Constant. */

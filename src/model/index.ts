@@ -10,4 +10,4 @@ export {
   type MemoryFootprint,
 } from "./cost.ts";
 export { MODEL_FILES } from "./model-files.ts";
-export { createModel, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";
+export { createModel, freshParams, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";

@@ -9,14 +9,14 @@ import { createRng } from "../base/random.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
 import { hasMemory, lookIntoModel, noTraces, type LayerTraces, type ModelLook } from "./look.ts";
-import { createModel } from "./transformer.ts";
+import { createModel, freshParams } from "./transformer.ts";
 
 const N = 4;
 
 it("the pass that is looked into is that of the model", () => {
   const config = configOf({ memory: { cache: true, shift: "convolution" } });
   const model = createModel(config);
-  const params = model.initParams(createRng(1));
+  const params = freshParams(model, createRng(1));
   const state = model.initialState(1);
   const [tokens, states] = [input("tokens", [1, N], "int32"), layerInputs(state, "state")];
   const plain = model.apply(parameterInputs(params), tokens, states);
@@ -61,7 +61,7 @@ function look(config: ModelConfig): ModelLook {
   const model = createModel(config);
   const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, 3), ({ shape }, name) => input(`traces.${name}`, shape));
   const states = layerInputs(model.initialState(1), "state");
-  const params = parameterInputs(model.initParams(createRng(1)));
+  const params = parameterInputs(freshParams(model, createRng(1)));
   return lookIntoModel(config, params, input("tokens", [1, N], "int32"), states, traces);
 }
 

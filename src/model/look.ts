@@ -2,7 +2,7 @@ import { infiniAttention } from "../mixers/infini/mixer.ts";
 import { emptyTraces, lookIntoLayer, type LayerLook } from "../mixers/infini/look.ts";
 import type { InfiniParams } from "../mixers/infini/params.ts";
 import type { MemoryState } from "../mixers/infini/rule.ts";
-import { gather } from "../graph/builder.ts";
+import { embed, type Weight } from "../nn/weight.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import { GraphError, type Tensor } from "../graph/tensor.ts";
 import type { ModelConfig } from "./config.ts";
@@ -27,16 +27,19 @@ export function hasMemory({ mixer, memory }: ModelConfig): boolean {
  */
 export function lookIntoModel(
   config: ModelConfig,
-  params: ModelParams<Tensor>,
+  params: ModelParams<Tensor, Weight>,
   tokens: Tensor,
   states: LayerStates<Tensor>,
   traces: LayerTraces<Tensor>,
 ): ModelLook {
   const mixer = infiniAttention(config);
-  const { y, results } = runLayers(config, params, gather(params.embedding, tokens), (attention, h, layer) => {
+  const { y, results } = runLayers(config, params, embed(params.embedding, tokens), (attention, h, layer) => {
     const { inside, ...result } = mixer.apply(attention, h, at(states, layer));
     if (!inside || !hasMemory(config)) throw new GraphError("there is no memory to look into");
-    return { ...result, look: lookIntoLayer(config, attention as InfiniParams<Tensor>, inside, at(traces, layer)) };
+    return {
+      ...result,
+      look: lookIntoLayer(config, attention as InfiniParams<Tensor, Weight>, inside, at(traces, layer)),
+    };
   });
   const layers = layersOf(config);
   return {

@@ -1,24 +1,25 @@
 import type { MixerResult, OpenState, SequenceMixer } from "../mixers/contract.ts";
 import { add, concat, rmsNorm } from "../graph/builder.ts";
-import { filled, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Tree } from "../tensor/tree.ts";
-import { feedForward, initFeedForward, type FeedForwardParams } from "../nn/feed-forward.ts";
-import type { Rng } from "../base/random.ts";
+import { feedForward, feedForwardSpecs, type FeedForwardParams } from "../nn/feed-forward.ts";
+import { filledSpec } from "../nn/init.ts";
+import { forked, type ParamSpec } from "../nn/spec.ts";
+import type { Weight } from "../nn/weight.ts";
 import type { ModelConfig } from "./config.ts";
 import { layerMixer } from "../mixers/registry.ts";
 
 /** Weights of everything between the embedding and the head. Layers are numbered from "0". */
-export type StackParams<T> = {
-  readonly blocks: { readonly [layer: string]: BlockParams<T> };
+export type StackParams<T, W = T> = {
+  readonly blocks: { readonly [layer: string]: BlockParams<T, W> };
   readonly finalNorm: T; // [D]
 };
 
-export type BlockParams<T> = {
+export type BlockParams<T, W = T> = {
   readonly attentionNorm: T; // [D]
   readonly attention: Tree<T>;
   readonly feedForwardNorm: T; // [D]
-  readonly feedForward: FeedForwardParams<T>;
+  readonly feedForward: FeedForwardParams<W>;
 };
 
 /** States or open segments of all layers. */
@@ -32,13 +33,12 @@ export function layerStack(config: ModelConfig): SequenceMixer {
   const layers = layersOf(config);
   const mixers = eachOf(layers, (layer) => layerMixer(config, Number(layer)).mixer);
   return {
-    initParams: (rng, outputGain) =>
-      initStack(config, rng, outputGain, (layer, fork, gain) => at(mixers, layer).initParams(fork, gain)),
+    specs: (outputGain) => stackSpecs(config, outputGain, (layer, gain) => at(mixers, layer).specs(gain)),
     initialState: (batch) => eachOf(layers, (layer) => at(mixers, layer).initialState(batch)),
     emptySegment: (batch) => eachOf(layers, (layer) => at(mixers, layer).emptySegment(batch)),
 
     apply(tree, embedded, states) {
-      const params = tree as StackParams<Tensor>;
+      const params = tree as StackParams<Tensor, Weight>;
       const { y, results } = runLayers(config, params, embedded, (attention, h, layer) =>
         at(mixers, layer).apply(attention, h, at(states as LayerStates<Tensor>, layer)),
       );
@@ -50,7 +50,7 @@ export function layerStack(config: ModelConfig): SequenceMixer {
     },
 
     extend(tree, embedded, open, place) {
-      const params = tree as StackParams<Tensor>;
+      const params = tree as StackParams<Tensor, Weight>;
       const { y, results } = runLayers(config, params, embedded, (attention, h, layer) =>
         at(mixers, layer).extend(attention, h, openAt(open, layer), place),
       );
@@ -63,7 +63,10 @@ export function layerStack(config: ModelConfig): SequenceMixer {
 
     commit: (params, open) =>
       eachOf(layers, (layer) =>
-        at(mixers, layer).commit(at((params as StackParams<Tensor>).blocks, layer).attention, openAt(open, layer)),
+        at(mixers, layer).commit(
+          at((params as StackParams<Tensor, Weight>).blocks, layer).attention,
+          openAt(open, layer),
+        ),
       ),
   };
 }
@@ -73,32 +76,31 @@ export function layersOf({ numLayers }: ModelConfig): string[] {
   return Array.from({ length: numLayers }, (_, layer) => String(layer));
 }
 
-/** Fresh weights of every layer; `initMixer` gives those of its mixer. */
-export function initStack(
+/** The parameters of every layer; `mixerSpecs` gives those of its mixer. */
+export function stackSpecs(
   config: ModelConfig,
-  rng: Rng,
   outputGain: number,
-  initMixer: (layer: string, rng: Rng, outputGain: number) => Tree<FloatTensor>,
-): StackParams<FloatTensor> {
+  mixerSpecs: (layer: string, outputGain: number) => Tree<ParamSpec>,
+): StackParams<ParamSpec> {
   const { modelDim, feedForwardDim, numLayers } = config;
   // Two additions per layer feed the residual stream; this keeps their sum at the size of one.
   const gain = outputGain / Math.sqrt(2 * numLayers);
-  const ones = (): FloatTensor => filled([modelDim], 1);
+  const norm = filledSpec("norm", [modelDim], 1);
   return {
     blocks: eachOf(layersOf(config), (layer) => ({
-      attentionNorm: ones(),
-      attention: initMixer(layer, rng.fork(`attention ${layer}`), gain),
-      feedForwardNorm: ones(),
-      feedForward: initFeedForward(modelDim, feedForwardDim, rng.fork(`feed-forward ${layer}`), gain),
+      attentionNorm: norm,
+      attention: forked(`attention ${layer}`, mixerSpecs(layer, gain)),
+      feedForwardNorm: norm,
+      feedForward: forked(`feed-forward ${layer}`, feedForwardSpecs(modelDim, feedForwardDim, gain)),
     })),
-    finalNorm: ones(),
+    finalNorm: norm,
   };
 }
 
 /** All layers in turn: hidden states after the final norm, and what the mixer of each layer gave. */
 export function runLayers<Result extends { readonly y: Tensor }>(
   config: ModelConfig,
-  params: StackParams<Tensor>,
+  params: StackParams<Tensor, Weight>,
   x: Tensor,
   mix: (attention: Tree<Tensor>, h: Tensor, layer: string) => Result,
 ): { y: Tensor; results: { [layer: string]: Result } } {
@@ -128,7 +130,7 @@ export function at<T>(layers: { readonly [layer: string]: T }, layer: string): T
 /** One layer: what its mixer gives, and y after both additions. */
 function runBlock<Result extends { readonly y: Tensor }>(
   { normEpsilon }: ModelConfig,
-  params: BlockParams<Tensor>,
+  params: BlockParams<Tensor, Weight>,
   x: Tensor,
   mix: (attention: Tree<Tensor>, h: Tensor) => Result,
 ): Result {

@@ -10,7 +10,7 @@ import { flatten, type Flat } from "../tensor/tree.ts";
 import { createRng } from "../base/random.ts";
 import { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 import { layerInputs, parameterInputs } from "./inputs.ts";
-import { createModel, resetLanes, type ModelParams } from "./transformer.ts";
+import { createModel, freshParams, resetLanes, type ModelParams } from "./transformer.ts";
 
 const N = 4;
 const V = 11;
@@ -91,9 +91,12 @@ describe("createModel", () => {
   });
 
   it("draws weights by seed: equal ones for equal seeds, others for others", () => {
-    const { initParams } = createModel(configOf({ tieEmbeddings: false }));
-    expect(initParams(createRng(1))).toEqual(initParams(createRng(1)));
-    const [one, two] = [flatten<FloatTensor>(initParams(createRng(1))), flatten<FloatTensor>(initParams(createRng(2)))];
+    const model = createModel(configOf({ tieEmbeddings: false }));
+    expect(freshParams(model, createRng(1))).toEqual(freshParams(model, createRng(1)));
+    const [one, two] = [
+      flatten<FloatTensor>(freshParams(model, createRng(1))),
+      flatten<FloatTensor>(freshParams(model, createRng(2))),
+    ];
     const matrices = Object.entries(one).filter(([, { shape }]) => shape.length === 2);
     expect(matrices.length).toBeGreaterThan(10);
     for (const [name, value] of matrices) expect(two[name]).not.toEqual(value);
@@ -126,9 +129,9 @@ describe("the head", () => {
   it("is a matrix of its own where they are not", () => {
     const config = configOf({ tieEmbeddings: false });
     const params = paramsOf(config);
-    expect(params.head?.shape).toEqual([8, V]);
+    expect(params.head?.shape).toEqual([V, 8]);
     const { logits, hidden } = run(config, tokens);
-    expectProduct(logits, hidden, (feature, token) => params.head?.data[feature * V + token] ?? Number.NaN);
+    expectProduct(logits, hidden, (feature, token) => params.head?.data[token * 8 + feature] ?? Number.NaN);
   });
 
   it("does not change what tied and untied models see", () => {
@@ -171,7 +174,7 @@ function configOf(changes: Partial<ModelConfigInput>): ModelConfig {
 }
 
 function paramsOf(config: ModelConfig): ModelParams<FloatTensor> {
-  return createModel(config).initParams(createRng(3));
+  return freshParams(createModel(config), createRng(3));
 }
 
 function stateInputs(config: ModelConfig, batch: number): ReturnType<typeof layerInputs> {

@@ -1,31 +1,30 @@
-import { matmul, mul, silu } from "../graph/builder.ts";
-import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { mul, silu } from "../graph/builder.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Rng } from "../base/random.ts";
-import { weight } from "./init.ts";
+import { matrixSpec } from "./init.ts";
+import type { ParamSpec } from "./spec.ts";
+import { linear, type Weight } from "./weight.ts";
 
 /** Weights of a SwiGLU feed-forward layer (arXiv 2002.05202). */
-export type FeedForwardParams<T> = {
-  readonly gate: T; // [D, F]
-  readonly up: T; // [D, F]
-  readonly down: T; // [F, D]
+export type FeedForwardParams<W> = {
+  readonly gate: W; // [F, D]
+  readonly up: W; // [F, D]
+  readonly down: W; // [D, F]
 };
 
 /** `outputGain` scales the last projection, which feeds the residual stream. */
-export function initFeedForward(
+export function feedForwardSpecs(
   modelDim: number,
   feedForwardDim: number,
-  rng: Rng,
   outputGain: number,
-): FeedForwardParams<FloatTensor> {
+): FeedForwardParams<ParamSpec> {
   return {
-    gate: weight(modelDim, feedForwardDim, rng.fork("gate")),
-    up: weight(modelDim, feedForwardDim, rng.fork("up")),
-    down: weight(feedForwardDim, modelDim, rng.fork("down"), outputGain),
+    gate: matrixSpec("gate", modelDim, feedForwardDim),
+    up: matrixSpec("up", modelDim, feedForwardDim),
+    down: matrixSpec("down", feedForwardDim, modelDim, outputGain),
   };
 }
 
-/** (silu(x W_gate) * (x W_up)) W_down for x [..., D]. */
-export function feedForward({ gate, up, down }: FeedForwardParams<Tensor>, x: Tensor): Tensor {
-  return matmul(mul(silu(matmul(x, gate)), matmul(x, up)), down);
+/** W_down (silu(W_gate x) * (W_up x)) for x [..., D]. */
+export function feedForward({ gate, up, down }: FeedForwardParams<Weight>, x: Tensor): Tensor {
+  return linear(mul(silu(linear(x, gate)), linear(x, up)), down);
 }

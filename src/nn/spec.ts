@@ -1,10 +1,11 @@
 import type { Rng } from "../base/random.ts";
-import type { FloatTensor, Shape } from "../tensor/host-tensor.ts";
-import { mapTree, type Tree } from "../tensor/tree.ts";
+import { sizeOf, type FloatTensor, type Shape } from "../tensor/host-tensor.ts";
+import { flatten, mapTree, type Tree } from "../tensor/tree.ts";
 
 /**
- * What a parameter is for, which decides how it is stored and trained: a `matrix` and an `embedding` may be kept in few bits and
- * decay; a `norm`, a `bias` and a `gate` stay float32 and do not; a `gate` has its own learning rate.
+ * What a parameter is for, which decides how it is stored and trained. A `matrix` [out, in] is multiplied with by `linear` alone and
+ * an `embedding` read by rows: both may be kept in few bits. A `norm` scales, a `gate` mixes and learns at a rate of its own, and a
+ * `bias` is everything else: they stay float32.
  */
 export type ParamRole = "matrix" | "embedding" | "norm" | "gate" | "bias";
 
@@ -12,12 +13,19 @@ export type ParamRole = "matrix" | "embedding" | "norm" | "gate" | "bias";
 export interface ParamSpec {
   readonly shape: Shape;
   readonly role: ParamRole;
+  /** Whether weight decay pulls it towards zero, as it does everything that has more than one axis. */
+  readonly decays: boolean;
   /** The value to begin training with. The same source gives the same value. */
   init(rng: Rng): FloatTensor;
 }
 
+/** A parameter of any role, by how it is drawn. */
+export function paramSpec(role: ParamRole, shape: Shape, init: ParamSpec["init"]): ParamSpec {
+  return { shape, role, decays: shape.length > 1, init };
+}
+
 /** The specs of a part of a model, each drawn from a fork of the source that it is given: parts do not depend on each other. */
-export function forked<Specs extends Tree<ParamSpec>>(label: string, specs: Specs): Specs {
+export function forked<Specs extends object>(label: string, specs: Specs): Specs {
   return mapTree<Specs>(specs, (leaf) => {
     const spec = leaf as ParamSpec;
     return { ...spec, init: (rng: Rng) => spec.init(rng.fork(label)) };
@@ -25,6 +33,11 @@ export function forked<Specs extends Tree<ParamSpec>>(label: string, specs: Spec
 }
 
 /** Fresh values of all parameters. */
-export function initialize<Params>(specs: Tree<ParamSpec>, rng: Rng): Params {
+export function initialize<Params = Tree<FloatTensor>>(specs: object, rng: Rng): Params {
   return mapTree<Params>(specs, (leaf) => (leaf as ParamSpec).init(rng));
+}
+
+/** Number of weights. */
+export function countOf(specs: object): number {
+  return Object.values(flatten<ParamSpec>(specs)).reduce((total, { shape }) => total + sizeOf(shape), 0);
 }

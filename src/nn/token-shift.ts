@@ -1,8 +1,8 @@
 import { add, concat, mul, reshape, slice, sub } from "../graph/builder.ts";
-import { floatTensor, type FloatTensor } from "../tensor/host-tensor.ts";
+import { floatTensor } from "../tensor/host-tensor.ts";
 import { axisSize } from "../graph/infer.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Rng } from "../base/random.ts";
+import { paramSpec, type ParamSpec } from "./spec.ts";
 
 /** Taps of a short convolution: the token itself and those before it. */
 export const CONVOLUTION_TAPS = 4;
@@ -11,12 +11,13 @@ export const CONVOLUTION_TAPS = 4;
  * Taps [4, C] uniform in -1/2..1/2, what a convolution of 4 taps begins with in PyTorch; `own` is added to those of the
  * token itself.
  */
-export function initialTaps(features: number, rng: Rng, own = 0): FloatTensor {
-  const taps = Float32Array.from(
-    { length: CONVOLUTION_TAPS * features },
-    (_, i) => (i < features ? own : 0) + rng.uniform() - 0.5,
-  );
-  return floatTensor([CONVOLUTION_TAPS, features], taps);
+export function randomTaps(label: string, features: number, own = 0): ParamSpec {
+  const shape = [CONVOLUTION_TAPS, features];
+  return paramSpec("bias", shape, (rng) => {
+    const source = rng.fork(label);
+    const draw = (_: unknown, i: number): number => (i < features ? own : 0) + source.uniform() - 0.5;
+    return floatTensor(shape, Float32Array.from({ length: CONVOLUTION_TAPS * features }, draw));
+  });
 }
 
 /**

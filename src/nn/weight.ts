@@ -23,11 +23,11 @@ import type { Blocks } from "../tensor/blocks.ts";
 export type Weight = Tensor | Blocks<Tensor> | AdaptedWeight<Tensor>;
 
 /** base + b a (LoRA, arXiv 2106.09685), the scale being a part of b: a [r, in] and b [out, r]. */
-export interface AdaptedWeight<T> {
+export type AdaptedWeight<T> = {
   readonly base: T | Blocks<T> | AdaptedWeight<T>;
   readonly a: T;
   readonly b: T;
-}
+};
 
 /** x W^T for x [.., in] and W [out, in] -> [.., out]. */
 export function linear(x: Tensor, weight: Weight): Tensor {

@@ -32,7 +32,7 @@ const named = (kind: string): Session => {
 };
 
 describe("askAside", () => {
-  it("answers what follows the question, and leaves the session as it was", async () => {
+  it("answers what follows the question, and does not change the session", async () => {
     const session = named("one");
     await session.read(randomTokens(7));
     const before = await session.save();
@@ -75,7 +75,7 @@ describe("askAside", () => {
     expect(session.position).toBe(read);
   });
 
-  it("leaves the session as it was when it fails", async () => {
+  it("does not change the session when it fails", async () => {
     const session = named("one");
     await session.read(randomTokens(3));
     const before = await session.save();

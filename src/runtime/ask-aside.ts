@@ -14,7 +14,7 @@ export interface AskOptions extends GenerateOptions {
 
 /**
  * What follows a prompt in each lane, up to `maxTokens` tokens or the one that `stopAfter` holds for, which is part of it. The
- * session is left as it was, so that reading goes on as if nothing had been asked.
+ * session is not changed, so that reading continues as if nothing had been asked.
  *
  * @param prompt Tokens that every lane reads.
  * @throws {SessionError} for an empty prompt and tokens outside the vocabulary.
@@ -45,7 +45,7 @@ async function answersTo(session: Session, prompt: Int32Array, options: AskOptio
   const width = logits.length / session.batch;
   for (;;) {
     const tokens = answers.map((answer, lane) => {
-      if (hasEnded(answer)) return answer.at(-1) ?? 0; // reads on beside the others, unheard
+      if (hasEnded(answer)) return answer.at(-1) ?? 0; // keeps reading with the others; its answer has ended
       const token = sampleToken(logits.subarray(lane * width, (lane + 1) * width), options, rng);
       answer.push(token);
       return token;

@@ -1,7 +1,7 @@
 import { flatten, mapTree } from "../tensor/tree.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import { parseModelConfig, type ModelConfigInput } from "../model/config.ts";
-import { createModel, type LoadedModel, type ModelParams } from "../model/transformer.ts";
+import { createModel, freshParams, type LoadedModel, type ModelParams } from "../model/transformer.ts";
 import { createRng } from "../base/random.ts";
 
 /** Tokens of a segment of {@link tinyModel} where nothing else is said. */
@@ -26,7 +26,7 @@ export function tinyModel(
     ...mixing,
   });
   const model = createModel(config);
-  const fresh = model.initParams(createRng(3));
+  const fresh = freshParams(model, createRng(3));
   const noise = createRng(5);
   const params = mapTree<ModelParams<FloatTensor>>(fresh, (leaf, name) => {
     const { data, ...rest } = leaf as FloatTensor;

@@ -29,7 +29,7 @@ describe("generate", () => {
     expect(new Set(tokens).size).toBeGreaterThan(1);
   });
 
-  it("goes on from what the session has read", async () => {
+  it("continues from what the session has read", async () => {
     const whole = await generated({ maxTokens: 5 });
     await session.reset();
     await session.prefill(prompt.subarray(0, 6));

@@ -14,7 +14,7 @@ export interface GenerateOptions extends SamplingOptions {
 
 /**
  * Reads a prompt and yields what follows, token by token, from a session of one lane. The session reads each token that is given
- * before anything else that it is asked for, so that it can go on wherever the stream is left. Throws SessionError for an empty
+ * before any later call, so that it can continue wherever the stream is left. Throws SessionError for an empty
  * prompt.
  */
 export async function* generate(
@@ -28,7 +28,7 @@ export async function* generate(
   for (let i = 0; i < maxTokens; i++) {
     const token = sampleToken(logits, options, rng);
     const reading = session.step(token);
-    reading.catch(() => {}); // told below, or to nobody where the stream is never asked again
+    reading.catch(() => {}); // reported below, or never if the stream is not asked again
     try {
       yield token;
     } finally {

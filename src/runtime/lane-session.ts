@@ -5,18 +5,18 @@ import type { Output } from "./programs.ts";
 
 /**
  * A model that reads a stream. What it keeps has the same size after any number of tokens. What it is asked for it does one after the
- * other, in the order of the calls, but for `prepare`, which goes on beside it.
+ * other, in the order of the calls, except `prepare`, which runs alongside.
  */
 export interface Session {
   readonly loaded: LoadedModel;
   readonly batch: number;
   /** Tokens read so far, in each lane. */
   readonly position: number;
-  /** Bytes of all that is kept between calls. */
+  /** Bytes of everything kept between calls. */
   readonly stateBytes: number;
 
   /**
-   * Compiles what the first tokens of a stream would else wait for: `state` is what {@link Session.read} takes, `losses`
+   * Compiles in advance what the first tokens of a stream would wait for: `state` is what {@link Session.read} takes, `losses`
    * {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the end of {@link Session.prefill}. Default: `state`.
    * The program of a single token is compiled when the first one comes.
    */
@@ -42,10 +42,10 @@ export interface Session {
 
   /** The state as a safetensors file. The first time it goes through all weights, for what tells the model from others. */
   save(): Promise<Uint8Array>;
-  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and stays as it was, when it does not fit. */
+  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and does not change, when it does not fit. */
   load(bytes: Uint8Array, source: string): Promise<void>;
   /**
-   * The state as it is now. It costs no more to keep than a state, and nothing to take: only from a device with a memory of its
+   * The current state. It takes no more memory than a state, and no time: only from a device with a memory of its
    * own is it copied.
    */
   snapshot(): Promise<Snapshot>;
@@ -57,7 +57,7 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
-/** Lanes that go on together, as a session. */
+/** Lanes that advance together, as a session. */
 export function sessionOf(lanes: Lanes): Session {
   const { loaded, batch, stateBytes } = lanes;
   const { vocabularySize } = loaded.model.config;

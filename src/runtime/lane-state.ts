@@ -7,7 +7,7 @@ import { SessionError } from "./lane-tokens.ts";
 
 /* What a lane keeps, as a value and as a file. The header of the file, which names and shapes, says what it fits. */
 
-/** All that one lane keeps of what it has read. A plain value: nothing changes it, and any lane of the model can go on from it. */
+/** Everything that one lane keeps of what it has read. A plain value that never changes; any lane of the model can continue from it. */
 export interface LaneState {
   /** See {@link modelId}. */
   readonly modelId: string;
@@ -39,14 +39,14 @@ export function decodeLaneState(bytes: Uint8Array, source: string): LaneState {
   return { modelId, position, state: ofKind(isOf("state")), segment: ofKind(isOf("segment")) };
 }
 
-/** What some lanes keep, `state.*` and `segment.*` [B, ..], and what a file says of them. */
+/** What some lanes keep, `state.*` and `segment.*` [B, ..], and what a file says about them. */
 export interface SavedStates {
   readonly modelId: string;
   readonly positions: readonly number[]; // [B]
   readonly values: Flat<HostTensor>;
 }
 
-/** A `lane` by itself or the lanes of a `session`. */
+/** A single `lane` or the lanes of a `session`. */
 export type StateKind = "lane" | "session";
 
 export function encodeStates(kind: StateKind, { modelId, positions, values }: SavedStates): Uint8Array {
@@ -59,7 +59,7 @@ export function decodeStates(kind: StateKind, bytes: Uint8Array, source: string)
   const { kind: found, format, weights, model } = file.metadata;
   if (found !== kind) throw new SessionError(`${source}: is not a saved ${kind}`);
   if (weights !== undefined)
-    throw new SessionError(`${source}: was saved by an earlier version; read the text again and save it anew`);
+    throw new SessionError(`${source}: was saved by an earlier version; read the text again and save a new state`);
   if (format !== STATE_FORMAT || model === undefined) throw new SessionError(`${source}: was saved by another version`);
   const positions = positionsOf(file, source);
   for (const [name, value] of Object.entries(file.tensors)) checkNumbers(name, value, positions, source);
@@ -98,7 +98,7 @@ function areFinite(data: HostTensor["data"], start: number, end: number): boolea
   let sum = 0;
   for (let i = start; i < end; i++) {
     const value = data[i] ?? 0;
-    sum += value - value; // zero but for what is not finite
+    sum += value - value; // zero unless something is not finite
   }
   return sum === 0;
 }

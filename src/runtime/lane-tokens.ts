@@ -68,7 +68,7 @@ export function dataOf(results: Flat<HostTensor>, name: string): Float32Array {
   return data;
 }
 
-/** Parts one after the other; a single one as it is. */
+/** Parts joined in order; a single one uncopied. */
 export function joinParts(parts: readonly Float32Array[]): Float32Array {
   const [first = new Float32Array()] = parts;
   if (parts.length <= 1) return first;

@@ -30,7 +30,7 @@ export interface ReadOptions {
 }
 
 /**
- * Texts that are read side by side, each at a place of its own. What they are asked for they do one after the other, in the order of
+ * Texts that are read side by side, each at its own place. Calls run one at a time, in the order of
  * the calls.
  */
 export interface Lanes {
@@ -39,13 +39,13 @@ export interface Lanes {
   readonly batch: number;
   /** Tokens that each has read so far. */
   readonly positions: readonly number[];
-  /** Bytes of all that is kept between calls. */
+  /** Bytes of everything kept between calls. */
   readonly stateBytes: number;
 
-  /** Compiles what the first tokens would else wait for, for these outputs, by default `state`; but for single tokens. */
+  /** Compiles in advance what the first tokens would wait for, for these outputs, by default `state`; not for single tokens. */
   prepare(...outputs: Output[]): Promise<void>;
   /**
-   * Reads tokens of each lane, any number of them or none; lanes without any stay as they are. Gives for each lane, by `output`:
+   * Reads any number of tokens of each lane; lanes without any do not change. Returns for each lane, by `output`:
    * nothing for `state`, the logits [V] after its last token for `logits`, those after each token [n * V] for `allLogits`, and the
    * cross-entropy of each target in nats [n] for `losses`.
    *
@@ -56,7 +56,7 @@ export interface Lanes {
   step(tokens: readonly (number | undefined)[]): Promise<Float32Array[]>;
 
   /**
-   * The state as it is now. It costs no more to keep than a state, and nothing to take: only from a device with a memory of its
+   * The current state. It takes no more memory than a state, and no time: only from a device with a memory of its
    * own is it copied.
    */
   snapshot(): Promise<Snapshot>;
@@ -70,7 +70,7 @@ export interface Lanes {
   clear(lanes?: readonly number[]): Promise<void>;
   /** The state of all lanes as a safetensors file. */
   save(): Promise<Uint8Array>;
-  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and stays as it was, when it does not fit. */
+  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and does not change, when it does not fit. */
   load(bytes: Uint8Array, source: string): Promise<void>;
   /** Ends a reading at the run that it is at, which then throws {@link SessionError}, and frees everything. */
   dispose(): Promise<void>;
@@ -298,7 +298,7 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
 
 const [isState, isSegment] = [isOf("state"), isOf("segment")];
 
-/** Tokens of each lane, and what is to be predicted from them. */
+/** Tokens of each lane, and what to predict from them. */
 interface Part {
   readonly tokens: readonly Int32Array[];
   readonly targets: readonly Int32Array[] | undefined;

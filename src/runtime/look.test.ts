@@ -28,7 +28,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
     it("shows every token, and each head's gate and shares", async () => {
       const looks = await lookAt(loaded, tokens);
       expect(looks.flatMap(({ tokens: part }) => [...part])).toEqual([...tokens]);
-      const gates = gatesOf(loaded.params);
+      const gates = gatesOf(loaded);
       for (const { index, firstEarlier, layers, tokens: part } of looks) {
         expect(layers.map((heads) => heads.map(({ gate }) => gate[0]?.toFixed(5)))).toEqual(
           gates.map((heads) => heads.map((gate) => gate.toFixed(5))),
@@ -147,7 +147,7 @@ async function snapshotAfter(loaded: LoadedModel, tokens: Int32Array, batch = 1)
   return snapshot;
 }
 
-/** All that is shown of a segment, but for what it resembles of the first so many. */
+/** Everything shown of a segment, except how it resembles the first ones. */
 function numbersOf({ layers }: SegmentLook, firstEarlier: number): number[] {
   return layers
     .flat()

@@ -10,7 +10,7 @@ import { checkLanes, dataOf, padTo, SessionError } from "./lane-tokens.ts";
 import type { Snapshot } from "./lanes.ts";
 import { createSession, type Session } from "./session.ts";
 
-/** What one head made of the n tokens of a segment. */
+/** What one head did with the n tokens of a segment. */
 export interface HeadLook {
   /** sigmoid(beta) of eq. 10 for each token: 0 takes local attention only, 1 the memory only. */
   readonly gate: Float32Array; // [n]

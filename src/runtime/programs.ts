@@ -3,6 +3,7 @@ import { add, constant, gather, input, reshape, slice } from "../graph/builder.t
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextOf, nextValues, rowsOfValues } from "../graph/names.ts";
 import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
+import type { Weight } from "../nn/weight.ts";
 import { isOp, type Tensor } from "../graph/tensor.ts";
 import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
@@ -25,7 +26,7 @@ import {
  */
 
 /**
- * What is computed beside the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
+ * What is computed besides the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
  * For `state` alone, all that only the last layer's output needs is left out.
  */
 export type Output = "logits" | "allLogits" | "losses" | "state";
@@ -62,7 +63,7 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
 }
 
 /**
- * Up to `size` tokens inside one segment: what they leave of the state as it was is no result, and `rows.segment.*` are to be
+ * Up to `size` tokens inside one segment: unchanged parts of the state are not results, and `rows.segment.*` are
  * put into the open segment.
  */
 export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
@@ -79,9 +80,9 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
   return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
-/** One segment of one lane as a file of its own: the weights are part of it, `logits` [1, N, V] are of all tokens. */
+/** One segment of one lane as a standalone file: the weights are part of it, `logits` [1, N, V] are of all tokens. */
 export function standaloneSegment({ model, params }: LoadedModel): Graph {
-  const weights = mapTree<ModelParams<Tensor>>(params, (value) => constant(value as FloatTensor));
+  const weights = mapTree<ModelParams<Tensor, Weight>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
   return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
@@ -109,7 +110,7 @@ function openInputs(model: Model, batch: number): OpenLayers {
 
 function outputOf(
   model: Model,
-  weights: ModelParams<Tensor>,
+  weights: ModelParams<Tensor, Weight>,
   hidden: Tensor,
   last: () => Tensor,
   output: Output,

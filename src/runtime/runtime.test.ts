@@ -33,7 +33,7 @@ const walks = fc.array(fc.array(fc.nat(2 * SEGMENT + 1), { minLength: LANES, max
 });
 const TEXTS = Array.from({ length: LANES }, (_, lane) => randomTokens(40, lane));
 
-/** Reads on in every lane, and gives what came of the tokens of each. */
+/** Continues reading in every lane, and returns the results of each. */
 async function readOn(
   lanes: Lanes,
   counts: readonly number[],
@@ -101,7 +101,7 @@ describe.each(models)("lanes of $name", ({ mixing }) => {
     await runtime.dispose();
   });
 
-  it("take over what another has read, bit for bit, through a file too, and leave the others as they are", async () => {
+  it("take over what another has read, bit for bit, through a file too, and do not change the others", async () => {
     const runtime = createRuntime({ loaded, engine });
     const [from, to] = [runtime.lanes({ batch: LANES }), runtime.lanes({ batch: LANES })];
     for (const counts of [
@@ -156,7 +156,7 @@ describe("a runtime", () => {
       };
       await use(runtime);
       const before = compiled;
-      const copies = own === engine ? 0 : 2; // a store on a device brings its values there by programs of its own
+      const copies = own === engine ? 0 : 2; // a store on a device copies its values there with its own programs
       await use(runtime);
       expect(compiled).toBeLessThanOrEqual(before + copies);
       expect(device.tensors).toBe(own === engine ? 0 : Object.keys(weightsOf(loaded)).length);
@@ -165,7 +165,7 @@ describe("a runtime", () => {
     }
   });
 
-  it("reads two sessions at a time as one after the other", async () => {
+  it("reads two sessions at a time as it would in turn", async () => {
     const runtime = createRuntime({ loaded: tinyModel(), engine: madeUpDevice(engine).engine });
     const [one, other] = [runtime.session(), runtime.session()];
     const [first, second] = [randomTokens(11, 1), randomTokens(11, 2)];

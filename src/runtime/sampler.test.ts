@@ -128,7 +128,7 @@ describe("sampleToken", () => {
 
   it.each<[string, SamplingOptions, RegExp]>([
     ["a negative temperature", { temperature: -0.1 }, /temperature must be 0 or more, got -0\.1/],
-    ["a temperature that is no number", { temperature: NaN }, /temperature .* got NaN/],
+    ["a temperature that is not a number", { temperature: NaN }, /temperature .* got NaN/],
     ["top-k 0", { topK: 0 }, /top-k must be a whole number from 1 up, got 0/],
     ["half a token", { topK: 1.5 }, /top-k .* got 1\.5/],
     ["top-p 0", { topP: 0 }, /top-p must lie above 0 and not above 1, got 0/],

@@ -29,7 +29,7 @@ interface Mixing {
   readonly mixing: Pick<ModelConfigInput, "memory" | "mixer">;
   /** Whether it sees what lies any number of tokens back. */
   readonly remembers: boolean;
-  /** Largest distance between logits that are the same but for the order of additions. */
+  /** Largest distance between logits that differ only in the order of additions. */
   readonly tolerance: number;
 }
 const models: Mixing[] = [
@@ -57,7 +57,7 @@ describe.each(
   const fresh = (blockLength = 1024): Session => {
     const session = sessions.get(blockLength) ?? createSession({ loaded, engine, batch, blockLength });
     sessions.set(blockLength, session);
-    void session.reset(); // comes before all that is asked for later
+    void session.reset(); // runs before all later calls
     return session;
   };
   let losses: Float32Array;
@@ -127,7 +127,7 @@ describe.each(
     );
   });
 
-  it("goes on from a saved state as if it had not been saved, bit for bit", async () => {
+  it("continues from a saved state as if it had not been saved, bit for bit", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(LENGTH - 1), async (place) => {
         const session = fresh();
@@ -149,7 +149,7 @@ describe.each(
     );
   });
 
-  it("goes on from a snapshot as often as asked, bit for bit, whatever was read in between", async () => {
+  it("continues from a snapshot as often as asked, bit for bit, whatever was read in between", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(LENGTH - 1), fc.integer({ min: 1, max: 9 }), async (place, aside) => {
         const session = fresh();
@@ -219,7 +219,7 @@ describe("a session of two lanes", () => {
   });
 });
 
-describe("a session on a device with a memory of its own", () => {
+describe("a session on a device with its own memory", () => {
   const lanes = [randomTokens(LENGTH, 1), randomTokens(LENGTH, 2)];
   const parts = [2, 10, 11, 12, 19, LENGTH].map((end, i, ends) => {
     const start = ends[i - 1] ?? 0;
@@ -284,7 +284,7 @@ describe("what a session does", () => {
     await session.dispose();
   });
 
-  it("is done one after the other", async () => {
+  it("is done in turn", async () => {
     const loaded = tinyModel();
     const [session, other] = [createSession({ loaded, engine }), createSession({ loaded, engine })];
     const tokens = randomTokens(LENGTH);
@@ -355,7 +355,7 @@ describe("what a session does", () => {
     for (const each of [session, undisturbed]) await each.dispose();
   });
 
-  it("goes on after something that failed", async () => {
+  it("continues after a failure", async () => {
     const session = createSession({ loaded: tinyModel(), engine });
     const failing = session.read(Int32Array.of(99));
     const reading = session.read(randomTokens(3));
@@ -383,7 +383,7 @@ describe("what a session refuses", () => {
     ["nothing", undefined as unknown as LaneTokens, /tokens must be an Int32Array/],
     ["too few lanes", randomTokens(3), /has 2 lanes, got tokens for 1/],
     ["too many lanes", [...two(3, 3), randomTokens(3)] as LaneTokens, /has 2 lanes, got tokens for 3/],
-  ])("%s, and stays as it was", async (_, tokens, problem) => {
+  ])("%s, and does not change", async (_, tokens, problem) => {
     const session = createSession({ loaded: tinyModel(), engine, batch: 2 });
     await session.prefill(two(6, 6));
     const before = await session.save();
@@ -426,7 +426,7 @@ describe("a saved state that a session refuses", () => {
     [
       "of an earlier version",
       () => edited((metadata) => ({ ...metadata, weights: "01234567" })),
-      /f: was saved by an earlier version; read the text again and save it anew/,
+      /f: was saved by an earlier version; read the text again and save a new state/,
     ],
     [
       "that lacks the position",
@@ -443,9 +443,9 @@ describe("a saved state that a session refuses", () => {
     ],
     ["of more lanes than it has", () => edited((metadata) => ({ ...metadata, positions: "6,6" })), /is of 1 lanes/],
     [
-      "that is no safetensors file",
+      "that is not a safetensors file",
       () => new TextEncoder().encode("The grass is green."),
-      /f: is cut off or no safetensors/,
+      /f: is cut off or not a safetensors/,
     ],
     ["that is empty", () => new Uint8Array(), /f: is cut off/],
   ])("is one %s", async (_, make, problem) => {

@@ -11,7 +11,7 @@ export interface SessionOptions extends LanesOptions {
   readonly engine: Engine;
 }
 
-/** A session that has read nothing, in a runtime of its own. Several sessions of one model are cheaper in one {@link createRuntime}. */
+/** A session that has read nothing, in its own runtime. Several sessions of one model are cheaper in one {@link createRuntime}. */
 export function createSession({ loaded, engine, ...options }: SessionOptions): Session {
   const runtime = createRuntime({ loaded, engine });
   const session = runtime.session(options);

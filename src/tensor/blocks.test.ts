@@ -17,7 +17,7 @@ describe("blocks", () => {
     expect(zeroPoints).toBeUndefined();
   });
 
-  it("pack the zero points of each row by itself", () => {
+  it("pack the zero points of each row separately", () => {
     const rows = [-15, 0, 15].flatMap((low) => Array.from({ length: BLOCK_SIZE }, (_, i) => low + (i % 16)));
     const numbers = floatTensor([2, 3 * BLOCK_SIZE], Float32Array.from([...rows, ...rows]));
     const { zeroPoints } = quantizeBlocks(numbers, { bits: 4, zeroPoints: true });

@@ -12,14 +12,14 @@ export const BLOCK_SIZE = 32;
 export type CodeBits = 4 | 8;
 
 /** A matrix [out, in] in blocks; in / 32 is n. */
-export interface Blocks<T> {
+export type Blocks<T> = {
   /** The codes, uint8 [out, n, 4 * bits]: of two codes in a byte the first is in the lower half. */
   readonly blocks: T;
   /** float32 [out, n] */
   readonly scales: T;
   /** uint8 [out, n bits / 8], rounded up and packed as the codes are. Default: half the range, so that codes are around zero. */
   readonly zeroPoints?: T;
-}
+};
 
 export interface QuantizeOptions {
   readonly bits: CodeBits;

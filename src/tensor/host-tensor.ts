@@ -1,6 +1,6 @@
 /**
  * Element types of tensors. `bool` exists only inside graphs, never at their borders. The two 16-bit types are stored and moved, and
- * computed with as float32 where an engine has nothing of its own for them.
+ * computed in float32 where an engine has no kernel for them.
  */
 export type DType = "float32" | "float16" | "bfloat16" | "int32" | "uint8" | "bool";
 
@@ -93,7 +93,7 @@ export function zerosOf({ dtype, shape }: Pick<HostTensor, "dtype" | "shape">): 
   return tensorOver(dtype, shape, new ArrayBuffer(bytesOf(shape, dtype)));
 }
 
-/** The same numbers in memory of their own. */
+/** A copy of the numbers. */
 export function copyOf(tensor: HostTensor): HostTensor {
   return { ...tensor, data: tensor.data.slice() };
 }

@@ -16,7 +16,7 @@ describe.each(SHORT)("%s", (dtype) => {
     expect([...floats]).toEqual([...all].map((bits) => defined(dtype, bits)));
   });
 
-  it("comes back from float32, bit for bit but for what is not a number", () => {
+  it("comes back from float32, bit for bit except for values that are not numbers", () => {
     const back = fromFloat32(floatTensor([all.length], floats), dtype).data;
     expect([...back].filter((bits, i) => bits !== i && !Number.isNaN(floats[i]))).toEqual([]);
     expect([...toFloat32(hostTensor(dtype, [all.length], back)).data]).toEqual([...floats]);
@@ -54,7 +54,7 @@ describe.each(SHORT)("%s", (dtype) => {
 });
 
 describe("toFloat32", () => {
-  it("takes whole numbers, and leaves float32 as it is", () => {
+  it("takes whole numbers, and does not change float32", () => {
     expect(toFloat32(intTensor([2], Int32Array.of(-3, 7)))).toEqual(floatTensor([2], Float32Array.of(-3, 7)));
     expect(toFloat32(hostTensor("uint8", [1], Uint8Array.of(255))).data).toEqual(Float32Array.of(255));
     const given = floatTensor([1], Float32Array.of(0.1));

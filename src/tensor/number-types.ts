@@ -12,7 +12,7 @@ export function isFloat(dtype: HostDType): dtype is FloatDType {
   return dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
 }
 
-/** The numbers of a tensor as float32: exact, but for whole numbers beyond 2^24. The same tensor where they are float32 already. */
+/** The numbers of a tensor as float32: exact, except for whole numbers beyond 2^24. The same tensor where they are float32 already. */
 export function toFloat32(tensor: HostTensor): FloatTensor {
   const { dtype, shape, data } = tensor;
   if (dtype === "float32") return tensor as FloatTensor;

@@ -93,7 +93,7 @@ export function memoryReader(bytes: Uint8Array): ByteReader {
   return { size: bytes.length, read: async (begin, end) => bytes.subarray(begin, end) };
 }
 
-/** A count in the metadata of a file; nothing when it is missing or not a whole number from 0 up. */
+/** A count in the metadata of a file; undefined when it is missing or not a non-negative integer. */
 export function metadataCount({ metadata }: Pick<TensorFile, "metadata">, key: string): number | undefined {
   const text = metadata[key] ?? "";
   return /^\d+$/.test(text) ? Number(text) : undefined;

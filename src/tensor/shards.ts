@@ -7,7 +7,7 @@ import type { TensorInfo, TensorSource } from "./source.ts";
  * The tensors of a model in several files, which an index names: `{ "weight_map": { NAME: FILE } }`, as in `model.safetensors.index.json`.
  *
  * @param index The value in the index file.
- * @param open Opens a file beside the index, given its bare name.
+ * @param open Opens a file in the folder of the index, given its bare name.
  * @param source Names the index in errors.
  * @throws {SafetensorsError} when the index is malformed, names a file elsewhere or a tensor that its file lacks, and when two
  *   files have a tensor of one name.

@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import type { HostTensor } from "./host-tensor.ts";
 import type { Flat } from "./tree.ts";
 
-/** What a file says of a tensor before any of its data is read. */
+/** What a file says about a tensor before any of its data is read. */
 export type TensorInfo = Pick<HostTensor, "dtype" | "shape">;
 
 /** Tensors that are read one at a time, of which names, types and shapes are known at once: a file, or many. */

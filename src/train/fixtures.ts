@@ -8,7 +8,7 @@ import { input, mul } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import type { Flat } from "../tensor/tree.ts";
 import type { ModelConfigInput } from "../model/config.ts";
-import { createModel } from "../model/transformer.ts";
+import { createModel, freshParams } from "../model/transformer.ts";
 import { createRng } from "../base/random.ts";
 import { createOptimizer, parseRunConfig, type RunConfig, type RunConfigInput } from "./config.ts";
 import type { Optimizer, ParameterGroup } from "./optimizer.ts";
@@ -47,7 +47,7 @@ export async function stepperOf(
   options: { optimizer?: Optimizer; state?: TrainingState; engine?: Engine } = {},
 ): Promise<Stepper> {
   const created = createModel(model);
-  const params = created.initParams(createRng(training.seed).fork("params"));
+  const params = freshParams(created, createRng(training.seed).fork("params"));
   const [optimizer, engine] = [createOptimizer(training.optimizer), await testEngine()];
   return createStepper({ model: created, params, optimizer, training, engine, ...options });
 }

@@ -1,5 +1,6 @@
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { ParamSpec } from "../nn/spec.ts";
 import type { Flat } from "../tensor/tree.ts";
 
 /** How one parameter is treated. */
@@ -33,10 +34,9 @@ export interface UpdateArguments {
 }
 
 /**
- * The group of a parameter by its path: gates of the memory learn faster than the rest, since at the rate of
+ * The group of a parameter by its spec: gates of the memory learn faster than the rest, since at the rate of
  * the weights they hardly move; they, norms and other vectors do not decay.
  */
-export function parameterGroup(name: string, { shape }: FloatTensor, gateFactor: number): ParameterGroup {
-  const isGate = name.endsWith(".attention.gate");
-  return { learningRateFactor: isGate ? gateFactor : 1, decay: shape.length > 1 };
+export function parameterGroup({ role, decays }: ParamSpec, gateFactor: number): ParameterGroup {
+  return { learningRateFactor: role === "gate" ? gateFactor : 1, decay: decays };
 }

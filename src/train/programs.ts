@@ -20,10 +20,13 @@ import {
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { SMALLEST_DENOMINATOR } from "../graph/limits.ts";
+import type { Weight } from "../nn/weight.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { resetLanes, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
+import type { ParamSpec } from "../nn/spec.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
@@ -73,7 +76,7 @@ export function trainingStep(
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
   const memory = carries ? nextValues(named<Tensor>("memory", result.state)) : {};
-  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(params, flat, slopes, update) });
+  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(model, params, flat, slopes, update) });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
@@ -124,10 +127,10 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
 }
 
 /** New parameters from accumulated gradients. */
-export function updateStep(params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
+export function updateStep(model: Model, params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
   const flat = flatten<Tensor>(parameterInputs(params));
   const slopes = Object.entries(flat).map(([name, { shape }]) => input(nameOf("gradients", name), shape));
-  return createGraph(applyUpdate(params, flat, slopes, update));
+  return createGraph(applyUpdate(model, params, flat, slopes, update));
 }
 
 /** Compiles several graphs, one after the other. */
@@ -159,7 +162,12 @@ function batchInputs({ batch, length, scored }: BatchShape): Scored & { tokens: 
   };
 }
 
-function lossOf(model: Model, params: ModelParams<Tensor>, hidden: Tensor, { targets, weights, rows }: Scored): Tensor {
+function lossOf(
+  model: Model,
+  params: ModelParams<Tensor, Weight>,
+  hidden: Tensor,
+  { targets, weights, rows }: Scored,
+): Tensor {
   const [batch = 1, length = 1, width = 1] = hidden.shape;
   const counted = rows ? gather(reshape(hidden, [batch * length, width]), rows) : hidden;
   return sum(mul(model.losses(params, counted, targets), weights));
@@ -207,6 +215,7 @@ function addedGradients(params: Flat<Tensor>, slopes: readonly Tensor[]): Flat<T
 
 /** Clips, then updates every parameter. Outputs the new values under the names of the old ones. */
 function applyUpdate(
+  { specs }: Model,
   params: ModelParams<FloatTensor>,
   symbols: Flat<Tensor>,
   slopes: readonly Tensor[],
@@ -216,13 +225,14 @@ function applyUpdate(
   const step = input("step", []);
   const squares = slopes.map((slope) => sum(square(slope)));
   const gradientNorm = sqrt(squares.reduce((total, part) => add(total, part)));
-  const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
+  const clip = min(1, div(clipNorm, add(gradientNorm, SMALLEST_DENOMINATOR)));
+  const specOf = flatten<ParamSpec>(specs);
   const outputs: Record<string, Tensor> = {};
   Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
     const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
       input(nameOf("optimizer", name, part), shape),
     );
-    const group = parameterGroup(name, value, gateLearningRateFactor);
+    const group = parameterGroup(leaf(specOf, name), gateLearningRateFactor);
     const [parameter, gradient] = [leaf(symbols, name), leaf(slopes, i)];
     const updated = optimizer.update({ parameter, gradient, clip, state, group, learningRate, step });
     outputs[nameOf("params", name)] = updated.parameter;
@@ -230,8 +240,6 @@ function applyUpdate(
   });
   return { gradientNorm, ...nextValues(outputs) };
 }
-
-const CLIP_EPSILON = 1e-6;
 
 function leaf<T>(values: readonly T[] | Flat<T>, key: string | number): T {
   const value = (values as Flat<T>)[String(key)];

@@ -7,9 +7,9 @@ import type { Engine } from "../engine/engine.ts";
 import { pathsOf } from "../graph/names.ts";
 import type { FloatTensor, HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, type Flat } from "../tensor/tree.ts";
-import { restoreTree } from "../model/checkpoint.ts";
-import { createModel, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
-import { createRng, zeroRng } from "../base/random.ts";
+import { restoreParams } from "../model/checkpoint.ts";
+import { createModel, freshParams, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
+import { createRng } from "../base/random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics } from "./loop.ts";
 import { changesBetween, describeChange } from "./run-changes.ts";
@@ -61,7 +61,7 @@ export function checkDocuments({ training }: RunConfig, documents: readonly Docu
  */
 export function startOfRun(config: RunConfig, from?: LoadedModel): RunPosition {
   const model = createModel(config.model);
-  const params = from ? sameStructure(model, from) : model.initParams(createRng(config.training.seed).fork("params"));
+  const params = from ? sameStructure(model, from) : freshParams(model, createRng(config.training.seed).fork("params"));
   return { state: initialTrainingState(params, createOptimizer(config.training.optimizer)), step: 0 };
 }
 
@@ -89,7 +89,7 @@ export function weightsOf(state: TrainingState): Flat<HostTensor> {
 /** The model as the run has left it. */
 export function trainedModel({ model: config }: RunConfig, { state }: RunPosition): LoadedModel {
   const model = createModel(config);
-  return { model, params: restoreTree(model.initParams(zeroRng), weightsOf(state), "the state of the run") };
+  return { model, params: restoreParams(model, weightsOf(state), "the state of the run") };
 }
 
 // --- internal ---
@@ -102,7 +102,7 @@ function sameStructure(model: Model, from: LoadedModel): ModelParams<FloatTensor
   const changes = changesBetween(from.model.config, model.config, "model");
   const other = changes.find(({ key }) => !NOT_STRUCTURE.includes(key.slice("model.".length)));
   if (other) throw new StartError(`the model to start from does not fit: ${describeChange(other)}`);
-  return restoreTree(model.initParams(zeroRng), flatten<FloatTensor>(from.params), "the model to start from");
+  return restoreParams(model, flatten<FloatTensor>(from.params), "the model to start from");
 }
 
 /** A model whose tokens are not bytes would be trained on bytes. */

@@ -7,7 +7,7 @@ import { madeUpDevice, withRuns } from "../engine/fixtures.ts";
 import { add, mul, sub } from "../graph/builder.ts";
 import { floatTensor, intTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
-import { createModel } from "../model/transformer.ts";
+import { createModel, freshParams } from "../model/transformer.ts";
 import { createRng } from "../base/random.ts";
 import { createOptimizer, type RunConfig } from "./config.ts";
 import { batchesOf, copyOf, randomBatch, stepperOf, testEngine, tensorOf, tinyRun } from "./fixtures.ts";
@@ -283,14 +283,14 @@ describe("createStepper", () => {
     const { state } = await stepThrough(tinyRun(), batches.slice(0, 2));
     const { model: config, training } = tinyRun();
     const [model, engine, optimizer] = [createModel(config), await testEngine(), createOptimizer(training.optimizer)];
-    const params = model.initParams(createRng(99));
+    const params = freshParams(model, createRng(99));
     const given = copyOf(state);
     const stepper = await createStepper({ model, params, optimizer, training, engine, state });
     await stepper.step(batches[2] ?? [], RATE, 3);
     stepper.keep();
     expect(await stepper.state()).toEqual(whole.state);
     expect(state).toEqual(given);
-    expect(params).toEqual(model.initParams(createRng(99)));
+    expect(params).toEqual(freshParams(model, createRng(99)));
     await stepper.dispose();
   });
 
@@ -432,7 +432,7 @@ function lanesOf({ tokens, targets, weights, startOfSequence }: Batch, lanes: nu
 }
 
 function initialOf({ model, training }: RunConfig): Record<string, HostTensor> {
-  const params = createModel(model).initParams(createRng(training.seed).fork("params"));
+  const params = freshParams(createModel(model), createRng(training.seed).fork("params"));
   return { ...initialTrainingState(params, descent) };
 }
 

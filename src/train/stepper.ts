@@ -127,11 +127,11 @@ async function fusedRunner({ model, params, training, optimizer }: StepperOption
 }
 
 async function accumulatingRunner(options: StepperOptions, store: Store): Promise<Runner> {
-  const { params, training, optimizer } = options;
+  const { model, params, training, optimizer } = options;
   const update: UpdateConfig = { ...training, optimizer };
   const gradientsOf = training.mode === "parallel" ? parallelGradients : rematerializedGradients;
   const source = await gradientsOf(options, store);
-  const program = await store.compile(updateStep(params, update));
+  const program = await store.compile(updateStep(model, params, update));
   return {
     async run(batches, rates) {
       store.clear(isGradient);

@@ -55,7 +55,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the view Look inside${NO_BROWSER ? `:
     await textarea().fill(TEXT);
     await read();
     const looks = await looksInNode(TEXT);
-    const gates = gatesOf((await loadModelFolder("models/passkey")).params);
+    const gates = gatesOf(await loadModelFolder("models/passkey"));
     expect(await page.getByRole("cell").filter({ hasText: /\d/ }).allTextContents()).toEqual(
       gates.flat().map((gate) => gate.toFixed(2)),
     );

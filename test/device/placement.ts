@@ -9,7 +9,7 @@ import { optimize } from "../../src/graph/passes/optimize.ts";
 import type { Flat } from "../../src/tensor/tree.ts";
 import type { ModelConfigInput } from "../../src/model/config.ts";
 import { tinyMixers } from "../../src/model/fixtures.ts";
-import { createModel } from "../../src/model/transformer.ts";
+import { createModel, freshParams } from "../../src/model/transformer.ts";
 import { createRng } from "../../src/base/random.ts";
 import { createOptimizer } from "../../src/train/config.ts";
 import { tinyRun } from "../../src/train/fixtures.ts";
@@ -36,7 +36,7 @@ process.stdout.write(JSON.stringify(failures));
 function programsOf(mixing: (typeof mixings)[number]): Flat<Graph> {
   const { model: config, training } = tinyRun({}, mixing);
   const model = createModel(config);
-  const params = model.initParams(createRng(1));
+  const params = freshParams(model, createRng(1));
   const loaded = { model, params };
   const [batch, N] = [2, config.segmentLength];
   const update = { ...training, optimizer: createOptimizer(training.optimizer) };

@@ -2,7 +2,7 @@
 import { createNodeEngine, type NodeDevice } from "../../src/engine/ort/ort-node.ts";
 import { randomTokens, tinyModel } from "../../src/runtime/fixtures.ts";
 import { createSession } from "../../src/runtime/session.ts";
-import { createModel } from "../../src/model/transformer.ts";
+import { createModel, freshParams } from "../../src/model/transformer.ts";
 import { createRng } from "../../src/base/random.ts";
 import { createOptimizer } from "../../src/train/config.ts";
 import { batchesOf, tinyRun } from "../../src/train/fixtures.ts";
@@ -25,7 +25,7 @@ process.stdout.write(JSON.stringify({ losses, logits: await read() } satisfies C
 async function train(): Promise<number[]> {
   const run = tinyRun();
   const model = createModel(run.model);
-  const params = model.initParams(createRng(1).fork("params"));
+  const params = freshParams(model, createRng(1).fork("params"));
   const optimizer = createOptimizer(run.training.optimizer);
   const stepper = await createStepper({ model, params, optimizer, training: run.training, engine });
   const batches = batchesOf(run);

@@ -4,11 +4,11 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createRng } from "infini-transformer/base";
-import { createModel, encodeWeights, MODEL_FILES, parseModelConfig } from "infini-transformer/model";
+import { createRng, type Rng } from "infini-transformer/base";
+import * as models from "infini-transformer/model";
 import { createNodeEngine, loadModelFolder } from "infini-transformer/node";
-import { createSession, sampleToken, type Session } from "infini-transformer/runtime";
-import { flatten, floatTensor, intTensor } from "infini-transformer/tensor";
+import { createRuntime, sampleToken, type Session } from "infini-transformer/runtime";
+import { flatten, floatTensor, intTensor, type FloatTensor } from "infini-transformer/tensor";
 import { createOptimizer, createStepper, parseRunConfig } from "infini-transformer/train";
 
 const { measurement, folder, tokens } = JSON.parse(process.argv[2] ?? "{}") as {
@@ -28,12 +28,20 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Record<string, number>
   training,
 };
 
+const { createModel, encodeWeights, MODEL_FILES, parseModelConfig } = models;
+
 process.stdout.write(JSON.stringify(await MEASUREMENTS[measurement]?.()));
+
+/** Drawn by the model itself in versions before specs. */
+function randomWeights(config: models.ModelConfig): models.ModelParams<FloatTensor> {
+  const model: models.Model & { initParams?(rng: Rng): models.ModelParams<FloatTensor> } = createModel(config);
+  return model.initParams?.(createRng(1)) ?? models.freshParams(model, createRng(1));
+}
 
 /** Writes random weights next to the config in the folder. */
 async function make(): Promise<Record<string, number>> {
   const config = await readConfig();
-  const bytes = encodeWeights(flatten(createModel(config).initParams(createRng(1))), config);
+  const bytes = encodeWeights(flatten(randomWeights(config)));
   await writeFile(join(folder, MODEL_FILES.weights), bytes);
   return { weights: bytes.length };
 }
@@ -51,10 +59,10 @@ async function start(): Promise<Record<string, number>> {
 
 /** What a second session adds when both have read a token and a block. */
 async function second(): Promise<Record<string, number>> {
-  const [loaded, engine] = [await loadModelFolder(folder), await createNodeEngine()];
+  const runtime = await openRuntime();
   const sessions: Session[] = [];
   const open = async (): Promise<number> => {
-    const session = createSession({ loaded, engine });
+    const session = runtime.session();
     await session.step(1);
     await session.prefill(randomTokens(tokens));
     sessions.push(session);
@@ -107,7 +115,7 @@ async function training(): Promise<Record<string, number>> {
   const run = parseRunConfig({ model, training: { steps: 1, batch: 1, length: tokens, warmupSteps: 0 } });
   const stepper = await createStepper({
     model: createModel(run.model),
-    params: createModel(run.model).initParams(createRng(1)),
+    params: randomWeights(run.model),
     optimizer: createOptimizer(run.training.optimizer),
     training: run.training,
     engine: await createNodeEngine(),
@@ -135,8 +143,12 @@ async function readConfig(): Promise<ReturnType<typeof parseModelConfig>> {
   return parseModelConfig(JSON.parse(await readFile(join(folder, MODEL_FILES.config), "utf8")));
 }
 
+async function openRuntime(): Promise<{ session(): Session }> {
+  return createRuntime({ loaded: await loadModelFolder(folder), engine: await createNodeEngine() });
+}
+
 async function openSession(): Promise<Session> {
-  return createSession({ loaded: await loadModelFolder(folder), engine: await createNodeEngine() });
+  return (await openRuntime()).session();
 }
 
 function randomTokens(count: number): Int32Array {

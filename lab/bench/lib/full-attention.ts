@@ -2,7 +2,7 @@ import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../../../src/m
 import type { KeysAndValues } from "../../../src/mixers/shared/keys.ts";
 import { scoresOf, weightedValues } from "../../../src/mixers/shared/softmax.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
-import { add, concat, gather, input, matmul, reshape, slice, softmax } from "../../../src/graph/builder.ts";
+import { add, concat, input, matmul, reshape, slice, softmax } from "../../../src/graph/builder.ts";
 import { createGraph, type Graph } from "../../../src/graph/graph.ts";
 import { filled, floatTensor, intTensor, type FloatTensor, type HostTensor } from "../../../src/tensor/host-tensor.ts";
 import { axisSize } from "../../../src/graph/infer.ts";
@@ -13,6 +13,7 @@ import { parameterInputs } from "../../../src/model/inputs.ts";
 import { layersOf, runLayers } from "../../../src/model/stack.ts";
 import type { LoadedModel } from "../../../src/model/transformer.ts";
 import { applyRope, type RopeTables } from "../../../src/nn/rope.ts";
+import { embed, linear } from "../../../src/nn/weight.ts";
 
 /** A model whose attention sees everything, at one place of a text: what came before stands in its cache. */
 export interface FullAttention {
@@ -49,7 +50,7 @@ export function fullAttentionStep({ model, params }: LoadedModel, cached: number
   const weights = parameterInputs(params);
   const rope = { cos: input("cos", [1, config.headDim / 2]), sin: input("sin", [1, config.headDim / 2]) };
   const shape = [1, 1, config.numKeyValueHeads, cached, config.headDim];
-  const embedded = gather(weights.embedding, input("token", [1, 1], "int32"));
+  const embedded = embed(weights.embedding, input("token", [1, 1], "int32"));
   const { y, results } = runLayers(config, weights, embedded, (attention, h, layer) => {
     const before = cached > 0 && { keys: input(`keys.${layer}`, shape), values: input(`values.${layer}`, shape) };
     return attend(config, attention, h, before || undefined, rope);
@@ -83,11 +84,11 @@ function attend(
   rope: RopeTables,
 ): KeysAndValues<Tensor> & { y: Tensor } {
   const { query, key, value, output } = tree as Record<"query" | "key" | "value" | "output", Tensor>;
-  const q = applyRope(splitGroups(matmul(x, query), 1, numHeads, heads), rope);
-  const keys = applyRope(splitHeads(matmul(x, key), 1, heads), rope);
-  const values = splitHeads(matmul(x, value), 1, heads);
+  const q = applyRope(splitGroups(linear(x, query), 1, numHeads, heads), rope);
+  const keys = applyRope(splitHeads(linear(x, key), 1, heads), rope);
+  const values = splitHeads(linear(x, value), 1, heads);
   const seen = before ? seenOf(q, before, { keys, values }) : weightedValues(scoresOf(q, keys), values);
-  return { keys, values, y: matmul(mergeHeads(seen), output) };
+  return { keys, values, y: linear(mergeHeads(seen), output) };
 }
 
 /** softmax([q K^T, q k^T]) [V, v] for queries [1, 1, K, G, 1, d], without joining K and k, or V and v. */

@@ -1,8 +1,9 @@
 import { infiniAttention } from "../../../src/mixers/infini/mixer.ts";
-import { floatTensor, type FloatTensor } from "../../../src/tensor/host-tensor.ts";
+import { floatTensor, type FloatTensor, type Shape } from "../../../src/tensor/host-tensor.ts";
 import type { ModelConfig } from "../../../src/model/config.ts";
-import { normal } from "../../../src/nn/init.ts";
-import { createRng } from "../../../src/base/random.ts";
+import { gaussianSpec } from "../../../src/nn/init.ts";
+import { initialize } from "../../../src/nn/spec.ts";
+import { createRng, type Rng } from "../../../src/base/random.ts";
 import { benchTraining } from "./models.ts";
 
 /* One layer as work that every library can be given: its weights, what it reads, and the tables that its maths needs. */
@@ -20,7 +21,7 @@ export interface LayerWork {
   readonly config: ModelConfig;
   readonly batch: number; // B
   readonly segments: number; // S
-  readonly weights: LayerWeights<FloatTensor>; // [D, H*d] three times, [H*d, D] and [H]
+  readonly weights: LayerWeights<FloatTensor>; // [H*d, D] three times, [D, H*d] and [H]
   readonly x: FloatTensor; // [B, S*N, D]
   /** The gradient of a loss with respect to the output, scaled so that those of the weights are as large as the output: about 0.1. */
   readonly slope: FloatTensor; // [B, S*N, D]
@@ -45,9 +46,9 @@ export function layerWork(task: LayerTask, quick: boolean): LayerWork {
     config,
     batch,
     segments: length / config.segmentLength,
-    weights: infiniAttention(config).initParams(rng.fork("params"), 1) as LayerWeights<FloatTensor>,
-    x: normal(shape, 1, rng.fork("input")),
-    slope: normal(shape, (batch * length) ** -0.5, rng.fork("slope")),
+    weights: initialize(infiniAttention(config).specs(1), rng.fork("params")),
+    x: noise(shape, 1, rng.fork("input")),
+    slope: noise(shape, (batch * length) ** -0.5, rng.fork("slope")),
   };
 }
 
@@ -77,6 +78,11 @@ export function layerTables({ config, batch, segments: S }: LayerWork): LayerTab
 }
 
 // --- internal ---
+
+/** Values of a normal distribution with mean zero. */
+function noise(shape: Shape, standardDeviation: number, rng: Rng): FloatTensor {
+  return gaussianSpec("noise", "bias", shape, standardDeviation).init(rng);
+}
 
 function table(rows: number, columns: number, f: (row: number, column: number) => number): FloatTensor {
   const data = Float32Array.from({ length: rows * columns }, (_, i) => f(Math.floor(i / columns), i % columns));

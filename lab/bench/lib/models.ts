@@ -1,5 +1,5 @@
 import { parseModelConfig, type ModelConfig } from "../../../src/model/config.ts";
-import { createModel, type LoadedModel } from "../../../src/model/transformer.ts";
+import { createModel, freshParams, type LoadedModel } from "../../../src/model/transformer.ts";
 import { createRng } from "../../../src/base/random.ts";
 import { parseRunConfig, type RunConfig } from "../../../src/train/config.ts";
 
@@ -58,7 +58,7 @@ export function benchTraining(quick = false, size: Size = "3.28 M"): RunConfig {
 /** Fresh weights, the same ones every time. */
 export function withFreshWeights(config: ModelConfig): LoadedModel {
   const model = createModel(config);
-  return { model, params: model.initParams(createRng(1).fork("params")) };
+  return { model, params: freshParams(model, createRng(1).fork("params")) };
 }
 
 /** Random tokens of a vocabulary, the same ones every time. */

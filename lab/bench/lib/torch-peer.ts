@@ -65,7 +65,7 @@ async function writeFiles(
     config: join(folder, "config.json"),
     tokens: join(folder, "tokens.bin"),
   };
-  await writeFile(files.weights, encodeWeights(flatten<HostTensor>(params), model.config));
+  await writeFile(files.weights, encodeWeights(flatten<HostTensor>(params)));
   await writeFile(files.config, JSON.stringify({ ...model.config, learningRate }));
   await writeFile(files.tokens, new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength));
   return files;

@@ -96,7 +96,7 @@ function attention(
   };
   const before = (t: JaxArray): JaxArray => np.cumsum(t.ref, 1).sub(t);
   const project = jit((x: JaxArray, weight: JaxArray) =>
-    np.matmul(x, weight).reshape([batch, segments, N, H, d]).transpose([0, 1, 3, 2, 4]),
+    np.matmul(x, np.matrixTranspose(weight)).reshape([batch, segments, N, H, d]).transpose([0, 1, 3, 2, 4]),
   ); // [B, S, H, N, d]
   const attend = jit((q: JaxArray, k: JaxArray, v: JaxArray) => {
     const scores = np.matmul(rotate(q).mul(d ** -0.5), np.matrixTranspose(rotate(k)));
@@ -113,7 +113,7 @@ function attention(
     return local.ref.add(gate.mul(fromMemory.sub(local)));
   });
   const join = jit((A: JaxArray, weight: JaxArray) =>
-    np.matmul(A.transpose([0, 1, 3, 2, 4]).reshape([batch, segments * N, H * d]), weight),
+    np.matmul(A.transpose([0, 1, 3, 2, 4]).reshape([batch, segments * N, H * d]), np.matrixTranspose(weight)),
   );
   return ({ query, key, value, output, gate }, x) => {
     const [q, k, v] = [project(x.ref, query), project(x.ref, key), project(x, value)];

@@ -85,7 +85,7 @@ function attention(
   if (!query || !key || !value || !output || !beta) throw new Error("the layer needs five weights");
   const { segmentLength: N, numHeads: H, headDim: d } = config;
   const heads = (weight: Tensor): Tensor => {
-    const apart = tf.reshape(tf.matMul(x, weight), [batch * segments, N, H, d]);
+    const apart = tf.reshape(tf.matMul(x, weight, false, true), [batch * segments, N, H, d]);
     return tf.reshape(tf.transpose(apart, [0, 2, 1, 3]), [-1, N, d]);
   };
   const rotate = (t: Tensor): Tensor => {
@@ -104,5 +104,5 @@ function attention(
   const gate = tf.reshape(tf.mul(tf.sigmoid(beta), past), [-1, 1, 1]); // [P, 1, 1]
   const A = tf.add(local, tf.mul(gate, tf.sub(fromMemory, local)));
   const together = tf.transpose(tf.reshape(A, [batch * segments, H, N, d]), [0, 2, 1, 3]);
-  return tf.matMul(tf.reshape(together, [-1, H * d]), output);
+  return tf.matMul(tf.reshape(together, [-1, H * d]), output, false, true);
 }

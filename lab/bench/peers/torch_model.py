@@ -86,10 +86,10 @@ class Attention(torch.nn.Module):
         model, inner, kv = config["modelDim"], self.heads * self.head_dim, self.kv_heads * self.head_dim
         # One product for the three projections; AdamW and the norm act the same on the joined matrix.
         self.query_key_value = torch.nn.Parameter(torch.cat([
-            take(prefix + "query", model, inner),
-            take(prefix + "key", model, kv),
-            take(prefix + "value", model, kv)], dim=1))
-        self.output = torch.nn.Parameter(take(prefix + "output", inner, model))
+            take(prefix + "query", inner, model),
+            take(prefix + "key", kv, model),
+            take(prefix + "value", kv, model)], dim=0))
+        self.output = torch.nn.Parameter(take(prefix + "output", model, inner))
         self.gate = torch.nn.Parameter(take(prefix + "gate", self.heads))
 
     def local(self, query, key, value):
@@ -109,13 +109,13 @@ class Attention(torch.nn.Module):
         batch, tokens, _ = x.shape
         segment, segments, d = self.segment, tokens // self.segment, self.head_dim
         kv, group = self.kv_heads, self.heads // self.kv_heads
-        joined = (x @ self.query_key_value).view(batch * segments, segment, self.heads + 2 * kv, d)
+        joined = F.linear(x, self.query_key_value).view(batch * segments, segment, self.heads + 2 * kv, d)
         rotated = joined[:, :, :self.heads + kv]
         rotated = rotated * cosine + rotated.roll(d // 2, -1) * sine
         value = joined[:, :, self.heads + kv:]
         local = self.local(rotated[:, :, :self.heads], rotated[:, :, self.heads:], value)
         if segments == 1:
-            return local.reshape(batch, tokens, -1) @ self.output
+            return F.linear(local.reshape(batch, tokens, -1), self.output)
 
         # The memory that segment s reads is the sum over the segments before it.
         by_segment = joined.view(batch, segments, segment, self.heads + 2 * kv, d)
@@ -136,7 +136,7 @@ class Attention(torch.nn.Module):
         local = local.view(batch, segments, segment, self.heads, d)
         mixed = torch.addcmul(recalled, local[:, 1:], (1 - gate).view(-1, 1))
         mixed = torch.cat([local[:, :1], mixed], dim=1)
-        return mixed.reshape(batch, tokens, -1) @ self.output
+        return F.linear(mixed.reshape(batch, tokens, -1), self.output)
 
     def empty_cache(self, batch):
         """What a stream keeps of this layer: the open segment, keys with and without positions, and the memory."""
@@ -148,7 +148,7 @@ class Attention(torch.nn.Module):
     def step(self, x, cosine, sine, cache, offset, past):
         """One token of each lane, x [B, 1, D]; `offset` [1] is its place in the segment, `past` 1 where one came before."""
         batch, kv, group, d = x.shape[0], self.kv_heads, self.heads // self.kv_heads, self.head_dim
-        joined = (x @ self.query_key_value).view(batch, 1, self.heads + 2 * kv, d)
+        joined = F.linear(x, self.query_key_value).view(batch, 1, self.heads + 2 * kv, d)
         rotated = joined[:, :, :self.heads + kv]
         rotated = rotated * cosine[offset] + rotated.roll(d // 2, -1) * sine[offset]
         cache["keys"].index_copy_(2, offset, rotated[:, :, self.heads:].transpose(1, 2))
@@ -161,7 +161,7 @@ class Attention(torch.nn.Module):
         denominator = query @ cache["normalizer"].unsqueeze(-1) + MEMORY_EPSILON
         gate = torch.sigmoid(self.gate).view(kv, group, 1) * past
         mixed = gate * (query @ cache["memory"]) / denominator + (1 - gate) * local.view(batch, kv, group, d)
-        return mixed.reshape(batch, 1, -1) @ self.output
+        return F.linear(mixed.reshape(batch, 1, -1), self.output)
 
     def commit(self, cache):
         """Writes the open segment, which is full, to the memory."""
@@ -179,16 +179,16 @@ class Block(torch.nn.Module):
         self.attention = Attention(take, prefix + "attention.", config, plain)
         self.feed_forward_norm = torch.nn.Parameter(take(prefix + "feedForwardNorm", model))
         self.gate_up = torch.nn.Parameter(torch.cat([
-            take(prefix + "feedForward.gate", model, inner),
-            take(prefix + "feedForward.up", model, inner)], dim=1))
-        self.down = torch.nn.Parameter(take(prefix + "feedForward.down", inner, model))
+            take(prefix + "feedForward.gate", inner, model),
+            take(prefix + "feedForward.up", inner, model)], dim=0))
+        self.down = torch.nn.Parameter(take(prefix + "feedForward.down", model, inner))
 
     def forward(self, x, mix):
         """`mix` is the attention of this block, of whole sequences or of one token."""
         x = x + mix(F.rms_norm(x, x.shape[-1:], self.attention_norm, self.epsilon))
         normed = F.rms_norm(x, x.shape[-1:], self.feed_forward_norm, self.epsilon)
-        gate, up = (normed @ self.gate_up).chunk(2, dim=-1)
-        return x + (F.silu(gate) * up) @ self.down
+        gate, up = F.linear(normed, self.gate_up).chunk(2, dim=-1)
+        return x + F.linear(F.silu(gate) * up, self.down)
 
 
 class Model(torch.nn.Module):
@@ -209,7 +209,7 @@ class Model(torch.nn.Module):
         self.blocks = torch.nn.ModuleList(
             Block(take, f"blocks.{i}.", config, plain) for i in range(config["numLayers"]))
         self.final_norm = torch.nn.Parameter(take("finalNorm", model))
-        self.head = torch.nn.Parameter(take("head", model, vocabulary)) if "head" in left else None
+        self.head = torch.nn.Parameter(take("head", vocabulary, model)) if "head" in left else None
         if left:
             raise InputError(f"the weights hold names the model does not have: {', '.join(sorted(left))}")
 
@@ -227,7 +227,7 @@ class Model(torch.nn.Module):
         return F.rms_norm(x, x.shape[-1:], self.final_norm, self.epsilon)
 
     def logits(self, hidden):
-        return hidden @ (self.embedding.t() if self.head is None else self.head)
+        return F.linear(hidden, self.embedding if self.head is None else self.head)
 
     def forward(self, inputs, targets):
         """Mean cross-entropy of whole sequences [B, T]."""

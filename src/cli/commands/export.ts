@@ -41,6 +41,6 @@ async function runExport(folder: string, { out }: { out: string }): Promise<void
   await writeAtomically(join(out, "signature.json"), toJson(signature));
   const config = await copyTokenizer(loaded.model.config, folder, out);
   await writeAtomically(join(out, MODEL_FILES.config), toJson(config));
-  await writeAtomically(join(out, MODEL_FILES.weights), encodeWeights(flatten<FloatTensor>(loaded.params), config));
+  await writeAtomically(join(out, MODEL_FILES.weights), encodeWeights(flatten<FloatTensor>(loaded.params)));
   print(`${out} holds model.onnx, its signature and the weights.`);
 }

@@ -22,7 +22,7 @@ export function inspectCommand(): Command {
 async function runInspect(name: string, { json }: { json?: string }): Promise<void> {
   const trained = existsSync(join(name, MODEL_FILES.config)) ? await loadModelFolder(name) : undefined;
   const config = trained ? trained.model.config : (await loadRunConfig(name)).model;
-  const gates = trained ? gatesOf(trained.params) : undefined;
+  const gates = trained ? gatesOf(trained) : undefined;
   const result = {
     parameters: parameterCount(config),
     forwardFlopsPerToken: forwardFlops(config),

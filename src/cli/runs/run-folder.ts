@@ -53,7 +53,7 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
       const restored = decodeRunState(await readBytes(file(CHECKPOINT)), state, kept, file(CHECKPOINT), text);
       await dropLaterMetrics(file(METRICS), restored.step);
       // They may be older than the checkpoint, when the run ended between the two.
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state), model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state)));
       return restored;
     },
     log: (line) =>
@@ -66,7 +66,7 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
       if (tokenizer) await writeAtomically(file(MODEL_FILES.tokenizer), tokenizer);
       await writeAtomically(file(MODEL_FILES.config), toJson(model));
       await writeAtomically(file(MODEL_FILES.training), toJson(config.training));
-      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state), model));
+      await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state)));
     },
   };
 }

@@ -14,7 +14,7 @@ export async function runCommands(
   commands: Readonly<Record<string, LazyCommand>>,
   name = process.argv[2],
 ): Promise<void> {
-  endQuietlyWhenNobodyReads();
+  endWhenNothingCanBeWritten();
   try {
     for (const [command, { summary, load }] of Object.entries(commands)) {
       if (command === name) program.addCommand((await load()).copyInheritedSettings(program).summary(summary));
@@ -34,16 +34,27 @@ export function packageVersion(): string {
 
 // --- internal ---
 
-/** The message of an {@link InfiniError} says everything; anything else is a defect and keeps its stack. */
+/** The message of an {@link InfiniError} says everything, and memory may run out; anything else is a defect and keeps its stack. */
 function messageOf(error: unknown): string {
   if (error instanceof InfiniError) return error.message;
+  if (error instanceof Error && OUT_OF_MEMORY.test(error.message))
+    return `out of memory: ${error.message}. Shorter or fewer sequences side by side need less.`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** The reader of standard output may have seen enough: `infini inspect MODEL | head`. */
-function endQuietlyWhenNobodyReads(): void {
+/** What ONNX Runtime, C++ and V8 say of memory that they do not get. */
+const OUT_OF_MEMORY =
+  /Failed to allocate memory|bad_alloc|Array buffer allocation failed|Invalid typed array length: \d{9}/;
+
+/**
+ * The reader of standard output may have seen enough, `infini inspect MODEL | head`; or its file has no room. Without standard
+ * error there is nobody to tell.
+ */
+function endWhenNothingCanBeWritten(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit();
+    if (error.code === "EPIPE") process.exit();
+    process.stderr.write(`error: standard output cannot be written: ${error.message}\n`);
+    process.exit(1);
   });
+  process.stderr.on("error", () => process.exit(1));
 }

@@ -7,7 +7,7 @@ import { NODE_DEVICES } from "../../engine/ort/ort-node.ts";
 export function wholeNumber(minimum: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < minimum) {
+    if (text.trim() === "" || !Number.isSafeInteger(value) || value < minimum) {
       throw new InvalidArgumentError(`Expected a whole number from ${minimum} up.`);
     }
     return value;
@@ -25,7 +25,7 @@ export function numberWithin(minimum: number, maximum: number): (text: string) =
   };
 }
 
-/** Token counts such as `4k,32k,1m`: k is 1,024, m is 1,048,576. */
+/** Token counts such as `4k,32k,1m`: k is 1,024, m is 1,048,576. At most 1,024m. */
 export function parseLengths(text: string): number[] {
   return text.split(",").map((part) => {
     const match = part
@@ -34,6 +34,7 @@ export function parseLengths(text: string): number[] {
       .match(/^(\d+)([km]?)$/);
     const value = Number(match?.[1]) * ({ k: 1024, m: 1024 ** 2 }[match?.[2] ?? ""] ?? 1);
     if (!match || value < 1) throw new InvalidArgumentError(`"${part}" is not a length; write 4096, 32k or 1m.`);
+    if (value > 1024 ** 3) throw new InvalidArgumentError(`"${part}" is too long; 1024m is the most.`);
     return value;
   });
 }

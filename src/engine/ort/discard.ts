@@ -1,9 +1,9 @@
 /**
- * Gives back the memory of buffers that nobody reads any more, now. ONNX Runtime returns a copy of every output, also of
+ * Frees the memory of buffers that are no longer read, at once. ONNX Runtime returns a copy of every output, also of
  * those that it has written where it was told to; the collector, which sees small objects and not what they hold, would
  * let tens of megabytes of them pile up.
  *
- * A buffer that is transferred to a closed port belongs to nobody. (Node 22 has `ArrayBuffer.prototype.transfer` for it.)
+ * A buffer transferred to a closed port has no owner. (Node 22 has `ArrayBuffer.prototype.transfer` for it.)
  */
 export function discard(buffers: readonly ArrayBufferLike[]): void {
   const transferable = buffers.filter((buffer) => buffer instanceof ArrayBuffer);

@@ -15,7 +15,7 @@ export type NodeDevice = (typeof NODE_DEVICES)[number];
 export interface NodeEngineOptions {
   /** Default `cpu`. */
   readonly device?: NodeDevice;
-  /** Threads of the CPU kernels. Default: all that the machine has. */
+  /** Threads of the CPU kernels. Default: all of the machine. */
   readonly threads?: number;
 }
 
@@ -37,7 +37,7 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
-    // Threads that go on spinning for work after a run take a core from the program that runs next.
+    // Threads that keep spinning after a run take a core from the program that runs next.
     extra: { session: { set_denormal_as_zero: "1", force_spinning_stop: "1" } },
   };
   const target = ORT_TARGETS[device];
@@ -75,6 +75,8 @@ type Runtime = typeof import("onnxruntime-node");
 const NOTHING = createGraph({ y: neg(input("x", [1])) });
 
 async function loadRuntime(): Promise<Runtime> {
+  // Otherwise it writes what it knows of the machine to the home folder and sends it away. It reads this as it is loaded.
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   try {
     const module = await import("onnxruntime-node");
     return "default" in module ? (module.default as Runtime) : module;

@@ -56,7 +56,7 @@ export function createProgram(
   };
 }
 
-/** What is to be known of a device to keep tensors there. */
+/** What is needed to keep tensors on a device. */
 export interface ResidentOptions {
   /** The outputs that the session leaves on the device. */
   readonly resident: ReadonlySet<string>;

@@ -28,18 +28,18 @@ export interface RuntimeFiles {
 
 export interface WebEngineOptions {
   /**
-   * Default: `webgpu` where the browser has a graphics adapter of its own and the runtime works with it, else `wasm`. An
+   * Default: `webgpu` where the browser has a hardware graphics adapter that the runtime works with, otherwise `wasm`. An
    * adapter in software is slower than WebAssembly by far.
    */
   readonly device?: WebDevice;
   /**
    * Threads of the `wasm` kernels. More than one needs a page that is cross-origin isolated, and the first engine of a
-   * page or worker settles it for all that follow. Default: the cores of the machine, 4 at most; one without isolation.
+   * page or worker settles it for all later ones. Default: the cores of the machine, 4 at most; one without isolation.
    */
   readonly threads?: number;
   /**
    * Where the WebAssembly files of onnxruntime-web are: the URL of its folder `dist`, with a slash at the end, or those
-   * of the files of each device that may be used. Default: beside the script, where most bundlers put them.
+   * of the files of each device that may be used. Default: next to the script, where most bundlers put them.
    */
   readonly assets?: string | Readonly<Partial<Record<WebDevice, RuntimeFiles>>>;
 }

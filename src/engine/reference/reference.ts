@@ -10,7 +10,7 @@ import { GraphError, isOp, type Tensor } from "../../graph/tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { checkFeeds, FeedError, type Engine } from "../engine.ts";
 
-/** A tensor in double precision, row-major. Integers are stored as they are, booleans as 0 and 1. */
+/** A tensor in double precision, row-major. Integers are stored unchanged, booleans as 0 and 1. */
 export interface Float64Tensor {
   readonly shape: Shape;
   readonly data: Float64Array;

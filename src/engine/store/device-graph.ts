@@ -26,7 +26,7 @@ function withAnswer(graph: Graph, stored: Stored): Graph {
   return createGraph({ ...graph.outputs, [DONE]: slice(reshape(first, [sizeOf(first.shape)]), 0, 0, 1) });
 }
 
-/** With `next.NAME` in the place of each `rows.NAME`: the value with the rows written to it. */
+/** With `next.NAME` instead of each `rows.NAME`: the value with the rows written to it. */
 function withRowsWritten(graph: Graph, stored: Stored): Graph {
   const changes = rowChanges(graph, stored);
   if (changes.length === 0) return graph;

@@ -62,7 +62,7 @@ export function createDeviceStore(
   const bindTo = ({ graph, whole, program }: DevicePrepared): Pick<Program, "run"> => {
     const [rows, replaced] = [rowChanges(graph, values.all), replacements(whole, values.all)];
     const inputs = Object.keys(whole.inputs);
-    // What a run replaces is fed from the host where it is there: once it is kept, nobody reads it a second time.
+    // A value that a run replaces is fed from the host if it is there: once the result is kept, it is not read again.
     const lasting = inputs.filter((name) => values.all.has(name) && !replaced.has(nextOf(name)));
     const common = inputs.filter((name) => !values.all.has(name) && shared?.all.has(name));
     return {

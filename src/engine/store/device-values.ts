@@ -7,7 +7,7 @@ import { isOnDevice, type CompileResident, type DeviceTensor } from "../engine.t
 export interface DeviceValues {
   /** Where they are now, by name. */
   readonly all: ReadonlyMap<string, HostTensor | DeviceTensor>;
-  /** Puts a value in the place of that of a name, which is released. */
+  /** Replaces the value of a name, which is released. */
   put(name: string, value: HostTensor | DeviceTensor): void;
   /** Brings those of these names to the device. */
   toDevice(names: readonly string[]): Promise<void>;

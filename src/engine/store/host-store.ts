@@ -29,7 +29,7 @@ export interface HostShared {
 }
 
 /**
- * A store in the memory of the host. What a run gives goes to tensors that nobody reads any more, unless someone else holds
+ * A store in the memory of the host. Results of a run reuse tensors that are no longer read, unless someone else holds
  * them, so that what is thrown away does not add up.
  */
 export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared?: HostShared): Store {
@@ -112,7 +112,7 @@ interface Cell {
   value: HostTensor;
   /** Whether someone else holds the value too, so that it must never be written to. */
   isHeld: boolean;
-  /** Tensors that nobody reads any more. */
+  /** Tensors that are no longer read. */
   spares: HostTensor[];
 }
 
@@ -137,7 +137,7 @@ function replace(cell: Cell, value: HostTensor): void {
   cell.isHeld = false;
 }
 
-/** Puts a value of someone else in the place of that of a cell. */
+/** Replaces the value of a cell by one of someone else. */
 function giveTo(cell: Cell, value: HostTensor): void {
   replace(cell, value);
   cell.isHeld = true;

@@ -9,7 +9,7 @@ import { createStore, shareValues, type Store } from "./store.ts";
 export interface StoreSuiteOptions {
   /** Why the suite cannot run here. It is then listed as one skipped test. */
   readonly skip?: string | undefined;
-  /** Whether the engine has a memory of its own. */
+  /** Whether the engine has its own memory. */
   readonly onDevice: boolean;
 }
 
@@ -87,7 +87,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("goes on from values that are written, and from zeros", async () => {
+    it("continues from values that are written, and from zeros", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;
       for (const [begin, expected] of [
@@ -210,7 +210,7 @@ export function storeSuite(
       await shared.dispose();
     });
 
-    it("takes values of one lane, and leaves the others and what it was given as they are", async () => {
+    it("takes values of one lane, and changes neither the others nor what it was given", async () => {
       const count = floatTensor([3, 2], Float32Array.of(1, 2, 3, 4, 5, 6));
       const graph = createGraph({ "next.count": add(input("count", [3, 2]), 1) });
       const both = await opened({ count }, graph);
@@ -268,7 +268,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("frees what a program has left that nobody has read", async () => {
+    it("frees results of a program that were never read", async () => {
       const graph = createGraph({ "next.count": add(input("count", [2]), 1) });
       const both = await opened({ count: row(1, 2) }, graph);
       await both.program.run({});
@@ -277,7 +277,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("refuses rows and targets that do not fit, and stays as it was", async () => {
+    it("refuses rows and targets that do not fit, and does not change", async () => {
       const rows = mul(slice(input("open", [1, 4, 1]), 1, 0, 2), 10);
       const graph = createGraph({ "rows.open": rows, first: slice(rows, 1, 0, 1) });
       const both = await opened({ open: floatTensor([1, 4, 1], Float32Array.of(1, 2, 3, 4)) }, graph);
@@ -300,7 +300,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("stays as it was when a run fails", async () => {
+    it("does not change when a run fails", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;
       await expect(program.run({})).rejects.toThrow(/input "by" is missing/);
@@ -320,7 +320,7 @@ interface Opened {
   readonly program: Program;
 }
 
-/** Adds the weight to the count; gives, beside it, the sum of the count before and what it is fed. */
+/** Adds the weight to the count; also gives the sum of the former count and the feed. */
 const COUNTING = ((): Graph => {
   const count = input("count", [2]);
   return createGraph({ "next.count": add(count, input("weight", [2])), sum: add(count, input("by", [2])) });

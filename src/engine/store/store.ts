@@ -7,9 +7,9 @@ import { createHostStore, type HostPrepared, type HostShared } from "./host-stor
 
 /**
  * Named tensors that programs read and replace, such as weights and states. They stay where the engine computes, on the device
- * if that has a memory of its own, and come to the host when they are asked for.
+ * if that has a memory of its own, and come to the host on request.
  *
- * One run at a time; nothing else may be called while it goes on.
+ * One run at a time; nothing else may be called during it.
  */
 export interface Store {
   /**
@@ -39,13 +39,13 @@ export interface Store {
   /** As {@link read}, and good for ever: the store does not write to them any more. */
   hold(wanted?: (name: string) => boolean): Promise<Flat<HostTensor>>;
   /**
-   * Puts values in the place of those of the same names. They are neither copied nor written to; those of another name of the
+   * Replaces the values of the same names. They are neither copied nor written to; those of another name of the
    * store must come from {@link hold}. Throws RangeError for a name that is not there.
    */
   write(values: Flat<HostTensor>): void;
   /** Puts values [1, ..] in one lane of those of the same names [B, ..]. They are copied. Throws RangeError for what does not fit. */
   writeLane(lane: number, values: Flat<HostTensor>): Promise<void>;
-  /** Has zeros take the place of the values of these names. */
+  /** Replaces the values of these names by zeros. */
   clear(wanted: (name: string) => boolean): void;
   /** Frees what is on the device. Programs are disposed of on their own. */
   dispose(): Promise<void>;
@@ -60,7 +60,7 @@ export interface PrepareOptions extends CompileOptions {
 /** A program for several stores. */
 export type Prepared = HostPrepared | DevicePrepared;
 
-/** Values that stores have in common and that nothing replaces, such as the weights of a model: one copy, on the device if it has a memory of its own. */
+/** Values that stores share and that never change, such as the weights of a model: one copy, on the device if it has its own memory. */
 export type SharedValues = HostShared | DeviceShared;
 
 /** Values to be shared by stores of this engine. They are neither copied nor written to. */
@@ -75,7 +75,7 @@ export function shareValues({ compileResident }: Engine, values: Flat<HostTensor
 export function createStore(engine: Engine, values: Flat<HostTensor>, shared?: SharedValues): Store {
   const { compileResident } = engine;
   if (compileResident) {
-    if (shared?.where === "host") throw new TypeError("the shared values are of an engine without a memory of its own");
+    if (shared?.where === "host") throw new TypeError("the shared values belong to an engine without its own memory");
     return createDeviceStore(compileResident, values, shared);
   }
   if (shared?.where === "device") throw new TypeError("the shared values are on a device, the store is on the host");

@@ -49,7 +49,7 @@ const x = input("x", [3]);
 const y = input("y", [3]);
 
 describe("withConstants", () => {
-  it("has a value in the place of an input, and leaves the others", () => {
+  it("replaces an input by a value, and leaves the others", () => {
     const value = floatTensor([3], Float32Array.of(1, 2, 3));
     const graph = withConstants(createGraph({ z: mul(x, add(x, y)) }), new Map([["x", value]]));
     expect(Object.keys(graph.inputs)).toEqual(["y"]);
@@ -133,7 +133,7 @@ describe("shareEqualNodes", () => {
     expect(outputs["other"]).not.toBe(outputs["first"]);
   });
 
-  it("leaves a graph without repetition as it is", () => {
+  it("does not change a graph without repetition", () => {
     const graph = createGraph({ z: sum(mul(exp(x), y)) });
     expect(shareEqualNodes(graph).nodes).toEqual(graph.nodes);
     expect(shareEqualNodes(graph).outputs["z"]).toBe(graph.outputs["z"]);

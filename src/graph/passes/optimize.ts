@@ -17,7 +17,7 @@ export function optimize(graph: Graph, target: Target = PRIMITIVE): Graph {
   return shareEqualNodes(joinReshapes(lower(graph, target)));
 }
 
-/** The graph with constants in the place of the inputs that there are values for. */
+/** The graph with constants instead of the inputs that have values. */
 export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTensor>): Graph {
   return rewrite(graph, (node) => {
     const value = isOp(node, "input") ? values.get(node.attributes.name) : undefined;
@@ -28,15 +28,15 @@ export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTens
 /** The same graph in operations that a target computes. Throws {@link GraphError} for one that it lacks and that cannot be spelled out. */
 export function lower(graph: Graph, target: Target): Graph {
   let lowered = graph;
-  while (lowered.nodes.some(({ op }) => !target.supports(op))) {
-    lowered = rewrite(lowered, (node) => (target.supports(node.op) ? node : spelledOut(node, target)));
+  while (lowered.nodes.some((node) => !target.supports(node))) {
+    lowered = rewrite(lowered, (node) => (target.supports(node) ? node : spelledOut(node, target)));
   }
   return lowered;
 }
 
 /**
- * One reshape in place of several in a row, and of a transposition that leaves the order of the elements as it is, because it
- * moves axes of size 1 alone. A token by itself is mostly such axes.
+ * One reshape instead of several in a row, and instead of a transposition that does not reorder elements, because it only moves axes
+ * of size 1. A single token has mostly such axes.
  */
 export function joinReshapes(graph: Graph): Graph {
   return rewrite(graph, (node) => {

@@ -1,7 +1,7 @@
 import type { Graph } from "../graph.ts";
 import { bytesOf } from "../../tensor/host-tensor.ts";
 import type { Op } from "../ops.ts";
-import type { Tensor } from "../tensor.ts";
+import { isMatrixTranspose, type Tensor } from "../tensor.ts";
 
 /** How much a graph computes and moves, counted on the graph: the same on every machine. */
 export interface Traffic {
@@ -13,12 +13,13 @@ export interface Traffic {
 
 /**
  * What one run of a graph moves if nothing is fused: for each operation the bytes of its result and of each different
- * operand. Two rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, and `slice` and
- * `gather` read of an operand no more than they return. Inputs and constants are counted where they are read.
- * Give it the graph that an engine runs, after `optimize`.
+ * operand. Three rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, a matrix that is transposed for
+ * nothing but products is read by them as it lies, and `slice` and `gather` read of an operand no more than they return.
+ * Inputs and constants are counted where they are read. Give it the graph that an engine runs, after `optimize`.
  */
 export function trafficOf(graph: Graph): Traffic {
-  const operations = graph.nodes.filter(({ op }) => !SOURCES.has(op));
+  const free = inProducts(graph);
+  const operations = graph.nodes.filter((node) => !SOURCES.has(node.op) && !free.has(node));
   return { operations: operations.length, bytes: operations.reduce((sum, node) => sum + bytesMoved(node), 0) };
 }
 
@@ -28,6 +29,13 @@ const SOURCES: ReadonlySet<Op> = new Set<Op>(["input", "constant"]);
 const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape"]);
 /** Operations that leave most of a large operand alone. */
 const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather", "gatherBlocks"]);
+
+/** Transpositions of the last two axes that nothing but matrix products read: kernels take operands either way round. */
+function inProducts({ nodes, outputs }: Graph): ReadonlySet<Tensor> {
+  const read = new Set(nodes.filter(({ op }) => op !== "matmul").flatMap(({ inputs }) => inputs));
+  for (const output of Object.values(outputs)) read.add(output);
+  return new Set(nodes.filter((node) => isMatrixTranspose(node) && !read.has(node)));
+}
 
 function bytesMoved(node: Tensor): number {
   if (VIEWS.has(node.op)) return 0;

@@ -1,14 +1,15 @@
-import { add, matmul, mean, mul, reshape, square, stopGradient, sub, sum } from "../../graph/builder.ts";
+import { add, mean, mul, reshape, square, stopGradient, sub, sum } from "../../graph/builder.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { frozen, linear, type Weight } from "../../nn/weight.ts";
 import { splitHeads } from "../shared/heads.ts";
 import { localAttention } from "../shared/local.ts";
 import type { CompressiveParams } from "./params.ts";
 
 /** f_c: every `rate` vectors become one, [B, R, D] -> [B, R / rate, D]. */
-export function compress({ compression }: CompressiveParams<Tensor>, x: Tensor, rate: number): Tensor {
+export function compress({ compression }: CompressiveParams<Tensor, Weight>, x: Tensor, rate: number): Tensor {
   const [B, R, D] = x.shape as unknown as [number, number, number];
-  return add(matmul(reshape(x, [B, R / rate, rate * D]), compression.kernel), compression.bias);
+  return add(linear(reshape(x, [B, R / rate, rate * D]), compression.kernel), compression.bias);
 }
 
 /** Old memories of S segments, before and after compression. */
@@ -29,14 +30,14 @@ export interface Evicted {
  * @returns a scalar
  */
 export function reconstructionLoss(
-  params: CompressiveParams<Tensor>,
+  params: CompressiveParams<Tensor, Weight>,
   queries: Tensor,
   { old, compressed, present }: Evicted,
 ): Tensor {
-  const [q, key, value] = [queries, params.key, params.value].map(stopGradient) as [Tensor, Tensor, Tensor];
+  const [q, key, value] = [stopGradient(queries), frozen(params.key), frozen(params.value)];
   const [S, K] = [axisSize(queries.shape, 1), axisSize(queries.shape, 2)];
   const attend = (memory: Tensor): Tensor => {
-    const heads = (weights: Tensor): Tensor => splitHeads(matmul(memory, weights), S, K);
+    const heads = (weights: Weight): Tensor => splitHeads(linear(memory, weights), S, K);
     return localAttention(q, heads(key), heads(value), (scores) => scores);
   };
   const lost = mean(square(sub(attend(stopGradient(old)), attend(compressed))), [2, 3, 5]); // [B, S, N]

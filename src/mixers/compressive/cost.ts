@@ -1,11 +1,5 @@
-import { projectionParameters } from "../shared/projections.ts";
+import { projectionMultiplications } from "../shared/projections.ts";
 import type { CompressiveConfig } from "./config.ts";
-
-/** Number of weights of a layer. */
-export function compressiveParameters(config: CompressiveConfig): number {
-  const { modelDim: D, rate } = config;
-  return projectionParameters(config) + rate * D * D + D;
-}
 
 /**
  * Multiplications of matrix products for one token, forward, in a sequence of many segments: projections, keys and
@@ -15,5 +9,5 @@ export function compressiveMultiplications(config: CompressiveConfig): number {
   const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, segmentLength: N, rate } = config;
   const { memoryLength: m, compressedLength: c } = config;
   const memories = 2 * D * K * d * (1 + 1 / rate); // each vector once as a memory, and compressed with its neighbours
-  return projectionParameters(config) + memories + 2 * H * (c + m + N) * d + D * D;
+  return projectionMultiplications(config) + memories + 2 * H * (c + m + N) * d + D * D;
 }

@@ -66,6 +66,7 @@ def main():
     config = dict(modelDim=6, numHeads=4, numKeyValueHeads=2, headDim=4, segmentLength=4, ropeBase=100, memoryLength=4, compressedLength=4, rate=2)
     D, H, K, d, r = (config[name] for name in ("modelDim", "numHeads", "numKeyValueHeads", "headDim", "rate"))
     shapes = {"query": [D, H * d], "key": [D, K * d], "value": [D, K * d], "output": [H * d, D], "compression.kernel": [r * D, D], "compression.bias": [D]}
+    # Matrices as [in, out] here; what is recorded is of [out, in].
     w = {name: wave(shape, seed, 0.9).requires_grad_() for seed, (name, shape) in enumerate(shapes.items())}
     x = wave([1, 20, D], 10, 1.5).requires_grad_()
     y, auxiliary = layer(config, w, x)
@@ -76,7 +77,7 @@ def main():
         config=config,
         y=rounded(y),
         auxiliary=rounded(auxiliary)[0],
-        gradients={name: rounded(value.grad) for name, value in {**w, "x": x}.items()},
+        gradients={name: rounded(value.grad.T if value.dim() == 2 else value.grad) for name, value in {**w, "x": x}.items()},
     )
     pathlib.Path(__file__).with_name("fixtures.json").write_text(json.dumps(fixtures) + "\n")
 

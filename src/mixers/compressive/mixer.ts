@@ -1,20 +1,9 @@
-import {
-  add,
-  broadcastTo,
-  cast,
-  concat,
-  iota,
-  less,
-  matmul,
-  mul,
-  reshape,
-  slice,
-  stopGradient,
-} from "../../graph/builder.ts";
+import { add, broadcastTo, cast, concat, iota, less, mul, reshape, slice, stopGradient } from "../../graph/builder.ts";
 import { zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import { hideEmpty, newest, windows } from "../shared/fifo.ts";
 import { mergeHeads, splitGroups, splitHeads } from "../shared/heads.ts";
 import { causalMask, causalMaskFrom, localAttention, type Mask } from "../shared/local.ts";
@@ -23,7 +12,7 @@ import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, writerAt } from "../shared/segments.ts";
 import { compress, reconstructionLoss, type Evicted } from "./compression.ts";
 import { checkCompressive, type CompressiveConfig } from "./config.ts";
-import { initCompressiveParams, type CompressiveParams } from "./params.ts";
+import { compressiveSpecs, type CompressiveParams } from "./params.ts";
 
 /** What is carried from segment to segment; the newest row is last, and rows not yet written are zero. */
 export type CompressiveState<T> = {
@@ -56,7 +45,7 @@ export function compressiveAttention(config: CompressiveConfig): SequenceMixer {
   const { modelDim: D, numHeads, numKeyValueHeads: heads, segmentLength: N, memoryLength, compressedLength } = config;
   const behind = compressedLength + memoryLength;
   return {
-    initParams: (rng, outputGain) => initCompressiveParams(config, rng, outputGain),
+    specs: (outputGain) => compressiveSpecs(config, outputGain),
     initialState: (batch) => ({
       memory: zeros([batch, memoryLength, D]),
       compressed: zeros([batch, compressedLength, D]),
@@ -65,42 +54,42 @@ export function compressiveAttention(config: CompressiveConfig): SequenceMixer {
     emptySegment: (batch) => ({ inputs: zeros([batch, N, D]) }),
 
     apply(tree, x, states) {
-      const [params, state] = [tree as CompressiveParams<Tensor>, states as CompressiveState<Tensor>];
+      const [params, state] = [tree as CompressiveParams<Tensor, Weight>, states as CompressiveState<Tensor>];
       const S = countSegments(x, N);
       const { rows, evicted } = shift(config, params, state, x);
-      const queries = splitGroups(matmul(x, params.query), S, numHeads, heads);
+      const queries = splitGroups(linear(x, params.query), S, numHeads, heads);
       const tables = ropeTables(behind + N, config.headDim, config.ropeBase);
-      const seen = (weights: Tensor): Tensor =>
-        concat([...remembered(config, rows, weights, S), splitHeads(matmul(x, weights), S, heads)], -2);
+      const seen = (weights: Weight): Tensor =>
+        concat([...remembered(config, rows, weights, S), splitHeads(linear(x, weights), S, heads)], -2);
       const mask = maskOf(config, state.written, S, causalMask(N, behind));
       const q = applyRope(queries, ropeSlice(tables, behind, behind + N));
       const A = localAttention(q, applyRope(seen(params.key), tables), seen(params.value), mask);
       return {
-        y: matmul(mergeHeads(A), params.output),
+        y: linear(mergeHeads(A), params.output),
         state: stateAfter(config, rows, add(state.written, S)),
         auxiliary: reconstructionLoss(params, queries, evicted),
       };
     },
 
     extend(tree, x, open, place) {
-      const params = tree as CompressiveParams<Tensor>;
+      const params = tree as CompressiveParams<Tensor, Weight>;
       const [state, segment] = [open.state as CompressiveState<Tensor>, open.segment as CompressiveSegment<Tensor>];
       const C = axisSize(x.shape, 1);
       const inputs = writerAt(place, C, N)(segment.inputs, x);
       const tables = ropeTables(behind + N + C, config.headDim, config.ropeBase);
       const rows = concat([state.compressed, state.memory, inputs], 1);
-      const seen = (weights: Tensor): Tensor => splitHeads(matmul(rows, weights), 1, heads);
+      const seen = (weights: Weight): Tensor => splitHeads(linear(rows, weights), 1, heads);
       const mask = maskOf(config, state.written, 1, causalMaskFrom(place.offset, behind));
-      const queries = splitGroups(matmul(x, params.query), 1, numHeads, heads);
+      const queries = splitGroups(linear(x, params.query), 1, numHeads, heads);
       const q = applyRope(queries, ropeRows(tables, add(iota(C, behind), perLane(place.offset, 5))));
       const k = applyRope(seen(params.key), ropeSlice(tables, 0, behind + N));
       const A = localAttention(q, k, seen(params.value), mask);
-      return { y: matmul(mergeHeads(A), params.output), state, rows: { inputs: x } };
+      return { y: linear(mergeHeads(A), params.output), state, rows: { inputs: x } };
     },
 
     commit(tree, open) {
       const [state, { inputs }] = [open.state as CompressiveState<Tensor>, open.segment as CompressiveSegment<Tensor>];
-      const { rows } = shift(config, tree as CompressiveParams<Tensor>, state, inputs);
+      const { rows } = shift(config, tree as CompressiveParams<Tensor, Weight>, state, inputs);
       return stateAfter(config, rows, add(state.written, 1));
     },
   };
@@ -117,7 +106,7 @@ interface Rows {
 /** Takes in S segments x [B, S*N, D]: as many memories leave at the other end and are compressed. */
 function shift(
   { segmentLength: N, memoryLength: m, rate }: CompressiveConfig,
-  params: CompressiveParams<Tensor>,
+  params: CompressiveParams<Tensor, Weight>,
   state: CompressiveState<Tensor>,
   x: Tensor,
 ): { rows: Rows; evicted: Evicted } {
@@ -149,12 +138,12 @@ function stateAfter(
 function remembered(
   { numKeyValueHeads, segmentLength: N, memoryLength, compressedLength, rate }: CompressiveConfig,
   { memory, compressed }: Rows,
-  weights: Tensor,
+  weights: Weight,
   S: number,
 ): [Tensor, Tensor] {
   const perSegment = (rows: Tensor, stride: number, size: number): Tensor => {
     const found = slice(rows, 1, 0, size + (S - 1) * stride); // all but what the last segment takes in
-    return windows(splitHeads(matmul(found, weights), 1, numKeyValueHeads), S, stride, size);
+    return windows(splitHeads(linear(found, weights), 1, numKeyValueHeads), S, stride, size);
   };
   return [perSegment(compressed, N / rate, compressedLength), perSegment(memory, N, memoryLength)];
 }

@@ -4,7 +4,6 @@ import {
   dot,
   lanesOf,
   lastOf,
-  matrix,
   minus,
   perHead,
   plus,
@@ -17,6 +16,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import type { CompressiveConfig } from "./config.ts";
 import type { CompressiveState } from "./mixer.ts";
@@ -132,11 +132,11 @@ function readParams(
   params: CompressiveParams<NumericTensor>,
 ): Weights {
   return {
-    WQ: perHead(matrix(params.query), H),
-    WK: perHead(matrix(params.key), K),
-    WV: perHead(matrix(params.value), K),
-    WO: matrix(params.output),
-    kernel: matrix(params.compression.kernel),
+    WQ: perHead(columns(params.query), H),
+    WK: perHead(columns(params.key), K),
+    WV: perHead(columns(params.value), K),
+    WO: columns(params.output),
+    kernel: columns(params.compression.kernel),
     bias: row(params.compression.bias, 0),
   };
 }

@@ -1,11 +1,4 @@
-import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
-
-/** Number of weights of a layer. */
-export function gatedDeltaNetParameters({ modelDim: D, numHeads: H, headDim: d }: GatedDeltaNetConfig): number {
-  const projections = D * (4 * H * d + 2 * H) + H * d * D;
-  return projections + CONVOLUTION_TAPS * 3 * H * d + 2 * H + d;
-}
 
 /** Multiplications of matrix products for one token in whole segments, as computed: squares of N x N are filled. */
 export function gatedDeltaNetMultiplications(config: GatedDeltaNetConfig): number {

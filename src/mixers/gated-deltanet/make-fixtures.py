@@ -58,14 +58,14 @@ with torch.no_grad():
     torch.testing.assert_close(cache.layers[0].recurrent_states[0], memory, atol=1e-6, rtol=1e-5)
     assert len(calls) == 1
 
-qkvz = layer.in_proj_qkvz.weight.T.reshape(D, H, 4, SIZE)  # each key head has its q, k, v and z
-query, key, value, gate = (qkvz[:, :, i].reshape(D, H * SIZE) for i in range(4))
-write, forget = (layer.in_proj_ba.weight.T.reshape(D, H, 2)[:, :, i] for i in range(2))
+qkvz = layer.in_proj_qkvz.weight.reshape(H, 4, SIZE, D)  # each key head has its q, k, v and z
+query, key, value, gate = (qkvz[:, i].reshape(H * SIZE, D) for i in range(4))
+write, forget = (layer.in_proj_ba.weight.reshape(H, 2, D)[:, i] for i in range(2))
 params = {
     "query": query, "key": key, "value": value,
     "convolution.taps": layer.conv1d.weight.squeeze(1).flip(1).T,  # the token itself first
     "write": write, "forget": forget, "forgetBias": layer.dt_bias, "logRate": layer.A_log,
-    "outputGate": gate, "norm": layer.norm.weight, "output": layer.out_proj.weight.T,
+    "outputGate": gate, "norm": layer.norm.weight, "output": layer.out_proj.weight,
 }  # fmt: skip
 fixtures = {
     "from": f"transformers {transformers.__version__}, torch {torch.__version__}: Qwen3NextGatedDeltaNet",

@@ -17,6 +17,7 @@ import { zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { softplus } from "../../nn/softplus.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import { decays, readDecayed, sumDecayed, type Decays } from "../shared/decay.ts";
 import { joinHeads, splitHeads } from "../shared/heads.ts";
 import { affineScan, identity, type Scanned } from "../shared/scan.ts";
@@ -24,7 +25,7 @@ import type { ChunkPlace, MixerResult, SequenceMixer } from "../contract.ts";
 import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import { convolve, counted, perHead, recurrentMixer } from "../shared/recurrent.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
-import { initGatedDeltaNetParams, type GatedDeltaNetParams } from "./params.ts";
+import { gatedDeltaNetSpecs, type GatedDeltaNetParams } from "./params.ts";
 
 /** What is carried from token to token. */
 export type GatedDeltaNetState<T> = {
@@ -44,9 +45,9 @@ export type GatedDeltaNetState<T> = {
  */
 export function gatedDeltaNet(config: GatedDeltaNetConfig): SequenceMixer {
   const { numHeads, headDim, segmentLength } = config;
-  return recurrentMixer<GatedDeltaNetParams<Tensor>, GatedDeltaNetState<Tensor>>({
+  return recurrentMixer<GatedDeltaNetParams<Tensor, Weight>, GatedDeltaNetState<Tensor>>({
     segmentLength,
-    initParams: (rng, outputGain) => initGatedDeltaNetParams(config, rng, outputGain),
+    specs: (outputGain) => gatedDeltaNetSpecs(config, outputGain),
     initialState: (batch) => ({
       memory: zeros([batch, numHeads, headDim, headDim]),
       previous: zeros([batch, CONVOLUTION_TAPS - 1, 3 * numHeads * headDim]),
@@ -59,7 +60,7 @@ export function gatedDeltaNet(config: GatedDeltaNetConfig): SequenceMixer {
 
 function mix(
   { numHeads: H, headDim, normEpsilon }: GatedDeltaNetConfig,
-  params: GatedDeltaNetParams<Tensor>,
+  params: GatedDeltaNetParams<Tensor, Weight>,
   x: Tensor,
   state: GatedDeltaNetState<Tensor>,
   segments: number,
@@ -67,30 +68,30 @@ function mix(
 ): MixerResult {
   const { queries, keys, values, previous } = project(params, x, state, segments, H, place);
   const ofToken = (wish: Tensor): Tensor => counted(splitHeads(wish, segments, H), place); // [B, S, H, N, 1]
-  const strength = ofToken(sigmoid(matmul(x, params.write)));
-  const forget = ofToken(softplus(add(matmul(x, params.forget), params.forgetBias)));
+  const strength = ofToken(sigmoid(linear(x, params.write)));
+  const forget = ofToken(softplus(add(linear(x, params.forget), params.forgetBias)));
   const decay = decays(mul(forget, perHead(exp(params.logRate))));
   const { memory, writes } = writeDifferences(state.memory, keys, values, strength, decay);
   const read = readDecayed(mul(queries, 1 / Math.sqrt(headDim)), keys, writes, decay, memory.before);
-  const gate = splitHeads(silu(matmul(x, params.outputGate)), segments, H);
+  const gate = splitHeads(silu(linear(x, params.outputGate)), segments, H);
   return {
-    y: matmul(joinHeads(mul(rmsNorm(read, params.norm, normEpsilon), gate)), params.output),
+    y: linear(joinHeads(mul(rmsNorm(read, params.norm, normEpsilon), gate)), params.output),
     state: { memory: memory.after, previous },
   };
 }
 
 /** Queries, keys and values [B, S, H, N, d]. */
 function project(
-  { query, key, value, convolution }: GatedDeltaNetParams<Tensor>,
+  { query, key, value, convolution }: GatedDeltaNetParams<Tensor, Weight>,
   x: Tensor,
   state: GatedDeltaNetState<Tensor>,
   segments: number,
   heads: number,
   place?: ChunkPlace,
 ): Record<"queries" | "keys" | "values" | "previous", Tensor> {
-  const projected = concat([matmul(x, query), matmul(x, key), matmul(x, value)], -1);
+  const projected = concat([linear(x, query), linear(x, key), linear(x, value)], -1);
   const { seen, previous } = convolve(convolution, projected, state.previous, place);
-  const width = axisSize(query.shape, 1);
+  const width = axisSize(projected.shape, 2) / 3;
   const part = (i: number): Tensor => splitHeads(slice(seen, -1, i * width, (i + 1) * width), segments, heads);
   return { queries: l2Normalize(part(0)), keys: l2Normalize(part(1)), values: part(2), previous };
 }

@@ -22,6 +22,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import type { GatedDeltaNetConfig } from "./config.ts";
 import type { GatedDeltaNetState } from "./mixer.ts";
@@ -65,12 +66,12 @@ interface Lane {
 function readLane(config: GatedDeltaNetConfig, params: GatedDeltaNetParams<NumericTensor>, xs: Matrix): Lane {
   const { numHeads: H, headDim: d, normEpsilon } = config;
   const weights = {
-    projections: [params.query, params.key, params.value].map(matrix),
+    projections: [params.query, params.key, params.value].map(columns),
     taps: matrix(params.convolution.taps),
-    write: matrix(params.write),
-    forget: matrix(params.forget),
-    gate: matrix(params.outputGate),
-    output: matrix(params.output),
+    write: columns(params.write),
+    forget: columns(params.forget),
+    gate: columns(params.outputGate),
+    output: columns(params.output),
   };
   const perHead = (x: Vector): Vector[] =>
     split(

@@ -1,15 +1,7 @@
-import { projectionParameters } from "../shared/projections.ts";
+import { projectionMultiplications } from "../shared/projections.ts";
 import type { InfiniConfig } from "./config.ts";
 import { featureMaps } from "./features.ts";
-import { choosesWrites, memoryRules } from "./memory.ts";
-import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
-
-/** Number of weights of a layer. */
-export function infiniParameters(config: InfiniConfig): number {
-  const { modelDim: D, memory } = config;
-  const shift = { none: 0, token: 3 * D, convolution: 3 * CONVOLUTION_TAPS * D }[memory.shift];
-  return projectionParameters(config) + shift + memoryParameters(config);
-}
+import { choosesWrites } from "./memory.ts";
 
 /**
  * Multiplications of matrix products for one token, forward: projections, local attention as computed, which is the whole
@@ -19,19 +11,10 @@ export function infiniMultiplications(config: InfiniConfig): number {
   const { numHeads: H, headDim: d, segmentLength: N, memory } = config;
   const local = 2 * H * N * (memory.cache ? 2 : 1) * d; // Q K^T and the weighted sum of V
   const remember = memory.update === "none" ? 0 : memoryMultiplications(config, featureMaps[memory.featureMap].dim(d));
-  return projectionParameters(config) + local + remember;
+  return projectionMultiplications(config) + local + remember;
 }
 
 // --- internal ---
-
-/** Gates, strengths, the temperature of the features and the norm on reads. */
-function memoryParameters({ modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, memory }: InfiniConfig): number {
-  if (memory.update === "none") return 0;
-  const choices = memoryRules[memory.update].chooses.length;
-  const gate = memory.gate === "token" ? (D + 1) * H : H;
-  const temperature = featureMaps[memory.featureMap].tempered ? K : 0;
-  return gate + temperature + choices * (D + H * d + 1) * K + (choices > 0 ? d : 0);
-}
 
 /** One token's read and write, for features of size f. */
 function memoryMultiplications(

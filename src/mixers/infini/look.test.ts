@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../engine/engine.suite.ts";
 import { evaluate, type NumericTensor } from "../../engine/reference/reference.ts";
-import { add, input, matmul, reshape } from "../../graph/builder.ts";
+import { add, input, reshape } from "../../graph/builder.ts";
 import { createGraph, type Graph } from "../../graph/graph.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { flatten, type Flat } from "../../tensor/tree.ts";
@@ -12,6 +12,7 @@ import { tinyInfini } from "./fixtures.ts";
 import { emptyTraces, lookIntoLayer } from "./look.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini, type NaiveHead } from "./naive.ts";
+import { linear } from "../../nn/weight.ts";
 import type { InfiniParams } from "./params.ts";
 
 const [SEGMENTS, HEADS] = [4, 4];
@@ -131,7 +132,7 @@ function lookGraph(config: InfiniConfig): Graph {
     symbols(emptyTraces(config, SEGMENTS), "traces") as never,
   );
   const both = add(look.memory, look.local);
-  const sum = matmul(mergeHeads(reshape(both, [1, 1, ...both.shape])), params.output);
+  const sum = linear(mergeHeads(reshape(both, [1, 1, ...both.shape])), params.output);
   const shown: Flat<Tensor> = { ...look, sum };
   return createGraph({ ...shown, ...flatten<Tensor>(trace, "trace"), ...flatten<Tensor>(state, "next.state") });
 }

@@ -16,6 +16,7 @@ import type { FloatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../tensor/tree.ts";
+import type { Weight } from "../../nn/weight.ts";
 import { mergeGroups } from "../shared/heads.ts";
 import { withSegment } from "../shared/segments.ts";
 import type { InfiniConfig } from "./config.ts";
@@ -51,7 +52,7 @@ export interface LayerLook {
  */
 export function lookIntoLayer(
   config: InfiniConfig,
-  params: InfiniParams<Tensor>,
+  params: InfiniParams<Tensor, Weight>,
   { queries, writes, fromMemory, local, beta, past }: Inside,
   traces: MemoryState<Tensor>,
 ): LayerLook {

@@ -4,7 +4,6 @@ import { expectClose } from "../../engine/engine.suite.ts";
 import { evaluate, type NumericTensor } from "../../engine/reference/reference.ts";
 import { filled, floatTensor, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
 import { flatten, type Tree } from "../../tensor/tree.ts";
-import { createRng } from "../../base/random.ts";
 import {
   applyGraph,
   noise,
@@ -14,12 +13,14 @@ import {
   valueOf,
   type Run,
   type Values,
+  freshOf,
 } from "../testing/fixtures.ts";
 import { mixerSuite } from "../testing/mixer.suite.ts";
 import { MEMORY_UPDATES, type InfiniConfig } from "./config.ts";
 import { tinyInfini, type Variant } from "./fixtures.ts";
 import { infiniAttention } from "./mixer.ts";
 import { naiveInfini } from "./naive.ts";
+import { transposed } from "../../nn/init.ts";
 import type { InfiniParams } from "./params.ts";
 
 const { modelDim: D, segmentLength: N } = tinyInfini({});
@@ -78,7 +79,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
 
     it("opens for each lane by itself", () => {
       const mixer = infiniAttention(config);
-      const graph = applyGraph(mixer, mixer.initParams(createRng(0), 1), [2, N, D]);
+      const graph = applyGraph(mixer, freshOf(mixer, 0), [2, N, D]);
       const part = noise([2, N, D], 3);
       const past = (written: number[]): Values => ({
         ...state(config, 2),
@@ -131,7 +132,7 @@ describe("token-delta writing", () => {
       noise([1, 5 * N, D], 1).data.map((value, i) => (i % D < D / 2 ? 1 : value)),
     );
     const key = noise([D, 8], 4, 1).data.map((value, i) => (i < (D / 2) * 8 ? value : 0)); // sees what all tokens share
-    const results = await outputsBy(run, hard, x, { ...silent, key: floatTensor([D, 8], key) });
+    const results = await outputsBy(run, hard, x, { ...silent, key: transposed(floatTensor([D, 8], key)) });
     const M = valueOf(results, "next.state.memory.M").data;
     const [read, written] = [readAlongKey(key, M), valuesOf(hard, x, 5 * N - 1)];
     expectClose(list(read), list(written), 1e-4);
@@ -140,7 +141,7 @@ describe("token-delta writing", () => {
   it.each(runs)("stays finite with keys of any size, %s", async (_, run) => {
     for (const scale of [0, 1e-6, 1, 1e4, -1e4]) {
       const x = noise([1, 20 * N, D], 2);
-      const results = await outputsBy(run, hard, x, { ...writing(hard, 100), key: filled([D, 8], scale) });
+      const results = await outputsBy(run, hard, x, { ...writing(hard, 100), key: filled([8, D], scale) });
       for (const { data } of Object.values(results)) {
         for (const value of Array.from(data)) expect(Math.abs(value)).toBeLessThan(1e3);
       }
@@ -155,7 +156,7 @@ describe("token-delta writing", () => {
 
   it("chooses between never, somewhat and fully by the token", () => {
     const single = { ...hard, numKeyValueHeads: 1 };
-    const params = { ...writing(single, 0), "write.strength": noise([D, 1], 5, 3) };
+    const params = { ...writing(single, 0), "write.strength": noise([1, D], 5, 3) };
     const { results } = outputs(single, noise([2, 4 * N, D], 2), params);
     const strengths = Array.from(valueOf(results, "writeWish").data);
     expect(strengths.some((wish) => wish < 0)).toBe(true);
@@ -197,8 +198,8 @@ function outputsBy(run: Run, config: InfiniConfig, x: FloatTensor, replaced: Rep
 function writing(config: InfiniConfig, bias: number): Replaced {
   const { modelDim, numHeads, headDim, numKeyValueHeads } = config;
   return {
-    "write.strength": filled([modelDim, numKeyValueHeads], 0),
-    "write.context": filled([numHeads * headDim, numKeyValueHeads], 0),
+    "write.strength": filled([numKeyValueHeads, modelDim], 0),
+    "write.context": filled([numKeyValueHeads, numHeads * headDim], 0),
     "write.bias": filled([numKeyValueHeads], bias),
   };
 }
@@ -259,10 +260,12 @@ function segmentAttention(
   return { shape: x.shape, data: y };
 }
 
-/** x W */
+/** x W^T */
 function project({ shape, data }: NumericTensor, x: ArrayLike<number>): number[] {
   const width = at(shape, 1);
-  return range(width).map((j) => range(x.length).reduce((total, i) => total + at(x, i) * at(data, i * width + j), 0));
+  return range(at(shape, 0)).map((j) =>
+    range(width).reduce((total, i) => total + at(x, i) * at(data, j * width + i), 0),
+  );
 }
 
 /** The numbers of the tokens start .. end-1 of one lane of [B, T, D]. */

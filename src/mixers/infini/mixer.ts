@@ -1,9 +1,10 @@
-import { add, concat, matmul, max, min, reshape, slice } from "../../graph/builder.ts";
+import { add, concat, max, min, reshape, slice } from "../../graph/builder.ts";
 import { zeros, type FloatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../tensor/tree.ts";
 import { mixShifted, shortConvolution, withHistory } from "../../nn/token-shift.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import { mergeGroups, mergeHeads, splitGroups, splitHeads } from "../shared/heads.ts";
 import { emptyKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { MixerResult, OpenState, SequenceMixer } from "../contract.ts";
@@ -11,7 +12,7 @@ import { countSegments, lastRows, withSegment } from "../shared/segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
 import { createMemory, type Memory } from "./memory.ts";
-import { historyLength, initInfiniParams, type InfiniParams } from "./params.ts";
+import { historyLength, infiniSpecs, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths, Writes } from "./rule.ts";
 import { segmentAt } from "../shared/scan.ts";
 import { attendInOpen, attendInSegments, cacheAfter, cacheOf, withoutPositions } from "./window.ts";
@@ -55,12 +56,12 @@ export interface InfiniMixer extends SequenceMixer {
 export function infiniAttention(config: InfiniConfig): InfiniMixer {
   const memory = createMemory(config);
   return {
-    initParams: (rng, outputGain) => initInfiniParams(config, rng, outputGain),
+    specs: (outputGain) => infiniSpecs(config, outputGain),
     initialState: (batch) => initialState(config, memory, batch),
     emptySegment: (batch) => emptySegment(config, memory, batch),
 
     apply(tree, x, states) {
-      const [params, state] = [tree as InfiniParams<Tensor>, states as InfiniState<Tensor>];
+      const [params, state] = [tree as InfiniParams<Tensor, Weight>, states as InfiniState<Tensor>];
       const N = config.segmentLength;
       const segments = countSegments(x, N);
       const length = segments * N;
@@ -82,7 +83,7 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
         };
       const A = inside ? mixByGate(inside.fromMemory, local, inside.beta, past) : local; // eq. 10
       return {
-        y: matmul(mergeHeads(A), params.output), // eq. 11
+        y: linear(mergeHeads(A), params.output), // eq. 11
         state: {
           ...(written && { memory: written.after }),
           written: add(state.written, segments),
@@ -97,7 +98,7 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
     },
 
     extend(tree, x, open, place) {
-      const params = tree as InfiniParams<Tensor>;
+      const params = tree as InfiniParams<Tensor, Weight>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
       const past = pastOf(state.written, 1);
       const history = state.previous ? withHistory(x, state.previous) : x;
@@ -108,7 +109,7 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
         ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x, 1), past) // eqs. 7, 10
         : local;
       return {
-        y: matmul(mergeHeads(A), params.output),
+        y: linear(mergeHeads(A), params.output),
         state: { ...state, ...(state.previous && { previous: lastRows(history, place, state.previous) }) },
         rows: {
           ...rows,
@@ -118,7 +119,7 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
     },
 
     commit(tree, open) {
-      const params = tree as InfiniParams<Tensor>;
+      const params = tree as InfiniParams<Tensor, Weight>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
       const own = withoutPositions(config, segment, state.cache);
       return {
@@ -156,7 +157,7 @@ function emptySegment(config: InfiniConfig, memory: Memory | undefined, batch: n
 /** Eq. 5 for the S segments at the end of `history`: queries [B, S, K, G, N, d], keys and values [B, S, K, N, d]. */
 function project(
   config: InfiniConfig,
-  { query, key, value, shift }: InfiniParams<Tensor>,
+  { query, key, value, shift }: InfiniParams<Tensor, Weight>,
   history: Tensor,
   length: number,
   segments: number,
@@ -165,9 +166,9 @@ function project(
   const look = memory.shift === "convolution" ? shortConvolution : mixShifted;
   const seen = (weights: Tensor | undefined): Tensor => (weights ? look(history, length, weights) : history);
   return {
-    queries: splitGroups(matmul(seen(shift?.query), query), segments, numHeads, heads),
-    keys: splitHeads(matmul(seen(shift?.key), key), segments, heads),
-    values: splitHeads(matmul(seen(shift?.value), value), segments, heads),
+    queries: splitGroups(linear(seen(shift?.query), query), segments, numHeads, heads),
+    keys: splitHeads(linear(seen(shift?.key), key), segments, heads),
+    values: splitHeads(linear(seen(shift?.value), value), segments, heads),
   };
 }
 
@@ -178,7 +179,7 @@ function project(
 function choose(
   config: InfiniConfig,
   { chooses }: Memory,
-  params: InfiniParams<Tensor>,
+  params: InfiniParams<Tensor, Weight>,
   x: Tensor,
   local: Tensor,
 ): { strengths: Strengths<Tensor>; wish: Tensor } | undefined {
@@ -187,7 +188,7 @@ function choose(
   const wishes = chooses.map((name) => {
     const choice = params[name];
     if (!choice) throw new GraphError(`the memory needs weights for "${name}"`);
-    const wish = add(add(matmul(x, choice.strength), matmul(context, choice.context)), choice.bias); // [B, T, K]
+    const wish = add(add(linear(x, choice.strength), linear(context, choice.context)), choice.bias); // [B, T, K]
     return [name, unclippedStrength(wish, config.memory.writeStrength)] as const;
   });
   const clipped = wishes.map(([name, wish]) => [
@@ -204,21 +205,26 @@ function choose(
 }
 
 /** Eq. 7 for queries [B, S, K, G, N, d]; all those of a group meet their memory in one product. */
-function read(memory: Memory, params: InfiniParams<Tensor>, before: MemoryState<Tensor>, queries: Tensor): Tensor {
+function read(
+  memory: Memory,
+  params: InfiniParams<Tensor, Weight>,
+  before: MemoryState<Tensor>,
+  queries: Tensor,
+): Tensor {
   return reshape(memory.read(params, before, mergeGroups(queries)), queries.shape);
 }
 
 /** beta of eq. 10, [K, G, 1, 1] or with the token's share [B, S, K, G, N, 1]. */
 function gateOf(
   { numHeads, numKeyValueHeads: heads }: InfiniConfig,
-  { gate, gateInput }: InfiniParams<Tensor>,
+  { gate, gateInput }: InfiniParams<Tensor, Weight>,
   x: Tensor,
   segments: number,
 ): Tensor {
   if (!gate) throw new GraphError("the memory needs a gate");
   if (!gateInput) return reshape(gate, [heads, numHeads / heads, 1, 1]);
   const [B, T] = [axisSize(x.shape, 0), axisSize(x.shape, 1)];
-  const beta = splitHeads(add(matmul(x, gateInput), gate), segments, numHeads); // [B, S, H, N, 1]
+  const beta = splitHeads(add(linear(x, gateInput), gate), segments, numHeads); // [B, S, H, N, 1]
   return reshape(beta, [B, segments, heads, numHeads / heads, T / segments, 1]);
 }
 

@@ -23,6 +23,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import type { InfiniConfig } from "./config.ts";
 import type { InfiniState } from "./mixer.ts";
@@ -369,12 +370,12 @@ function readParams(config: InfiniConfig, params: InfiniParams<NumericTensor>): 
   const { gate, gateInput, shift, temperature, readScale } = params;
   const choices = choicesOf(config).map((name) => params[name]);
   return {
-    WQ: perHead(matrix(params.query), numHeads),
-    WK: perHead(matrix(params.key), numKeyValueHeads),
-    WV: perHead(matrix(params.value), numKeyValueHeads),
-    WO: matrix(params.output),
+    WQ: perHead(columns(params.query), numHeads),
+    WK: perHead(columns(params.key), numKeyValueHeads),
+    WV: perHead(columns(params.value), numKeyValueHeads),
+    WO: columns(params.output),
     beta: gate ? row(gate, 0) : [],
-    ...(gateInput && { betaInput: matrix(gateInput) }),
+    ...(gateInput && { betaInput: columns(gateInput) }),
     taps: {
       query: readTaps(config, shift?.query),
       key: readTaps(config, shift?.key),
@@ -383,7 +384,9 @@ function readParams(config: InfiniConfig, params: InfiniParams<NumericTensor>): 
     ...(temperature && { temperature: Array.from(temperature.data) }),
     ...(readScale && { readScale: row(readScale, 0) }),
     choices: choices.flatMap((choice) =>
-      choice ? [{ strength: matrix(choice.strength), context: matrix(choice.context), bias: row(choice.bias, 0) }] : [],
+      choice
+        ? [{ strength: columns(choice.strength), context: columns(choice.context), bias: row(choice.bias, 0) }]
+        : [],
     ),
   };
 }

@@ -1,14 +1,4 @@
-import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
-
-/** Number of weights of a layer. */
-export function mamba2Parameters(config: Mamba2Config): number {
-  const { inner: I, heads: H } = mamba2Sizes(config);
-  const { modelDim: D, stateDim: n } = config;
-  const projections = D * (2 * I + 2 * n + H) + I * D;
-  const convolution = (CONVOLUTION_TAPS + 1) * (I + 2 * n);
-  return projections + convolution + 3 * H + I;
-}
 
 /** Multiplications of matrix products for one token in whole segments, as computed: squares of N x N are filled. */
 export function mamba2Multiplications(config: Mamba2Config): number {

@@ -35,7 +35,7 @@ with torch.no_grad():
     assert torch.equal(layer(x, cache_params=cache), y)
     memory = cache.layers[0].recurrent_states[0]  # [B, H, P, n]
 
-gate, value, key, query, step = layer.in_proj.weight.T.split([INNER, INNER, STATE, STATE, INNER // P], dim=1)
+gate, value, key, query, step = layer.in_proj.weight.split([INNER, INNER, STATE, STATE, INNER // P], dim=0)
 fixtures = {
     "from": f"transformers {transformers.__version__}, torch {torch.__version__}: Mamba2Mixer",
     "config": {
@@ -45,7 +45,7 @@ fixtures = {
         "value": value, "key": key, "query": query, "outputGate": gate, "step": step, "stepBias": layer.dt_bias,
         "convolution.taps": layer.conv1d.weight.squeeze(1).flip(1).T,  # the token itself first
         "convolution.bias": layer.conv1d.bias,
-        "logRate": layer.A_log, "skip": layer.D, "norm": layer.norm.weight, "output": layer.out_proj.weight.T,
+        "logRate": layer.A_log, "skip": layer.D, "norm": layer.norm.weight, "output": layer.out_proj.weight,
     },
     "x": x, "y": y, "memory": memory.transpose(-1, -2),
 }  # fmt: skip

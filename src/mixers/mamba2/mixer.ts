@@ -1,7 +1,8 @@
-import { add, concat, exp, matmul, mul, rmsNorm, silu, slice } from "../../graph/builder.ts";
+import { add, concat, exp, mul, rmsNorm, silu, slice } from "../../graph/builder.ts";
 import { zeros } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { softplus } from "../../nn/softplus.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import { decays, readDecayed, sumDecayed } from "../shared/decay.ts";
 import { joinHeads, splitHeads } from "../shared/heads.ts";
 import { scaledScan } from "../shared/scan.ts";
@@ -9,7 +10,7 @@ import type { ChunkPlace, MixerResult, SequenceMixer } from "../contract.ts";
 import { CONVOLUTION_TAPS } from "../../nn/token-shift.ts";
 import { convolve, counted, perHead, recurrentMixer } from "../shared/recurrent.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
-import { initMamba2Params, type Mamba2Params } from "./params.ts";
+import { mamba2Specs, type Mamba2Params } from "./params.ts";
 
 /** What is carried from token to token. */
 export type Mamba2State<T> = {
@@ -31,9 +32,9 @@ export type Mamba2State<T> = {
 export function mamba2(config: Mamba2Config): SequenceMixer {
   const { inner, heads } = mamba2Sizes(config);
   const { stateDim, headDim, segmentLength } = config;
-  return recurrentMixer<Mamba2Params<Tensor>, Mamba2State<Tensor>>({
+  return recurrentMixer<Mamba2Params<Tensor, Weight>, Mamba2State<Tensor>>({
     segmentLength,
-    initParams: (rng, outputGain) => initMamba2Params(config, rng, outputGain),
+    specs: (outputGain) => mamba2Specs(config, outputGain),
     initialState: (batch) => ({
       memory: zeros([batch, heads, stateDim, headDim]),
       previous: zeros([batch, CONVOLUTION_TAPS - 1, inner + 2 * stateDim]),
@@ -46,7 +47,7 @@ export function mamba2(config: Mamba2Config): SequenceMixer {
 
 function mix(
   config: Mamba2Config,
-  params: Mamba2Params<Tensor>,
+  params: Mamba2Params<Tensor, Weight>,
   x: Tensor,
   state: Mamba2State<Tensor>,
   segments: number,
@@ -54,16 +55,16 @@ function mix(
 ): MixerResult {
   const { heads } = mamba2Sizes(config);
   const { values, keys, queries, previous } = project(config, params, x, state, segments, place);
-  const dt = splitHeads(softplus(add(matmul(x, params.step), params.stepBias)), segments, heads); // [B, S, H, N, 1]
+  const dt = splitHeads(softplus(add(linear(x, params.step), params.stepBias)), segments, heads); // [B, S, H, N, 1]
   const step = counted(dt, place);
   const decay = decays(mul(step, perHead(exp(params.logRate)))); // -dt A
   const writes = mul(step, values);
   const memory = scaledScan(state.memory, decay.whole, sumDecayed(keys, writes, decay));
   const read = readDecayed(queries, keys, writes, decay, memory.before);
   const y = joinHeads(add(read, mul(perHead(params.skip), values))); // [B, T, I]
-  const gated = mul(y, silu(matmul(x, params.outputGate)));
+  const gated = mul(y, silu(linear(x, params.outputGate)));
   return {
-    y: matmul(rmsNorm(gated, params.norm, config.normEpsilon), params.output),
+    y: linear(rmsNorm(gated, params.norm, config.normEpsilon), params.output),
     state: { memory: memory.after, previous },
   };
 }
@@ -71,7 +72,7 @@ function mix(
 /** Values [B, S, H, N, P], and keys and queries [B, S, 1, N, n] that all heads share. */
 function project(
   config: Mamba2Config,
-  { value, key, query, convolution }: Mamba2Params<Tensor>,
+  { value, key, query, convolution }: Mamba2Params<Tensor, Weight>,
   x: Tensor,
   state: Mamba2State<Tensor>,
   segments: number,
@@ -79,7 +80,7 @@ function project(
 ): Record<"values" | "keys" | "queries" | "previous", Tensor> {
   const { inner, heads } = mamba2Sizes(config);
   const n = config.stateDim;
-  const projected = concat([matmul(x, value), matmul(x, key), matmul(x, query)], -1);
+  const projected = concat([linear(x, value), linear(x, key), linear(x, query)], -1);
   const { seen, previous } = convolve(convolution, projected, state.previous, place);
   return {
     values: splitHeads(slice(seen, -1, 0, inner), segments, heads),

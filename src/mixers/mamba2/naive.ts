@@ -19,6 +19,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 import type { Mamba2State } from "./mixer.ts";
@@ -64,10 +65,10 @@ function readLane(config: Mamba2Config, params: Mamba2Params<NumericTensor>, xs:
   const { inner, heads } = mamba2Sizes(config);
   const { stateDim: n, headDim: P, normEpsilon } = config;
   const weights = {
-    projections: [params.value, params.key, params.query].map(matrix),
-    gate: matrix(params.outputGate),
-    step: matrix(params.step),
-    output: matrix(params.output),
+    projections: [params.value, params.key, params.query].map(columns),
+    gate: columns(params.outputGate),
+    step: columns(params.step),
+    output: columns(params.output),
   };
   const rates = row(params.logRate, 0).map(Math.exp); // -A
   const outputs: Vector[] = [];

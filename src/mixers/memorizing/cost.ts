@@ -1,10 +1,5 @@
-import { projectionParameters } from "../shared/projections.ts";
+import { projectionMultiplications } from "../shared/projections.ts";
 import type { MemorizingConfig } from "./config.ts";
-
-/** Number of weights of a layer. */
-export function memorizingParameters(config: MemorizingConfig): number {
-  return projectionParameters(config) + 2 * config.numHeads;
-}
 
 /**
  * Multiplications of matrix products for one token, forward: projections, local attention over two segments, and the
@@ -12,5 +7,5 @@ export function memorizingParameters(config: MemorizingConfig): number {
  */
 export function memorizingMultiplications(config: MemorizingConfig): number {
   const { numHeads: H, headDim: d, segmentLength: N, storeSize: M } = config;
-  return projectionParameters(config) + 2 * H * 2 * N * d + 2 * H * M * d;
+  return projectionMultiplications(config) + 2 * H * 2 * N * d + 2 * H * M * d;
 }

@@ -57,6 +57,7 @@ def main():
     config = dict(modelDim=6, numHeads=4, numKeyValueHeads=2, headDim=4, segmentLength=4, ropeBase=100, storeSize=8, topK=3, scaleInit=1)
     D, H, K, d = (config[name] for name in ("modelDim", "numHeads", "numKeyValueHeads", "headDim"))
     shapes = dict(query=[D, H * d], key=[D, K * d], value=[D, K * d], output=[H * d, D], gate=[H], scale=[H])
+    # Matrices as [in, out] here; what is recorded is of [out, in].
     w = {name: wave(shape, seed, 0.9).requires_grad_() for seed, (name, shape) in enumerate(shapes.items())}
     x = wave([1, 20, D], 10, 1.5).requires_grad_()
     y = layer(config, w, x)
@@ -66,7 +67,7 @@ def main():
         made=f"by make-fixtures.py with torch {torch.__version__}",
         config=config,
         y=rounded(y),
-        gradients={name: rounded(value.grad) for name, value in {**w, "x": x}.items()},
+        gradients={name: rounded(value.grad.T if value.dim() == 2 else value.grad) for name, value in {**w, "x": x}.items()},
     )
     pathlib.Path(__file__).with_name("fixtures.json").write_text(json.dumps(fixtures) + "\n")
 

@@ -1,19 +1,9 @@
-import {
-  add,
-  concat,
-  l2Normalize,
-  matmul,
-  max,
-  mul,
-  neg,
-  reshape,
-  stopGradient,
-  transpose,
-} from "../../graph/builder.ts";
+import { add, concat, l2Normalize, max, mul, neg, reshape, stopGradient, transpose } from "../../graph/builder.ts";
 import { zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../tensor/tree.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import { hideEmpty, newest, windows } from "../shared/fifo.ts";
 import { mergeHeads, splitGroups, splitHeads } from "../shared/heads.ts";
 import { mixByGate, pastOf } from "../infini/gate.ts";
@@ -23,7 +13,7 @@ import { emptyKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { SequenceMixer } from "../contract.ts";
 import { countSegments, tokensBefore } from "../shared/segments.ts";
 import { checkMemorizing, type MemorizingConfig } from "./config.ts";
-import { initMemorizingParams, type MemorizingParams } from "./params.ts";
+import { memorizingSpecs, type MemorizingParams } from "./params.ts";
 import { retrieve } from "./retrieval.ts";
 
 /** What is carried from segment to segment. */
@@ -57,7 +47,7 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
   checkMemorizing(config);
   const { segmentLength: N, storeSize } = config;
   return {
-    initParams: (rng, outputGain) => initMemorizingParams(config, rng, outputGain),
+    specs: (outputGain) => memorizingSpecs(config, outputGain),
     initialState: (batch) => ({
       store: emptyKeys(config, storeSize, batch),
       cache: emptyKeys(config, N, batch),
@@ -66,7 +56,7 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
     emptySegment: (batch) => emptyKeys(config, N, batch),
 
     apply(tree, x, states) {
-      const [params, state] = [tree as MemorizingParams<Tensor>, states as MemorizingState<Tensor>];
+      const [params, state] = [tree as MemorizingParams<Tensor, Weight>, states as MemorizingState<Tensor>];
       const segments = countSegments(x, N);
       const { queries, ...own } = project(config, params, x, segments);
       const local = attendInSegments(config, queries, own, pastOf(state.written, segments), state.cache);
@@ -88,7 +78,7 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
     },
 
     extend(tree, x, open, place) {
-      const params = tree as MemorizingParams<Tensor>;
+      const params = tree as MemorizingParams<Tensor, Weight>;
       const [state, segment] = [open.state as MemorizingState<Tensor>, open.segment as MemorizingSegment<Tensor>];
       const { queries, ...own } = project(config, params, x, 1);
       const past = pastOf(state.written, 1);
@@ -114,14 +104,14 @@ export function memorizingAttention(config: MemorizingConfig): SequenceMixer {
 /** Queries [B, S, K, G, N, d], keys and values [B, S, K, N, d] of S segments. */
 function project(
   { numHeads, numKeyValueHeads: heads }: MemorizingConfig,
-  { query, key, value }: MemorizingParams<Tensor>,
+  { query, key, value }: MemorizingParams<Tensor, Weight>,
   x: Tensor,
   segments: number,
 ): KeysAndValues<Tensor> & { queries: Tensor } {
   return {
-    queries: splitGroups(matmul(x, query), segments, numHeads, heads),
-    keys: splitHeads(matmul(x, key), segments, heads),
-    values: splitHeads(matmul(x, value), segments, heads),
+    queries: splitGroups(linear(x, query), segments, numHeads, heads),
+    keys: splitHeads(linear(x, key), segments, heads),
+    values: splitHeads(linear(x, value), segments, heads),
   };
 }
 
@@ -142,7 +132,7 @@ interface Seen {
 }
 
 /** y [B, S*C, D] from what local attention gave and what is retrieved. */
-function mixed(config: MemorizingConfig, params: MemorizingParams<Tensor>, seen: Seen): Tensor {
+function mixed(config: MemorizingConfig, params: MemorizingParams<Tensor, Weight>, seen: Seen): Tensor {
   const { numHeads, numKeyValueHeads: heads, segmentLength: N, storeSize: M, topK } = config;
   const { queries, local, store, written } = seen;
   const segments = axisSize(queries.shape, 1);
@@ -152,7 +142,7 @@ function mixed(config: MemorizingConfig, params: MemorizingParams<Tensor>, seen:
   const scale = perHead(max(params.scale, neg(params.scale)));
   const retrieved = retrieve(l2Normalize(queries), store, scale, topK, hide);
   const A = mixByGate(retrieved, local, perHead(params.gate), pastOf(written, segments));
-  return matmul(mergeHeads(A), params.output);
+  return linear(mergeHeads(A), params.output);
 }
 
 /** [B, S, K, N, d] -> [B, K, S*N, d] */

@@ -4,7 +4,6 @@ import {
   dot,
   lanesOf,
   lastOf,
-  matrix,
   perHead,
   plus,
   range,
@@ -17,6 +16,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import type { MemorizingConfig } from "./config.ts";
 import type { MemorizingState } from "./mixer.ts";
@@ -82,9 +82,9 @@ interface Lane {
 function readLane(config: MemorizingConfig, params: MemorizingParams<NumericTensor>, xs: Matrix): Lane {
   const { numHeads: H, numKeyValueHeads: K, segmentLength: N, storeSize: M } = config;
   const [WQ, WK, WV] = [
-    perHead(matrix(params.query), H),
-    perHead(matrix(params.key), K),
-    perHead(matrix(params.value), K),
+    perHead(columns(params.query), H),
+    perHead(columns(params.key), K),
+    perHead(columns(params.value), K),
   ];
   const [b, scales] = [row(params.gate, 0), row(params.scale, 0)];
   const outputs: Vector[] = [];
@@ -100,7 +100,7 @@ function readLane(config: MemorizingConfig, params: MemorizingParams<NumericTens
       const retrieved = retrieve(config, q, at(store, head), Math.abs(at(scales, h)));
       return plus(scale(1 - g, local), scale(g, retrieved));
     });
-    outputs.push(times(heads.flat(), matrix(params.output)));
+    outputs.push(times(heads.flat(), columns(params.output)));
     if (segment.length < N) continue;
     const full = segment;
     store = store.map((pairs, head) =>

@@ -4,7 +4,7 @@ import { axisSize } from "../../graph/infer.ts";
 import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Mask } from "./local.ts";
-import { HIDDEN } from "./softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
 
 /* Memories of a fixed number of rows, first in, first out. The newest row is the last; rows not yet written are zero. */
 

@@ -1,6 +1,5 @@
-import type { FloatTensor } from "../../tensor/host-tensor.ts";
-import { weight } from "../../nn/init.ts";
-import type { Rng } from "../../base/random.ts";
+import { matrixSpec } from "../../nn/init.ts";
+import type { ParamSpec } from "../../nn/spec.ts";
 
 /** The heads of a layer that attends. */
 export interface HeadsConfig {
@@ -15,29 +14,28 @@ export interface HeadsConfig {
 }
 
 /** Into heads and back. */
-export type ProjectionParams<T> = {
-  readonly query: T; // [D, H*d]  W_Q of eq. 5
-  readonly key: T; // [D, K*d]  W_K
-  readonly value: T; // [D, K*d]  W_V
-  readonly output: T; // [H*d, D]  W_O of eq. 11
+export type ProjectionParams<W> = {
+  readonly query: W; // [H*d, D]  W_Q of eq. 5
+  readonly key: W; // [K*d, D]  W_K
+  readonly value: W; // [K*d, D]  W_V
+  readonly output: W; // [D, H*d]  W_O of eq. 11
 };
 
-/** Fresh weights; `outputGain` scales W_O. */
-export function initProjections(
+/** `outputGain` scales W_O. */
+export function projectionSpecs(
   { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d }: HeadsConfig,
-  rng: Rng,
   outputGain: number,
-): ProjectionParams<FloatTensor> {
+): ProjectionParams<ParamSpec> {
   return {
-    query: weight(D, H * d, rng.fork("query")),
-    key: weight(D, K * d, rng.fork("key")),
-    value: weight(D, K * d, rng.fork("value")),
-    output: weight(H * d, D, rng.fork("output"), outputGain),
+    query: matrixSpec("query", D, H * d),
+    key: matrixSpec("key", D, K * d),
+    value: matrixSpec("value", D, K * d),
+    output: matrixSpec("output", H * d, D, outputGain),
   };
 }
 
-/** Number of weights, and of multiplications for one token. */
-export function projectionParameters({
+/** Multiplications of one token. */
+export function projectionMultiplications({
   modelDim: D,
   numHeads: H,
   numKeyValueHeads: K,

@@ -1,6 +1,6 @@
-import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
+import { floatTensor } from "../../tensor/host-tensor.ts";
 import { inverseSoftplus } from "../../nn/softplus.ts";
-import type { Rng } from "../../base/random.ts";
+import { paramSpec, type ParamSpec } from "../../nn/spec.ts";
 
 /* Weights that recurrences have in common, and what they are published to begin with. */
 
@@ -8,20 +8,24 @@ import type { Rng } from "../../base/random.ts";
 export type ConvolutionParams<T> = { readonly taps: T; readonly bias?: T };
 
 /** Logarithms of rates of forgetting that are uniform between two numbers. */
-export function initialLogRates(heads: number, from: number, to: number, rng: Rng): FloatTensor {
-  return drawn([heads], () => Math.log(from + (to - from) * rng.uniform()));
+export function logRates(label: string, heads: number, from: number, to: number): ParamSpec {
+  return drawn(label, heads, (uniform) => Math.log(from + (to - from) * uniform));
 }
 
 /** Biases whose softplus, the step of a head, is log-uniform in 0.001..0.1. */
-export function initialStepBias(heads: number, rng: Rng): FloatTensor {
-  return drawn([heads], () => inverseSoftplus(10 ** (-3 + 2 * rng.uniform())));
+export function stepBias(label: string, heads: number): ParamSpec {
+  return drawn(label, heads, (uniform) => inverseSoftplus(10 ** (-3 + 2 * uniform)));
 }
 
 // --- internal ---
 
-function drawn(shape: Shape, draw: () => number): FloatTensor {
-  return floatTensor(
-    shape,
-    Float32Array.from({ length: sizeOf(shape) }, () => draw()),
-  );
+/** A vector of numbers made of draws in 0..1. */
+function drawn(label: string, size: number, make: (uniform: number) => number): ParamSpec {
+  return paramSpec("bias", [size], (rng) => {
+    const source = rng.fork(label);
+    return floatTensor(
+      [size],
+      Float32Array.from({ length: size }, () => make(source.uniform())),
+    );
+  });
 }

@@ -4,7 +4,7 @@ import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Tree } from "../../tensor/tree.ts";
 import { shortConvolution, withHistory } from "../../nn/token-shift.ts";
-import type { Rng } from "../../base/random.ts";
+import type { ParamSpec } from "../../nn/spec.ts";
 import type { ChunkPlace, MixerResult, SequenceMixer } from "../contract.ts";
 import { perLane } from "./lanes.ts";
 import type { ConvolutionParams } from "./recurrent-params.ts";
@@ -15,7 +15,7 @@ import { countSegments, lastRows } from "./segments.ts";
 /** What a recurrence is made from; see {@link SequenceMixer} for what has the same name. */
 export interface Recurrence<Params extends object, State extends object> {
   readonly segmentLength: number; // N, tokens that are computed at once
-  initParams(rng: Rng, outputGain: number): Tree<FloatTensor>;
+  specs(outputGain: number): Tree<ParamSpec>;
   initialState(batch: number): Tree<FloatTensor>;
   /** x [B, T, D] in `segments` parts of one length; where there is a place, in one, and only some tokens count. */
   mix(params: Params, x: Tensor, state: State, segments: number, place?: ChunkPlace): MixerResult;
@@ -28,9 +28,9 @@ export interface Recurrence<Params extends object, State extends object> {
 export function recurrentMixer<Params extends object, State extends object>(
   recurrence: Recurrence<Params, State>,
 ): SequenceMixer {
-  const { segmentLength, initParams, initialState, mix } = recurrence;
+  const { segmentLength, specs, initialState, mix } = recurrence;
   return {
-    initParams,
+    specs,
     initialState,
     emptySegment: () => ({}),
     apply: (params, x, state) => mix(params as Params, x, state as State, countSegments(x, segmentLength)),

@@ -17,6 +17,7 @@ import {
 import type { Tensor } from "../../graph/tensor.ts";
 import { prefixed, flatten, mapTree, type Flat, type Tree } from "../../tensor/tree.ts";
 import { createRng } from "../../base/random.ts";
+import { initialize } from "../../nn/spec.ts";
 import type { SequenceMixer } from "../contract.ts";
 import { commitLanes } from "../shared/lanes.ts";
 import { writerAt } from "../shared/segments.ts";
@@ -104,10 +105,15 @@ export function noise(shape: Shape, seed: number, scale = 1): FloatTensor {
   );
 }
 
+/** The weights of a mixer to begin training with. */
+export function freshOf(mixer: SequenceMixer, seed: number): Tree<FloatTensor> {
+  return initialize(mixer.specs(1), createRng(seed));
+}
+
 /** Initial weights moved a little, so that none is zero or one. */
 export function noisyParams(mixer: SequenceMixer, seed = 1): Tree<FloatTensor> {
   let leaf = 0;
-  return mapTree(mixer.initParams(createRng(seed), 1), (value) => {
+  return mapTree(freshOf(mixer, seed), (value) => {
     const { shape, data } = value as FloatTensor;
     const moves = noise(shape, 1000 * seed + leaf++, 0.3).data;
     return floatTensor(

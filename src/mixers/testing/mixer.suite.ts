@@ -10,7 +10,6 @@ import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { prefixed, flatten, unflatten, type Flat, type Tree } from "../../tensor/tree.ts";
 import { restoreTree } from "../../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../tensor/safetensors.ts";
-import { createRng } from "../../base/random.ts";
 import {
   type MixerSuiteOptions,
   type NaiveMixerResult,
@@ -42,6 +41,7 @@ import {
   under,
   valueOf,
   withoutLane,
+  freshOf,
 } from "./fixtures.ts";
 import type { MixerResult, SequenceMixer } from "../contract.ts";
 
@@ -372,7 +372,7 @@ function gradientTests(subject: Subject): void {
   });
 
   it("reach every weight right after initialisation", () => {
-    const initial = flatten<FloatTensor>(mixer.initParams(createRng(1), 1), "params");
+    const initial = flatten<FloatTensor>(freshOf(mixer, 1), "params");
     const found = under("gradients", evaluate(graph, { ...feeds, ...initial }));
     const reached = (name: string): boolean[] =>
       Array.from(valueOf(found, name).data, (slope) => Math.abs(slope) > 1e-3);

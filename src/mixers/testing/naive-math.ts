@@ -30,7 +30,7 @@ export const scaleAll = (factor: number, M: Matrix): Matrix => M.map((cells) => 
 
 export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 export const zeros = (length: number): Vector => range(length).map(() => 0);
-export const zeroMatrix = (rows: number, columns: number): Matrix => range(rows).map(() => zeros(columns));
+export const zeroMatrix = (rows: number, width: number): Matrix => range(rows).map(() => zeros(width));
 
 /** Rotary position embedding: turns each pair (x_i, x_{i + d/2}) by the angle position * base^(-2i/d). */
 export function rotate(
@@ -78,6 +78,12 @@ export function perHead(W: Matrix, heads: number): Matrix[] {
 
 export function matrix(tensor: NumericTensor): Matrix {
   return range(sizeAt(tensor, 0)).map((i) => row(tensor, i));
+}
+
+/** The weight [out, in] of a linear layer by its inputs, so that x W^T is `times(x, columns(W))`. */
+export function columns(weight: NumericTensor): Matrix {
+  const rows = matrix(weight);
+  return range(sizeAt(weight, 1)).map((i) => rows.map((cells) => at(cells, i)));
 }
 
 /** The tokens of each lane of x [B, T, D]. */

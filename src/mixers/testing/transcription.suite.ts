@@ -6,9 +6,9 @@ import { add, input, mul, sum } from "../../graph/builder.ts";
 import { createGraph } from "../../graph/graph.ts";
 import { sizeOf, type FloatTensor, type Shape } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { flatten, prefixed } from "../../tensor/tree.ts";
-import { createRng } from "../../base/random.ts";
-import { at, symbols, valueOf, type Values } from "./fixtures.ts";
+import { flatten, prefixed, type Flat } from "../../tensor/tree.ts";
+import { at, symbols, valueOf, type Values, freshOf } from "./fixtures.ts";
+import type { ParamSpec } from "../../nn/spec.ts";
 import type { SequenceMixer } from "../contract.ts";
 
 /** What make-fixtures.py of a mixer records: its published definition, written once more in PyTorch. */
@@ -23,10 +23,10 @@ export interface Transcription {
 export function transcriptionSuite(mixer: SequenceMixer, modelDim: number, expected: Transcription): void {
   describe("the transcription in PyTorch", () => {
     const shape = [1, expected.y.length / modelDim, modelDim];
-    const params = mixer.initParams(createRng(0), 1);
+    const params = freshOf(mixer, 0);
     const names = Object.keys(expected.gradients).filter((name) => name !== "x");
     const feeds: Values = {
-      ...waves(flatten<FloatTensor>(params), names),
+      ...waves(flatten<ParamSpec>(mixer.specs(1)), names),
       ...prefixed("state", flatten<FloatTensor>(mixer.initialState(1))),
       x: wave(shape, 10, 1.5),
       seed: wave(shape, 11, 1),
@@ -57,11 +57,22 @@ export function transcriptionSuite(mixer: SequenceMixer, modelDim: number, expec
 /** Fixtures have eight digits; rotary tables have seven. */
 const TOLERANCE = 2e-6;
 
-function waves(params: Values, names: readonly string[]): Values {
-  return prefixed(
-    "params",
-    Object.fromEntries(names.map((name, seed) => [name, wave(valueOf(params, name).shape, seed, 0.9)])),
+/** Matrices [out, in] are drawn by inputs. */
+function waves(specs: Flat<ParamSpec>, names: readonly string[]): Values {
+  const drawn = names.map((name, seed) => {
+    const { role, shape } = valueOf(specs, name);
+    return [name, role === "matrix" ? turned(wave(shape.toReversed(), seed, 0.9)) : wave(shape, seed, 0.9)] as const;
+  });
+  return prefixed("params", Object.fromEntries(drawn));
+}
+
+/** The matrix [columns, rows] of a matrix [rows, columns]. */
+function turned({ shape, data }: NumericTensor): NumericTensor {
+  const [rows = 0, columns = 0] = shape;
+  const turnedData = Array.from({ length: data.length }, (_, i) =>
+    at(data, (i % rows) * columns + Math.floor(i / rows)),
   );
+  return { shape: [columns, rows], data: turnedData };
 }
 
 /** Numbers that any language computes alike. */

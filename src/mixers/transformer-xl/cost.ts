@@ -1,10 +1,5 @@
 import type { TransformerXlConfig } from "./config.ts";
 
-/** Number of weights of a layer. */
-export function transformerXlParameters({ modelDim: D, numHeads: H, headDim: d }: TransformerXlConfig): number {
-  return 5 * D * H * d + 2 * H * d;
-}
-
 /**
  * Multiplications of one token in one layer, of whole segments: projections, the scores of contents and of distances and
  * the weighted sum, as computed, with all that is masked. Keys and values are projected twice where gradients stop at the

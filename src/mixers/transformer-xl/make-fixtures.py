@@ -25,7 +25,7 @@ def main():
     params = {name: short(torch.randn(*shape, dtype=torch.float64) / 2) for name, shape in shapes.items()}
     cases = [case(params, x, M) for M in CACHES]
     config = {"modelDim": D, "numHeads": H, "headDim": d, "segmentLength": N}
-    fixtures = {"config": config, "params": {name: values(value) for name, value in params.items()}, "x": values(x)}
+    fixtures = {"config": config, "params": {name: values(value if "Bias" in name else value.T) for name, value in params.items()}, "x": values(x)}
     path = pathlib.Path(__file__).with_name("fixtures.json")
     path.write_text(json.dumps({**fixtures, "cases": cases}) + "\n")
 

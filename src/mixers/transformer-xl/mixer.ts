@@ -20,13 +20,14 @@ import { axisSize } from "../../graph/infer.ts";
 import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { sinusoids } from "../../nn/sinusoids.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import type { KeysAndValues } from "../shared/keys.ts";
 import type { OpenState, SequenceMixer } from "../contract.ts";
 import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, windowsOf, writerAt } from "../shared/segments.ts";
 import { hideOutside } from "../shared/softmax.ts";
 import { checkTransformerXl, type TransformerXlConfig } from "./config.ts";
-import { initTransformerXlParams, type TransformerXlParams } from "./params.ts";
+import { transformerXlSpecs, type TransformerXlParams } from "./params.ts";
 
 /** What is carried from segment to segment. */
 export type TransformerXlState<T> = {
@@ -56,12 +57,12 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
   checkTransformerXl(config);
   const { segmentLength: N, cacheLength: M, modelDim: D } = config;
   return {
-    initParams: (rng, outputGain) => initTransformerXlParams(config, rng, outputGain),
+    specs: (outputGain) => transformerXlSpecs(config, outputGain),
     initialState: (batch) => ({ cache: zeros([batch, M, D]), seen: zeros([batch]) }),
     emptySegment: (batch) => ({ inputs: zeros([batch, N, D]) }),
 
     apply(tree, x, states) {
-      const [params, state] = [tree as TransformerXlParams<Tensor>, states as TransformerXlState<Tensor>];
+      const [params, state] = [tree as TransformerXlParams<Tensor, Weight>, states as TransformerXlState<Tensor>];
       const S = countSegments(x, N);
       const A = attend(config, params, {
         x,
@@ -74,11 +75,11 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
         place: reshape(iota(N), [1, N]),
         seen: state.seen,
       });
-      return { y: matmul(A, params.output), state: push(state, x) };
+      return { y: linear(A, params.output), state: push(state, x) };
     },
 
     extend(tree, x, open, place) {
-      const params = tree as TransformerXlParams<Tensor>;
+      const params = tree as TransformerXlParams<Tensor, Weight>;
       const { state, segment } = open as OpenState & {
         state: TransformerXlState<Tensor>;
         segment: TransformerXlSegment<Tensor>;
@@ -97,7 +98,7 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
         place: add(iota(C), perLane(place.offset, 2)),
         seen: state.seen,
       });
-      return { y: matmul(A, params.output), state, rows: { inputs: x } };
+      return { y: linear(A, params.output), state, rows: { inputs: x } };
     },
 
     commit(_, open) {
@@ -121,7 +122,7 @@ function push({ cache, seen }: TransformerXlState<Tensor>, inputs: Tensor): Tran
 /** Keys and values that each segment of x sees, those of the M tokens before it first: [H, B, S, M + N, d]. */
 function segmentRows(
   config: TransformerXlConfig,
-  params: TransformerXlParams<Tensor>,
+  params: TransformerXlParams<Tensor, Weight>,
   x: Tensor,
   cache: Tensor,
 ): KeysAndValues<Tensor> {
@@ -154,13 +155,13 @@ interface View {
 }
 
 /** What the queries make of all they see, heads side by side: [B, S*C, H*d]. */
-function attend(config: TransformerXlConfig, params: TransformerXlParams<Tensor>, view: View): Tensor {
+function attend(config: TransformerXlConfig, params: TransformerXlParams<Tensor, Weight>, view: View): Tensor {
   const { numHeads: H, headDim: d, cacheLength: M, segmentLength: N } = config;
   const [B, S, C] = [axisSize(view.x.shape, 0), view.segments, axisSize(view.x.shape, 1) / view.segments];
-  const split = transpose(reshape(matmul(view.x, params.query), [B, S, C, H, d]), [3, 0, 1, 2, 4]); // [H, B, S, C, d]
+  const split = transpose(reshape(linear(view.x, params.query), [B, S, C, H, d]), [3, 0, 1, 2, 4]); // [H, B, S, C, d]
   const biased = (bias: Tensor): Tensor => mul(add(split, reshape(bias, [H, 1, 1, 1, d])), 1 / Math.sqrt(d));
   const L = axisSize(view.distances.shape, 0);
-  const R = splitDistances(matmul(view.distances, params.position), H); // [H, L, E, d]
+  const R = splitDistances(linear(view.distances, params.position), H); // [H, L, E, d]
   const byContent = matmul(biased(params.contentBias), matrixTranspose(view.rows.keys));
   const byDistance = matmul(reshape(biased(params.positionBias), [H, L, (B / L) * S * C, d]), matrixTranspose(R)); // [.., E]
   const shifted = reshape(shift(byDistance, C, M + N), byContent.shape);
@@ -192,11 +193,11 @@ function splitDistances(R: Tensor, H: number): Tensor {
 /** Keys and values [H, B, T, d] of x [B, T, D]. */
 function projectKeys(
   { numHeads: H, headDim: d }: TransformerXlConfig,
-  { key, value }: TransformerXlParams<Tensor>,
+  { key, value }: TransformerXlParams<Tensor, Weight>,
   x: Tensor,
 ): KeysAndValues<Tensor> {
   const [B, T] = [axisSize(x.shape, 0), axisSize(x.shape, 1)];
-  const split = (weights: Tensor): Tensor => transpose(reshape(matmul(x, weights), [B, T, H, d]), [2, 0, 1, 3]);
+  const split = (weights: Weight): Tensor => transpose(reshape(linear(x, weights), [B, T, H, d]), [2, 0, 1, 3]);
   return { keys: split(key), values: split(value) };
 }
 

@@ -16,6 +16,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import type { TransformerXlConfig } from "./config.ts";
 import type { TransformerXlState } from "./mixer.ts";
@@ -71,11 +72,11 @@ interface Weights {
 
 function readParams({ numHeads: H }: TransformerXlConfig, params: TransformerXlParams<NumericTensor>): Weights {
   return {
-    WQ: perHead(matrix(params.query), H),
-    WKE: perHead(matrix(params.key), H),
-    WKR: perHead(matrix(params.position), H),
-    WV: perHead(matrix(params.value), H),
-    WO: matrix(params.output),
+    WQ: perHead(columns(params.query), H),
+    WKE: perHead(columns(params.key), H),
+    WKR: perHead(columns(params.position), H),
+    WV: perHead(columns(params.value), H),
+    WO: columns(params.output),
     u: matrix(params.contentBias),
     v: matrix(params.positionBias),
   };

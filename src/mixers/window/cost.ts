@@ -1,10 +1,5 @@
-import { projectionParameters } from "../shared/projections.ts";
+import { projectionMultiplications } from "../shared/projections.ts";
 import { blockLength, type WindowConfig } from "./config.ts";
-
-/** Number of weights of a layer. */
-export function windowParameters(config: WindowConfig): number {
-  return projectionParameters(config);
-}
 
 /**
  * Multiplications of one token in one layer, of W that are read at once: projections, scores and weighted sums, as
@@ -12,5 +7,5 @@ export function windowParameters(config: WindowConfig): number {
  */
 export function windowMultiplications(config: WindowConfig): number {
   const { numHeads: H, headDim: d, windowLength: W, sinks } = config;
-  return windowParameters(config) + 2 * H * d * (sinks + W + blockLength(config, W));
+  return projectionMultiplications(config) + 2 * H * d * (sinks + W + blockLength(config, W));
 }

@@ -38,7 +38,7 @@ def main():
         {"windowLength": W, "sinks": sinks, "y": values(run(params, rotary, x, W, sinks))} for W, sinks in WINDOWS
     ]
     config = {"modelDim": D, "numHeads": H, "numKeyValueHeads": K, "headDim": d, "segmentLength": N, "ropeBase": BASE}
-    fixtures = {"config": config, "params": {name: values(value) for name, value in params.items()}, "x": values(x)}
+    fixtures = {"config": config, "params": {name: values(value.T) for name, value in params.items()}, "x": values(x)}
     path = pathlib.Path(__file__).with_name("fixtures.json")
     path.write_text(json.dumps({**fixtures, "cases": cases}) + "\n")
 

@@ -2,14 +2,12 @@ import { OptionError } from "../../base/errors.ts";
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../engine/engine.suite.ts";
 import type { NumericTensor } from "../../engine/reference/reference.ts";
-import { sizeOf, type FloatTensor } from "../../tensor/host-tensor.ts";
 import { flatten } from "../../tensor/tree.ts";
-import { createRng } from "../../base/random.ts";
 import { cut, farthest, noise, onReference, perturbed, read, subjectOf } from "../testing/fixtures.ts";
 import type { SequenceMixer } from "../contract.ts";
 import { mixerSuite } from "../testing/mixer.suite.ts";
 import { blockLength, type WindowConfig } from "./config.ts";
-import { windowMultiplications, windowParameters } from "./cost.ts";
+import { windowMultiplications } from "./cost.ts";
 import fixtures from "./fixtures.json" with { type: "json" };
 import { fullAttention, windowAttention } from "./mixer.ts";
 import { naiveWindow } from "./naive.ts";
@@ -105,12 +103,6 @@ describe("a config of a window", () => {
   ])("is refused when it does not fit the segments: %o", (variant, message) => {
     expect(() => windowAttention(configOf(variant))).toThrow(OptionError);
     expect(() => windowAttention(configOf(variant))).toThrow(message);
-  });
-
-  it.each(variants)("says how many weights there are: $variant", ({ variant }) => {
-    const config = configOf(variant);
-    const weights = flatten<FloatTensor>(windowAttention(config).initParams(createRng(1), 1));
-    expect(windowParameters(config)).toBe(Object.values(weights).reduce((sum, { shape }) => sum + sizeOf(shape), 0));
   });
 
   it("says how many multiplications a token takes", () => {

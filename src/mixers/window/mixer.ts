@@ -7,7 +7,6 @@ import {
   equal,
   iota,
   less,
-  matmul,
   max,
   min,
   mul,
@@ -21,12 +20,14 @@ import { intTensor, zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables } from "../../nn/rope.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import { emptyKeys, joinKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { OpenState, SequenceMixer } from "../contract.ts";
-import { initProjections } from "../shared/projections.ts";
+import { projectionSpecs } from "../shared/projections.ts";
 import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, windowsOf, writerAt } from "../shared/segments.ts";
-import { HALF, HIDDEN, hideOutside, scoresOf, weightedValues } from "../shared/softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
+import { HALF, hideOutside, scoresOf, weightedValues } from "../shared/softmax.ts";
 import { blockLength, checkWindow, type WindowConfig } from "./config.ts";
 import type { WindowParams } from "./params.ts";
 
@@ -57,7 +58,7 @@ export function windowAttention(config: WindowConfig): SequenceMixer {
   checkWindow(config);
   const { segmentLength: N, windowLength: W } = config;
   return {
-    initParams: (rng, outputGain) => initProjections(config, rng, outputGain),
+    specs: (outputGain) => projectionSpecs(config, outputGain),
     initialState: (batch) => ({
       cache: emptyKeys(config, W, batch),
       ...(config.sinks > 0 && { sinks: emptyKeys(config, config.sinks, batch) }),
@@ -66,37 +67,37 @@ export function windowAttention(config: WindowConfig): SequenceMixer {
     emptySegment: (batch) => emptyKeys(config, N, batch),
 
     apply(tree, x, states) {
-      const [params, state] = [tree as WindowParams<Tensor>, states as WindowState<Tensor>];
+      const [params, state] = [tree as WindowParams<Weight>, states as WindowState<Tensor>];
       const T = countSegments(x, N) * N;
       const own = projectKeys(config, params, x);
       const after = push(config, state, own);
       const L = blockLength(config, T);
       const A = attend(config, {
-        queries: splitQueries(config, matmul(x, params.query), T / L),
+        queries: splitQueries(config, linear(x, params.query), T / L),
         offset: iota(1),
         blockLength: L,
         rows: joinKeys(state.cache, own),
         sinks: after.sinks,
         seen: state.seen,
       });
-      return { y: matmul(A, params.output), state: after };
+      return { y: linear(A, params.output), state: after };
     },
 
     extend(tree, x, open, place) {
-      const params = tree as WindowParams<Tensor>;
+      const params = tree as WindowParams<Weight>;
       const { state, segment } = open as OpenState & { state: WindowState<Tensor>; segment: WindowSegment<Tensor> };
       const put = writerAt(place, axisSize(x.shape, 1), N);
       const { keys, values } = projectKeys(config, params, x);
       const filled = { keys: put(segment.keys, keys), values: put(segment.values, values) };
       const A = attend(config, {
-        queries: splitQueries(config, matmul(x, params.query), 1),
+        queries: splitQueries(config, linear(x, params.query), 1),
         offset: place.offset,
         blockLength: N,
         rows: joinKeys(state.cache, filled),
         sinks: state.sinks, // of the open segment no token is a sink for another: the window has it still
         seen: state.seen,
       });
-      return { y: matmul(A, params.output), state, rows: { keys, values } };
+      return { y: linear(A, params.output), state, rows: { keys, values } };
     },
 
     commit(_, open) {
@@ -225,11 +226,11 @@ function mergeQueries(A: Tensor): Tensor {
 /** Keys and values [B, K, T, d] of x [B, T, D]. */
 function projectKeys(
   { numKeyValueHeads: K, headDim: d }: WindowConfig,
-  { key, value }: WindowParams<Tensor>,
+  { key, value }: WindowParams<Weight>,
   x: Tensor,
 ): KeysAndValues<Tensor> {
   const [B, T] = [axisSize(x.shape, 0), axisSize(x.shape, 1)];
-  const split = (weights: Tensor): Tensor => transpose(reshape(matmul(x, weights), [B, T, K, d]), [0, 2, 1, 3]);
+  const split = (weights: Weight): Tensor => transpose(reshape(linear(x, weights), [B, T, K, d]), [0, 2, 1, 3]);
   return { keys: split(key), values: split(value) };
 }
 

@@ -2,7 +2,6 @@ import {
   at,
   dot,
   lanesOf,
-  matrix,
   perHead,
   range,
   rotate,
@@ -15,6 +14,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../testing/naive-math.ts";
 import type { WindowConfig } from "./config.ts";
 import type { WindowState } from "./mixer.ts";
@@ -75,10 +75,10 @@ interface Lane {
 
 function readLane(config: WindowConfig, params: WindowParams<NumericTensor>, xs: Matrix): Lane {
   const { numHeads: H, numKeyValueHeads: K, windowLength: W, sinks } = config;
-  const WQ = perHead(matrix(params.query), H);
-  const WK = perHead(matrix(params.key), K);
-  const WV = perHead(matrix(params.value), K);
-  const WO = matrix(params.output);
+  const WQ = perHead(columns(params.query), H);
+  const WK = perHead(columns(params.key), K);
+  const WV = perHead(columns(params.value), K);
+  const WO = columns(params.output);
   const [outputs, tokens]: [Vector[], Token[]] = [[], []];
   for (const [t, x] of xs.entries()) {
     tokens.push({ k: WK.map((weights) => times(x, weights)), v: WV.map((weights) => times(x, weights)) });

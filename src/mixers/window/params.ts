@@ -1,4 +1,4 @@
 import type { ProjectionParams } from "../shared/projections.ts";
 
 /** Weights of a layer of sliding-window attention. */
-export type WindowParams<T> = ProjectionParams<T>;
+export type WindowParams<W> = ProjectionParams<W>;

@@ -67,7 +67,7 @@ def llama(config):
 
 
 def parameters(model, config):
-    """The weights by our names; matrices as [in, out], which are Llama's transposed."""
+    """The weights by our names."""
     named = dict(model.named_parameters())
     for layer in range(config["numLayers"]):
         for ours, theirs in OURS_TO_LLAMA.items():
@@ -98,7 +98,7 @@ def main():
     y = read(model, memory, x, config)
     (y * wave(y.shape, 11, 1)).sum().backward()
     rounded = lambda values: [float(f"{value:.8g}") for value in values.flatten().tolist()]
-    gradients = {name: rounded(weight.grad.T if weight.dim() == 2 else weight.grad) for name, weight in weights.items()}
+    gradients = {name: rounded(weight.grad) for name, weight in weights.items()}
     fixtures = dict(
         made=f"by make-fixtures.py with torch {torch.__version__} and transformers {transformers.__version__}",
         config=config,

@@ -18,6 +18,7 @@ import {
   type Matrix,
   type NumericTensor,
   type Vector,
+  columns,
 } from "../../mixers/testing/naive-math.ts";
 import type { ProjectionParams } from "../../mixers/shared/projections.ts";
 import type { ModelConfig } from "../config.ts";
@@ -94,7 +95,7 @@ function attention(config: ModelConfig, block: BlockParams<NumericTensor>, rows:
   const { query, key, value, output } = block.attention as ProjectionParams<NumericTensor>;
   const { numHeads: H, numKeyValueHeads: K, headDim } = config;
   const projected = (W: NumericTensor, heads: number): Matrix[] =>
-    perHead(matrix(W), heads).map((ofHead) => rows.map((x) => times(x, ofHead)));
+    perHead(columns(W), heads).map((ofHead) => rows.map((x) => times(x, ofHead)));
   const [q, k, v] = [projected(query, H), projected(key, K), projected(value, K)];
   const turned = (x: Matrix): Matrix => x.map((each, position) => rotate(config, each, position));
   return rows.map((_, i) => {
@@ -105,14 +106,14 @@ function attention(config: ModelConfig, block: BlockParams<NumericTensor>, rows:
       const weights = softmaxOf(seen.map((each) => dot(own, each) / Math.sqrt(headDim)));
       return total(weights.map((share, j) => scale(share, at(at(v, group), j))));
     });
-    return times(heads.flat(), matrix(output));
+    return times(heads.flat(), columns(output));
   });
 }
 
 function feedForward({ feedForward: { gate, up, down } }: BlockParams<NumericTensor>, x: Vector): Vector {
-  const linear = times(x, matrix(up));
-  const gated = times(x, matrix(gate)).map((a, i) => a * sigmoid(a) * at(linear, i));
-  return times(gated, matrix(down));
+  const linear = times(x, columns(up));
+  const gated = times(x, columns(gate)).map((a, i) => a * sigmoid(a) * at(linear, i));
+  return times(gated, columns(down));
 }
 
 function normalized({ normEpsilon }: ModelConfig, rows: Matrix, weights: NumericTensor): Matrix {

@@ -2,22 +2,23 @@ import { mergeHeads, splitGroups, splitHeads } from "../../mixers/shared/heads.t
 import { localAttention } from "../../mixers/shared/local.ts";
 import { emptyKeys, type KeysAndValues } from "../../mixers/shared/keys.ts";
 import type { OpenState, SequenceMixer } from "../../mixers/contract.ts";
-import { initProjections, type ProjectionParams } from "../../mixers/shared/projections.ts";
+import { projectionSpecs, type ProjectionParams } from "../../mixers/shared/projections.ts";
 import { perLane } from "../../mixers/shared/lanes.ts";
 import { countSegments, writerAt } from "../../mixers/shared/segments.ts";
-import { HIDDEN } from "../../mixers/shared/softmax.ts";
-import { add, broadcastTo, concat, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
-import { zeros, type FloatTensor } from "../../tensor/host-tensor.ts";
+import { HIDDEN } from "../../graph/limits.ts";
+import { add, broadcastTo, concat, equal, iota, less, reshape, slice, where } from "../../graph/builder.ts";
+import { zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { normal } from "../../nn/init.ts";
+import { gaussianSpec } from "../../nn/init.ts";
 import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
-import type { Rng } from "../../base/random.ts";
+import type { ParamSpec } from "../../nn/spec.ts";
+import { linear, type Weight } from "../../nn/weight.ts";
 import type { ModelConfig } from "../config.ts";
-import { at, eachOf, initStack, layersOf, runLayers, type StackParams } from "../stack.ts";
+import { at, eachOf, stackSpecs, layersOf, runLayers, type StackParams } from "../stack.ts";
 
 /** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
-export type RecurrentMemoryParams<T> = StackParams<T> & {
+export type RecurrentMemoryParams<T, W = T> = StackParams<T, W> & {
   readonly memory: T; // [p, D]
 };
 
@@ -38,12 +39,12 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
   const layers = layersOf(config);
   const p = memoryTokens;
   return {
-    initParams: (rng, outputGain) => initRecurrentMemory(config, p, rng, outputGain),
+    specs: (outputGain) => recurrentMemorySpecs(config, p, outputGain),
     initialState: (batch) => ({ memory: { vectors: zeros([batch, p, D]), written: zeros([batch]) } }),
     emptySegment: (batch) => eachOf(layers, () => emptyKeys(config, N, batch)),
 
     apply(tree, x, states) {
-      const params = tree as RecurrentMemoryParams<Tensor>;
+      const params = tree as RecurrentMemoryParams<Tensor, Weight>;
       const { written } = held(states);
       let memory = memoryOf(params, states);
       const parts = Array.from({ length: countSegments(x, N) }, (_, s) => {
@@ -59,7 +60,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
     },
 
     extend(tree, x, { state, segment }, place) {
-      const params = tree as RecurrentMemoryParams<Tensor>;
+      const params = tree as RecurrentMemoryParams<Tensor, Weight>;
       const C = axisSize(x.shape, 1);
       const put = writerAt(place, C, N);
       const ofMemory = broadcastTo(iota(p), [axisSize(x.shape, 0), p]);
@@ -77,7 +78,7 @@ export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number):
     },
 
     commit(tree, { state, segment }: OpenState) {
-      const params = tree as RecurrentMemoryParams<Tensor>;
+      const params = tree as RecurrentMemoryParams<Tensor, Weight>;
       const memory = memoryOf(params, state);
       const { y } = runRows(config, params, concat([memory, memory], 1), {
         positions: reshape(concat([iota(p), iota(p, p + N)], 0), [1, 2 * p]),
@@ -107,43 +108,43 @@ interface Rows {
 /** Hidden states [B, R, D] after the final norm, and the keys (without positions) and values of the rows in each layer. */
 function runRows(
   config: ModelConfig,
-  params: RecurrentMemoryParams<Tensor>,
+  params: RecurrentMemoryParams<Tensor, Weight>,
   x: Tensor,
   rows: Rows,
 ): { y: Tensor; own: OpenKeys } {
   const { y, results } = runLayers(config, params, x, (attention, h, layer) =>
-    attend(config, attention as ProjectionParams<Tensor>, h, rows, rows.open && at(rows.open, layer)),
+    attend(config, attention as ProjectionParams<Weight>, h, rows, rows.open && at(rows.open, layer)),
   );
   return { y, own: eachOf(layersOf(config), (layer) => at(results, layer).own) };
 }
 
 function attend(
   { numHeads, numKeyValueHeads: K, headDim, ropeBase }: ModelConfig,
-  { query, key, value, output }: ProjectionParams<Tensor>,
+  { query, key, value, output }: ProjectionParams<Weight>,
   h: Tensor,
   { positions, place }: Rows,
   open: KeysAndValues<Tensor> | undefined,
 ): { y: Tensor; own: KeysAndValues<Tensor> } {
   const [B, R, L] = [axisSize(h.shape, 0), axisSize(h.shape, 1), axisSize(positions.shape, 0)];
-  const project = (weights: Tensor): Tensor => reshape(splitHeads(matmul(h, weights), 1, K), [B, K, R, headDim]);
+  const project = (weights: Weight): Tensor => reshape(splitHeads(linear(h, weights), 1, K), [B, K, R, headDim]);
   const own = { keys: project(key), values: project(value) };
   const { keys: openKeys, values: openValues } = open ?? own;
   const seen = { keys: place(own.keys, openKeys), values: place(own.values, openValues) };
   const places = axisSize(seen.keys.shape, 2);
   const tables = ropeTables(places + R, headDim, ropeBase);
   const q = applyRope(
-    splitGroups(matmul(h, query), 1, numHeads, K),
+    splitGroups(linear(h, query), 1, numHeads, K),
     ropeRows(tables, reshape(positions, [L, 1, 1, 1, R])),
   );
   const k = applyRope(seen.keys, ropeRows(tables, iota(places)));
   const visible = less(iota(places), add(reshape(positions, [L, 1, 1, 1, R, 1]), iota(1, 1))); // [.., R, places]
   const withSegments = (x: Tensor): Tensor => reshape(x, [B, 1, K, places, headDim]);
   const A = localAttention(q, withSegments(k), withSegments(seen.values), (scores) => where(visible, scores, HIDDEN));
-  return { y: matmul(mergeHeads(A), output), own };
+  return { y: linear(mergeHeads(A), output), own };
 }
 
 /** The memory that a segment reads [B, p, D]: in lanes that have read none yet, the learned one. */
-function memoryOf({ memory }: RecurrentMemoryParams<Tensor>, state: object): Tensor {
+function memoryOf({ memory }: RecurrentMemoryParams<Tensor, Weight>, state: object): Tensor {
   const { vectors, written } = held(state);
   const isFirst = reshape(equal(written, 0), [axisSize(written.shape, 0), 1, 1]);
   return where(isFirst, memory, vectors);
@@ -153,14 +154,13 @@ function held(state: object): { readonly vectors: Tensor; readonly written: Tens
   return (state as { memory: { vectors: Tensor; written: Tensor } }).memory;
 }
 
-function initRecurrentMemory(
+function recurrentMemorySpecs(
   config: ModelConfig,
   memoryTokens: number,
-  rng: Rng,
   outputGain: number,
-): RecurrentMemoryParams<FloatTensor> {
+): RecurrentMemoryParams<ParamSpec> {
   return {
-    ...initStack(config, rng, outputGain, (_, fork, gain) => initProjections(config, fork, gain)),
-    memory: normal([memoryTokens, config.modelDim], MEMORY_DEVIATION, rng.fork("memory")),
+    ...stackSpecs(config, outputGain, (_, gain) => projectionSpecs(config, gain)),
+    memory: gaussianSpec("memory", "bias", [memoryTokens, config.modelDim], MEMORY_DEVIATION),
   };
 }

@@ -9,8 +9,8 @@ import type { Tokenizer } from "./tokenizer.ts";
  */
 export async function huggingFaceTokenizer(json: unknown, source: string): Promise<Tokenizer> {
   const { Tokenizer: Library } = (await import("@huggingface/tokenizers")) as unknown as HuggingFaceLibrary;
-  const library = open(() => new Library(json, {}), source);
-  const vocabularySize = 1 + maximum(open(() => library.get_vocab(true), source).values());
+  const library = open(() => encodingLongTexts(new Library(checked(json), {})), source);
+  const vocabularySize = 1 + open(() => largestId(library.get_vocab(true)), source);
   const decode = (tokens: Iterable<number>): string => {
     const ids = [...tokens];
     return ids.length > 0 ? library.decode(ids, AS_THEY_ARE) : "";
@@ -26,12 +26,52 @@ export async function huggingFaceTokenizer(json: unknown, source: string): Promi
 
 // --- internal ---
 
+/** The file, unless it has what the library would leave out without a word. */
+function checked(json: unknown): unknown {
+  const { type, byte_fallback, vocab } = (json as { model?: FileModel } | null)?.model ?? {};
+  if (type === "Unigram" && byte_fallback === true)
+    throw new Error("a Unigram model with byte_fallback is not supported");
+  if (typeof vocab !== "object" || Array.isArray(vocab)) return json;
+  for (const [piece, id] of Object.entries(vocab ?? {}))
+    if (!(Number.isInteger(id) && Number(id) >= 0 && Number(id) < MOST_TOKENS))
+      throw new Error(`the id of "${piece}" is ${String(id)}`);
+  return json;
+}
+
+/** What is looked at of the `model` of a file. Ids by piece; those of Unigram are the places of a list. */
+interface FileModel {
+  readonly type?: unknown;
+  readonly byte_fallback?: unknown;
+  readonly vocab?: Readonly<Record<string, unknown>> | readonly unknown[] | null;
+}
+
+/** Token ids are numbers of 32 bits with a sign. */
+const MOST_TOKENS = 2 ** 31;
+
+/** The library's Unigram model hands on the pieces of a text as arguments of one call, which end at some 120,000. */
+function encodingLongTexts(library: LibraryTokenizer): LibraryTokenizer {
+  const { model } = library;
+  const { tokenize } = model;
+  if (tokenize) model.encode = (texts) => texts.flatMap((text) => tokenize.call(model, text));
+  return library;
+}
+
+function largestId(vocabulary: ReadonlyMap<string, number>): number {
+  if (vocabulary.size === 0) throw new Error("its vocabulary is empty");
+  return maximum(vocabulary.values());
+}
+
 /** What is used of the library, whose own types cannot be resolved by all settings of TypeScript. */
 interface HuggingFaceLibrary {
   readonly Tokenizer: new (json: unknown, config: object) => LibraryTokenizer;
 }
 
 interface LibraryTokenizer {
+  readonly model: {
+    encode(texts: readonly string[]): string[];
+    /** Of the Unigram model alone. */
+    readonly tokenize?: (text: string) => readonly string[];
+  };
   get_vocab(withAddedTokens: boolean): Map<string, number>;
   encode(text: string, options: { readonly add_special_tokens: boolean }): { readonly ids: readonly number[] };
   decode(ids: readonly number[], options: typeof AS_THEY_ARE): string;

@@ -137,6 +137,49 @@ describe("huggingFaceTokenizer", () => {
   });
 });
 
+describe("a tokenizer.json that the library would read otherwise than it says", () => {
+  const json = tinyTokenizerJson() as { model: object };
+  it.each<[string, object, RegExp]>([
+    ["an id that is no number", { vocab: { a: "x" } }, /: the id of "a" is x$/],
+    ["a negative id", { vocab: { a: -5 } }, /: the id of "a" is -5$/],
+    ["an id of half a token", { vocab: { a: 1.5 } }, /: the id of "a" is 1\.5$/],
+    ["an id of more than 32 bits", { vocab: { a: 1e12 } }, /: the id of "a" is 1000000000000$/],
+    [
+      "Unigram with byte_fallback",
+      { type: "Unigram", byte_fallback: true, unk_id: 0, vocab: [["a", 0]] },
+      /: a Unigram model with byte_fallback is not supported$/,
+    ],
+  ])("is refused: %s", async (_, model, problem) => {
+    const opened = huggingFaceTokenizer({ ...json, model: { ...json.model, ...model } }, "bad.json");
+    await expect(opened).rejects.toThrow(ConfigError);
+    await expect(opened).rejects.toThrow(problem);
+  });
+
+  it("is refused without a vocabulary", async () => {
+    const empty = { ...json, added_tokens: [], model: { ...json.model, vocab: {}, merges: [] } };
+    await expect(huggingFaceTokenizer(empty, "bad.json")).rejects.toThrow("its vocabulary is empty");
+  });
+});
+
+it("a Unigram tokenizer encodes a text of any length", async () => {
+  const model = {
+    type: "Unigram",
+    unk_id: 0,
+    vocab: [
+      ["<unk>", 0],
+      ["▁a", -1],
+      ["▁", -2],
+      ["b", -3],
+    ],
+  };
+  const spaces = { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: false };
+  const json = { ...tinyTokenizerJson(), added_tokens: [], pre_tokenizer: spaces, decoder: spaces, model };
+  const { encode } = await huggingFaceTokenizer(json, "unigram");
+  const tokens = encode("a b ".repeat(100_000).trim());
+  expect(tokens.length).toBe(300_000);
+  expect([...tokens.subarray(0, 4)]).toEqual([1, 2, 3, 1]);
+});
+
 describe("encodeDocuments", () => {
   it("leaves bytes as they are, and encodes each document on its own", async () => {
     const documents = ["the", " of"].map((name) => ({ name, tokens: Uint8Array.from(encodeText(name)) }));

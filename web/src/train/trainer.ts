@@ -63,7 +63,7 @@ export function createTrainer({ config, text, engine, checkpoint, keep }: Traine
     const { params } = trainedModel(config, position);
     return {
       [MODEL_FILES.config]: jsonFile(config.model),
-      [MODEL_FILES.weights]: encodeWeights(flatten<FloatTensor>(params), config.model),
+      [MODEL_FILES.weights]: encodeWeights(flatten<FloatTensor>(params)),
     };
   };
   return {

@@ -3,7 +3,7 @@ import type { Tensor } from "../../../graph/tensor.ts";
 import { BLOCK_SIZE, codeBits } from "../../../tensor/blocks.ts";
 import { int, MICROSOFT_OPS, type Emitters } from "./emitter.ts";
 
-/** Matrices in blocks by ONNX Runtime's own operators, which keep them as they are. */
+/** Matrices in blocks with ONNX Runtime's own operators, which do not unpack them. */
 export const blocks: Emitters<Exclude<keyof BlockOps, "dequantizeBlocks">> = {
   matmulBlocks: ({ inputs: [, codes] }, inputs) => {
     const { out, width, bits } = measuresOf(codes);

@@ -9,12 +9,12 @@ export type Emitter<K extends Op> = (node: Tensor<K>, inputs: readonly string[],
 /** Total: an operation without an entry does not compile. */
 export type Emitters<K extends Op> = { readonly [Each in K]: Emitter<Each> };
 
-/** One ONNX node but for its name. */
+/** One ONNX node without its name. */
 export interface NodeSpec {
   readonly type: string;
   readonly inputs: readonly string[];
   readonly attributes?: readonly onnxProto.onnx.IAttributeProto[];
-  /** Results beside the first, which nobody reads. Default 0. */
+  /** Results after the first, which are never read. Default 0. */
   readonly unread?: number;
   /** The operator set that has it. Default {@link STANDARD_OPS}. */
   readonly from?: OperatorSet;
@@ -52,7 +52,7 @@ export const MICROSOFT_OPS: OperatorSet = { domain: "com.microsoft", version: 1,
 const { AttributeType } = onnxProto.onnx.AttributeProto;
 export const { DataType } = onnxProto.onnx.TensorProto;
 
-/** bfloat16 goes by its bits: JavaScript's ONNX Runtime has no name for it. */
+/** bfloat16 is passed as bits: ONNX Runtime for JavaScript has no name for it. */
 export const DATA_TYPES: Readonly<Record<DType, number>> = {
   float32: DataType.FLOAT,
   float16: DataType.FLOAT16,
