@@ -12,9 +12,9 @@ export const STATE_FORMAT = "2";
 /** Of the weights in a file. Before there was a number, matrices were stored as [in, out]. */
 export const WEIGHTS_FORMAT = "2";
 
-/** The weights, by name, as a safetensors file. */
-export function encodeWeights(params: Flat<HostTensor>): Uint8Array {
-  return encodeSafetensors(params, { format: "infini-transformer", version: WEIGHTS_FORMAT });
+/** The weights, by name, as a safetensors file, with notes in its metadata. */
+export function encodeWeights(params: Flat<HostTensor>, notes: Readonly<Record<string, string>> = {}): Uint8Array {
+  return encodeSafetensors(params, { ...notes, format: "infini-transformer", version: WEIGHTS_FORMAT });
 }
 
 /**
