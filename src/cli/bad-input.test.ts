@@ -372,7 +372,7 @@ describe("weights that cannot be used", () => {
       "with a tensor too many",
       WEIGHTS,
       edit((tensors) => ({ ...tensors, extra: tensor(tensors["finalNorm"]) })),
-      /"extra" is no part of this config/,
+      /"extra" is not part of this config/,
     ],
     [
       "of a config with more layers",
@@ -384,7 +384,7 @@ describe("weights that cannot be used", () => {
       "of a config with fewer layers",
       "config.json",
       (bytes) => text(bytes).replace('"numLayers": 2', '"numLayers": 1'),
-      /model\.safetensors: "blocks\.1\..*" is no part of this config/,
+      /model\.safetensors: "blocks\.1\..*" is not part of this config/,
     ],
     [
       "of a wider config",
