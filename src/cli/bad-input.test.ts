@@ -365,7 +365,7 @@ describe("weights that cannot be used", () => {
         ...all,
         finalNorm: { dtype: "int32", shape: [16], data: new Int32Array(16) },
       })),
-      /"finalNorm" must have/,
+      /"finalNorm" is int32: weights are numbers with fractions/,
     ],
     ["that lack a tensor", WEIGHTS, edit((all) => without(all, "finalNorm")), /model\.safetensors: lacks "finalNorm"/],
     [

@@ -1,6 +1,7 @@
 import type { Blocks } from "../tensor/blocks.ts";
 import type { DType, HostDType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
+import { SMALLEST_DENOMINATOR } from "./limits.ts";
 import { apply, isOp, type Tensor } from "./tensor.ts";
 
 /*
@@ -180,7 +181,7 @@ export function rmsNorm(x: Tensor, scale: Tensor, epsilon: number): Tensor {
 }
 
 /** x / sqrt(sum(x^2) + epsilon) along the innermost axis. */
-export function l2Normalize(x: Tensor, epsilon = 1e-6): Tensor {
+export function l2Normalize(x: Tensor, epsilon = SMALLEST_DENOMINATOR): Tensor {
   return apply("l2Normalize", [x], { epsilon });
 }
 

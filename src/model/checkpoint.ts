@@ -9,12 +9,14 @@ import { infiniFamily, WEIGHTS_FORMAT } from "./families/infini.ts";
 import { loadWeights } from "./families/load-weights.ts";
 import { createModel, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";
 
+export { WEIGHTS_FORMAT };
+
 /** Of the states of the mixers in a file. Changes when the same names come to mean something else. */
 export const STATE_FORMAT = "2";
 
-/** The weights, by name, as a safetensors file. */
-export function encodeWeights(params: Flat<HostTensor>): Uint8Array {
-  return encodeSafetensors(params, { format: "infini-transformer", version: WEIGHTS_FORMAT });
+/** The weights, by name, as a safetensors file, with notes in its metadata. */
+export function encodeWeights(params: Flat<HostTensor>, notes: Readonly<Record<string, string>> = {}): Uint8Array {
+  return encodeSafetensors(params, { ...notes, format: "infini-transformer", version: WEIGHTS_FORMAT });
 }
 
 /**

@@ -3,7 +3,7 @@ import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Mask } from "./local.ts";
-import { HIDDEN } from "./softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
 
 /* Memories of a fixed number of rows, first in, first out. The newest row is the last; rows not yet written are zero. */
 

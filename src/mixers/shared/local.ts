@@ -3,7 +3,8 @@ import { floatTensor, intTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { perLane } from "./lanes.ts";
-import { HIDDEN, scoresOf, weightedValues } from "./softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
+import { scoresOf, weightedValues } from "./softmax.ts";
 
 /** Adds to scores what hides keys from queries. */
 export type Mask = (scores: Tensor) => Tensor;

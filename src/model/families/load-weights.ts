@@ -68,7 +68,8 @@ function planOf(
   const found = names.map((name) => {
     const info = infos[name];
     if (!info) throw new SafetensorsError(`${file}: lacks "${name}"`);
-    if (!isFloat(info.dtype)) throw new SafetensorsError(`${file}: "${name}" is ${info.dtype}, weights have fractions`);
+    if (!isFloat(info.dtype))
+      throw new SafetensorsError(`${file}: "${name}" is ${info.dtype}: weights are numbers with fractions`);
     return { name, shape: isTurned && spec.role === "matrix" ? info.shape.toReversed() : info.shape };
   });
   checkShapes(found, spec.shape, isTurned && spec.role === "matrix", file);
