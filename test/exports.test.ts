@@ -164,6 +164,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "parameterCount",
     "parseModelConfig",
     "stateBytes",
+    "storeModel",
   ],
   "./text": [
     "BYTE_VOCABULARY_SIZE",

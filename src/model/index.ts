@@ -10,4 +10,12 @@ export {
   type MemoryFootprint,
 } from "./cost.ts";
 export { MODEL_FILES } from "./model-files.ts";
-export { createModel, freshParams, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";
+export { storeModel } from "./store-model.ts";
+export {
+  createModel,
+  freshParams,
+  type LoadedModel,
+  type Model,
+  type ModelParams,
+  type StoredModel,
+} from "./transformer.ts";

@@ -8,7 +8,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
-import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
+import { resetLanes, type LayerStates, type StoredModel, type Model, type ModelParams } from "../model/transformer.ts";
 
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
@@ -25,7 +25,7 @@ import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelP
 export type Output = "logits" | "allLogits" | "losses" | "state";
 
 /** Whole segments: `length` tokens of each lane. */
-export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
+export function segmentsProgram({ model, params }: StoredModel, batch: number, length: number, output: Output): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, length], "int32");
   const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
@@ -38,7 +38,7 @@ export function segmentsProgram({ model, params }: LoadedModel, batch: number, l
  * One segment of one lane with a look into every layer: `look.*.gate`, `look.*.memoryShare` [H, N] and `look.*.resemblance`
  * [E, H, N] to `traces.*`, of E earlier segments; `trace.*` is that of this one. Throws GraphError for a model without a memory.
  */
-export function lookProgram({ model: { config, ...model }, params }: LoadedModel, earlier: number): Graph {
+export function lookProgram({ model: { config, ...model }, params }: StoredModel, earlier: number): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [1, config.segmentLength], "int32");
   const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, earlier), ({ shape }, name) =>
@@ -59,7 +59,7 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
  * Up to `size` tokens inside one segment: unchanged parts of the state are not results, and `rows.segment.*` are
  * put into the open segment.
  */
-export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
+export function chunkProgram({ model, params }: StoredModel, batch: number, size: number, output: Output): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
   const place: ChunkPlace = {
@@ -78,7 +78,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
 }
 
 /** One segment of one lane as a standalone file: the weights are part of it, `logits` [1, N, V] are of all tokens. */
-export function standaloneSegment({ model, params }: LoadedModel): Graph {
+export function standaloneSegment({ model, params }: StoredModel): Graph {
   const weights = mapTree<ModelParams<Tensor, Weight>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
@@ -86,7 +86,7 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
 }
 
 /** Writes the open segment to the memory in the lanes where it is full: `isFull`, int32 [B]. */
-export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
+export function commitProgram({ model, params }: StoredModel, batch: number): Graph {
   const open = {
     state: layerInputs(model.initialState(batch), "state"),
     segment: layerInputs(model.emptySegment(batch), "segment"),

@@ -5,7 +5,7 @@ import { isOf } from "../graph/names.ts";
 import type { HostTensor } from "../tensor/host-tensor.ts";
 import { flatten } from "../tensor/tree.ts";
 import type { ModelConfig } from "../model/config.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
 
 /**
@@ -40,7 +40,7 @@ export function chunkSizes({ segmentLength: N }: Pick<ModelConfig, "segmentLengt
   return [...CHUNK_ROWS.filter((rows) => rows < N), N];
 }
 
-export function createPrograms(loaded: LoadedModel): RuntimePrograms {
+export function createPrograms(loaded: StoredModel): RuntimePrograms {
   const bytes = Object.values(flatten<HostTensor>(loaded.params)).reduce((sum, { data }) => sum + data.byteLength, 0);
   const isLarge = bytes > FIXED_BYTES;
   const compiled = createProgramCache<Prepared>("the runtime");
