@@ -15,7 +15,7 @@ export type { Batch, Batches, BatchOptions } from "./data/batch.ts";
 export { createBatches } from "./data/batches.ts";
 export type { Mixture } from "./data/mixture.ts";
 export type { GradientOptions } from "./gradients.ts";
-export { DivergedError, train, type StepMetrics, type TrainOptions } from "./loop.ts";
+export { DivergedError, train, type StepMetrics, type TrainOptions, type Validation } from "./loop.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";
 export { presets, type PresetName } from "./presets.ts";
 export { runTraining, StartError, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";

@@ -5,7 +5,7 @@ import { madeUpDevice } from "../engine/fixtures.ts";
 import { createRng } from "../base/random.ts";
 import { learningRateAt, type RunConfig, type TrainingConfig } from "./config.ts";
 import { batchesOf, copyOf, normals, randomBatch, stepperOf, testEngine, tinyRun } from "./fixtures.ts";
-import { DivergedError, train, type StepMetrics } from "./loop.ts";
+import { DivergedError, train, type StepMetrics, type Validation } from "./loop.ts";
 import { pathsOf } from "../graph/names.ts";
 import type { LoadedModel } from "../model/transformer.ts";
 import { flatten, mapTree } from "../tensor/tree.ts";
@@ -93,27 +93,16 @@ describe("a step that diverges", () => {
   it.each<[string, StepResult]>([
     ["the loss", { loss: Number.NaN, gradientNorm: 1 }],
     ["the gradient", { loss: 1, gradientNorm: Infinity }],
-  ])("ends the run by %s, with the last good state saved", async (_, result) => {
+  ])("ends the run by %s, and leaves what was saved last", async (_, result) => {
     const { stepper, kept } = countingStepper({ 4: result });
     const saved: [TrainingState, number][] = [];
     const save = async (state: TrainingState, step: number): Promise<void> => void saved.push([state, step]);
     const failed = run(stepper, tinyRun({ steps: 9, checkpointEvery: 2 }).training, { save });
     await expect(failed).rejects.toThrow(DivergedError);
-    const numbers = `step 4: the loss is ${result.loss}, the gradient norm ${result.gradientNorm}; the checkpoint holds step 3`;
+    const numbers = `step 4: the loss is ${result.loss}, the gradient norm ${result.gradientNorm}; the checkpoint holds step 2`;
     await expect(failed).rejects.toThrow(numbers);
-    expect(saved.map(([, step]) => step)).toEqual([2, 3]);
-    expect(saved.at(-1)?.[0]).toBe(await stepper.state());
+    expect(saved.map(([, step]) => step)).toEqual([2]);
     expect(kept()).toBe(3);
-  });
-
-  it("saves nothing again that is saved", async () => {
-    const { stepper } = countingStepper({ 5: { loss: Infinity, gradientNorm: 1 } });
-    const saved: number[] = [];
-    const save = async (_: TrainingState, step: number): Promise<void> => void saved.push(step);
-    await expect(run(stepper, tinyRun({ steps: 9, checkpointEvery: 2 }).training, { save })).rejects.toThrow(
-      DivergedError,
-    );
-    expect(saved).toEqual([2, 4]);
   });
 
   it("leaves a state that trains on, whatever the failed step wrote", async () => {
@@ -125,12 +114,11 @@ describe("a step that diverges", () => {
     } as Batch;
     poisoned.weights.data[5] = Number.NaN;
     const batches = { at: (index: number): Batch => (index === 2 ? poisoned : randomBatch(2, 12, index)) };
-    const saved: [Record<string, unknown>, number][] = [];
-    const save = async (state: TrainingState, step: number): Promise<void> => void saved.push([copyOf(state), step]);
+    const saved: number[] = [];
+    const save = async (_: TrainingState, step: number): Promise<void> => void saved.push(step);
     const options = { stepper, training: config.training, onStep: () => {}, save };
     await expect(train({ ...options, batches })).rejects.toThrow(DivergedError);
-    expect(saved.map(([, step]) => step)).toEqual([2]);
-    expect(await stepper.state()).toEqual(saved[0]?.[0]);
+    expect(saved).toEqual([]);
 
     // As if the bad batch had never been tried.
     const good = { at: (index: number): Batch => randomBatch(2, 12, index) };
@@ -149,14 +137,32 @@ describe("a step that diverges", () => {
     expect(device.tensors).toBe(0);
   });
 
-  it("comes of a learning rate that is far too high, in a finite checkpoint", async () => {
-    const saved: RunPosition[] = [];
-    const config = tinyRun({ steps: 50, learningRate: 1e30, optimizer: { kind: "adamw", weightDecay: 0 } });
-    await expect(play(config, { save: async (position) => void saved.push(position) })).rejects.toThrow(DivergedError);
-    expect(saved).toHaveLength(1);
-    const values = Object.entries(saved[0]?.state ?? {}).filter(([name]) => name.startsWith("params."));
-    expect(values.length).toBeGreaterThan(0);
-    expect(values.every(([, { data }]) => data.every(Number.isFinite))).toBe(true);
+  it("comes of a learning rate that is far too high, and never overwrites a checkpoint", async () => {
+    const saved: number[] = [];
+    const optimizer = { kind: "adamw", weightDecay: 0 } as const;
+    const config = tinyRun({ steps: 50, learningRate: 1e30, optimizer, checkpointEvery: 1 });
+    const last = tinyRun({ steps: 50, learningRate: 1e30, optimizer });
+    let reached = 0;
+    const onStep = ({ step }: StepMetrics): void => void (reached = step);
+    const save = async ({ step }: RunPosition): Promise<void> => void saved.push(step);
+    await expect(play(last, { save, onStep })).rejects.toThrow(DivergedError);
+    expect([saved, reached > 0]).toEqual([[], true]);
+    await expect(play(config, { save })).rejects.toThrow(`the checkpoint holds step ${reached}`);
+    expect(saved.at(-1)).toBe(reached);
+  });
+});
+
+describe("validation", () => {
+  it("is run every so many steps and after the last, before the state is saved", async () => {
+    const events: string[] = [];
+    const validation: Validation = { every: 3, run: async (_, step) => void events.push(`validate ${step}`) };
+    const save = async (_: TrainingState, step: number): Promise<void> => void events.push(`save ${step}`);
+    const training = tinyRun({ steps: 7, checkpointEvery: 6 }).training;
+    await run(countingStepper().stepper, training, { validation, save });
+    expect(events).toEqual(["validate 3", "validate 6", "save 6", "validate 7", "save 7"]);
+    events.length = 0;
+    await run(countingStepper().stepper, training, { validation: { run: validation.run }, save, toStep: 6 });
+    expect(events).toEqual(["validate 6", "save 6"]);
   });
 });
 

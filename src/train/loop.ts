@@ -16,10 +16,18 @@ export interface StepMetrics {
   readonly tokensPerSecond: number;
 }
 
-/** A loss or gradient that is not finite. The state before the step is unharmed. */
+/** A loss or gradient that is not finite. The last checkpoint is left as it is. */
 export class DivergedError extends InfiniError {
   override name = "DivergedError";
   readonly code = "ERR_DIVERGED";
+}
+
+/** Looks at what training has come to, on its way. It changes nothing. */
+export interface Validation {
+  /** Steps between two of them; the last step of a run has one too. Default: `checkpointEvery`. */
+  readonly every?: number | undefined;
+  /** Called before the state is saved. */
+  run(state: TrainingState, step: number): Promise<void>;
 }
 
 export interface TrainOptions {
@@ -33,6 +41,7 @@ export interface TrainOptions {
   /** Stops after the current step; the state is saved first. */
   readonly signal?: AbortSignal;
   onStep(metrics: StepMetrics): void | Promise<void>;
+  readonly validation?: Validation | undefined;
   /** Called every `checkpointEvery` steps, at the end and when stopped. */
   save(state: TrainingState, step: number): Promise<void>;
 }
@@ -40,7 +49,8 @@ export interface TrainOptions {
 /** Trains and returns the last step done. Throws {@link DivergedError} when a step gives no finite loss. */
 export async function train(options: TrainOptions): Promise<number> {
   const { stepper, training, batches, fromStep = 0, toStep = training.steps, signal } = options;
-  const { accumulate, batch, length, checkpointEvery } = training;
+  const { accumulate, batch, length, steps, checkpointEvery } = training;
+  const { every = checkpointEvery } = options.validation ?? {};
   let saved = fromStep;
   let step = fromStep;
   while (step < toStep && !signal?.aborted) {
@@ -51,15 +61,16 @@ export async function train(options: TrainOptions): Promise<number> {
     const result = await stepper.step(data, learningRate, step);
     const { loss, gradientNorm } = result;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      if (saved < step - 1) await options.save(await stepper.state(), step - 1);
+      // The state before it is at fault too, as like as not: what was saved last stays.
       throw new DivergedError(
-        `step ${step}: the loss is ${loss}, the gradient norm ${gradientNorm}; the checkpoint holds step ${step - 1}`,
+        `step ${step}: the loss is ${loss}, the gradient norm ${gradientNorm}; the checkpoint holds step ${saved}`,
       );
     }
     stepper.keep();
     const seconds = (performance.now() - started) / 1000;
     const tokensPerSecond = (accumulate * batch * length) / seconds;
     await options.onStep({ step, ...result, learningRate, tokensPerSecond });
+    if (step % every === 0 || step === steps) await options.validation?.run(await stepper.state(), step);
     if (step % checkpointEvery === 0) {
       await options.save(await stepper.state(), step);
       saved = step;

@@ -76,7 +76,12 @@ export function trainingStep(
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
   const memory = carries ? nextValues(named<Tensor>("memory", result.state)) : {};
-  return createGraph({ loss, ...writtenOf(result), ...memory, ...applyUpdate(model, params, flat, slopes, update) });
+  return createGraph({
+    loss,
+    ...writeStrengthOf(result),
+    ...memory,
+    ...applyUpdate(model, params, flat, slopes, update),
+  });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
@@ -87,7 +92,7 @@ export function accumulateGradients(model: Model, params: ModelParams<FloatTenso
   const loss = lossOf(model, symbols, result.hidden, scored);
   const flat = flatten<Tensor>(symbols);
   const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
-  return createGraph({ loss, ...writtenOf(result), ...addedGradients(flat, slopes) });
+  return createGraph({ loss, ...writeStrengthOf(result), ...addedGradients(flat, slopes) });
 }
 
 /** The state after a segment. */
@@ -120,7 +125,7 @@ export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, 
   const stateSlopes = Object.keys(flatBefore).map((name, i) => [name, slopes[count + i]] as const);
   return createGraph({
     loss,
-    ...writtenOf(result),
+    ...writeStrengthOf(result),
     ...addedGradients(flat, slopes.slice(0, count)),
     ...named<Tensor>("stateGradients", Object.fromEntries(stateSlopes)),
   });
@@ -190,9 +195,9 @@ function writeCost({ writeWish }: ModelResult): Tensor {
   return mul(input("writePenalty", []), sum(mean(charged, [-1])));
 }
 
-/** The output `written`: the sum over the tokens of the mean strength. */
-function writtenOf({ writeWish }: ModelResult): Flat<Tensor> {
-  return writeWish ? { written: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {};
+/** The output `writeStrengthSum`: the sum over the tokens of the mean strength. */
+function writeStrengthOf({ writeWish }: ModelResult): Flat<Tensor> {
+  return writeWish ? { writeStrengthSum: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {};
 }
 
 function zeroStates(model: Model, batch: number): LayerStates<Tensor> {

@@ -1,6 +1,6 @@
 import { InfiniError } from "../base/errors.ts";
 import { ConfigError } from "../base/parse-config.ts";
-import { restoreTree, STATE_FORMAT } from "../model/checkpoint.ts";
+import { restoreTree, STATE_FORMAT, WEIGHTS_FORMAT } from "../model/checkpoint.ts";
 import { decodeSafetensors, encodeSafetensors, metadataCount } from "../tensor/safetensors.ts";
 import { createModel } from "../model/transformer.ts";
 import { configOf, parseRunConfig, stagesOf, type RunConfig } from "./config.ts";
@@ -88,9 +88,6 @@ export function decodeRunState(
 }
 
 // --- internal ---
-
-/** Of the weights in a checkpoint: matrices are [out, in]. */
-const WEIGHTS_FORMAT = "2";
 
 /** Without how often to save, which leaves no trace in what is saved. */
 function withoutSaving({ model, training }: RunConfig): object {

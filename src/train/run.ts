@@ -11,7 +11,7 @@ import { restoreParams } from "../model/checkpoint.ts";
 import { createModel, freshParams, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
 import { createRng } from "../base/random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
-import { train, type StepMetrics } from "./loop.ts";
+import { train, type StepMetrics, type Validation } from "./loop.ts";
 import { changesBetween, describeChange } from "./run-changes.ts";
 import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
 
@@ -39,6 +39,7 @@ export interface RunOptions {
   /** Stops the run after the step that it is at. */
   readonly signal?: AbortSignal;
   onStep?(metrics: StepMetrics): void | Promise<void>;
+  readonly validation?: Validation | undefined;
   /** Called every `checkpointEvery` steps, at the end of each stage and when stopped. */
   save?(position: RunPosition): Promise<void>;
 }
@@ -114,7 +115,7 @@ function checkTokenizer({ config: { model, training }, tokenizer }: RunOptions):
 }
 
 async function runStage(options: RunOptions, stage: Stage, from: RunPosition): Promise<RunPosition> {
-  const { documents, tokenizer, engine, signal, onStep, save } = options;
+  const { documents, tokenizer, engine, signal, validation, onStep, save } = options;
   const { after, until } = stage;
   const config = configOf(options.config, stage);
   const { training } = config;
@@ -139,6 +140,7 @@ async function runStage(options: RunOptions, stage: Stage, from: RunPosition): P
       fromStep: from.step,
       toStep: until,
       ...(signal && { signal }),
+      validation,
       onStep: (metrics) => onStep?.(metrics),
       save: async (state, reached) => save?.({ state, step: reached }),
     });

@@ -1,25 +1,26 @@
 import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
 import { hashDocuments, readCorpus } from "../../platform/node/corpus.ts";
-import { readBytes, readJson } from "../../platform/node/files.ts";
-import { loadModelFolder } from "../../platform/node/model-folder.ts";
-import { loadTokenizer, tokenizerFile } from "../../platform/node/tokenizer-file.ts";
+import { readJson } from "../../platform/node/files.ts";
+import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
 import { encodeDocuments } from "../../text/tokenizers/tokenizer.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { measureGemmRate } from "../../engine/gemm-rate.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
-import { forwardFlops, parameterCount } from "../../model/cost.ts";
-import type { ModelConfig } from "../../model/config.ts";
+import { parameterCount } from "../../model/cost.ts";
 import { suggestion } from "../../base/parse-config.ts";
 import { parseRunConfig, TRAINING_MODES, type RunConfig } from "../../train/config.ts";
-import type { StepMetrics } from "../../train/loop.ts";
+import type { Validation } from "../../train/loop.ts";
 import { presets } from "../../train/presets.ts";
-import { checkDocuments, readsText, runTraining, startOfRun, type RunPosition } from "../../train/run.ts";
+import { checkDocuments, readsText, runTraining, trainedModel } from "../../train/run.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { stopOnInterrupt } from "../terminal/interrupt.ts";
 import { deviceOption, jsonOption, numberWithin, wholeNumber } from "../terminal/options.ts";
-import { createProgress, formatCount, print, writeJson, type Progress } from "../terminal/output.ts";
+import { print, writeJson } from "../terminal/output.ts";
+import { readScoredTexts, type ScoredText } from "../measures/texts.ts";
 import { openRunFolder, type RunFolder } from "../runs/run-folder.ts";
+import { resumed, startedFrom } from "../runs/start.ts";
+import { createStatus, type Status } from "../runs/status.ts";
+import { validate } from "../runs/validation.ts";
 
 interface TrainFlags {
   readonly data?: string[];
@@ -28,6 +29,8 @@ interface TrainFlags {
   readonly seed?: number;
   readonly learningRate?: number;
   readonly from?: string;
+  readonly validate?: string[];
+  readonly validateEvery?: number;
   readonly resume: boolean;
   readonly mode?: (typeof TRAINING_MODES)[number];
   readonly device: NodeDevice;
@@ -42,7 +45,7 @@ export function trainCommand(): Command {
       "--data <path...>",
       "text files, JSONL files with a field `text`, or folders of them; needed where the mixture reads text",
     )
-    .requiredOption("--out <folder>", "where the model, its checkpoint and metrics.jsonl go")
+    .requiredOption("--out <folder>", "where the model, its checkpoint, metrics.jsonl and report.html go")
     .addOption(new Option("--steps <count>", "number of steps (default: that of the config)").argParser(wholeNumber(1)))
     .addOption(
       new Option("--seed <number>", "seed of weights and data (default: that of the config)").argParser(wholeNumber(0)),
@@ -61,6 +64,16 @@ export function trainCommand(): Command {
       "--resume",
       "continue the run in the output folder; steps, rates, batches and text may have changed, the model may not",
       false,
+    )
+    .option(
+      "--validate <path...>",
+      "held-out text: measured as the run goes, and the best weights are kept in the folder best",
+    )
+    .addOption(
+      new Option(
+        "--validate-every <steps>",
+        "steps between two validations (default: those between checkpoints)",
+      ).argParser(wholeNumber(1)),
     )
     .addOption(
       new Option("--mode <mode>", "how gradients are computed (default: that of the config)").choices(TRAINING_MODES),
@@ -91,18 +104,16 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
   const tokenizer = await loadTokenizer(config.model, ".");
   const documents = encodeDocuments(flags.data ? await readCorpus(flags.data) : [], tokenizer);
   checkDocuments(config, documents);
+  const heldOut = flags.validate && (await readScoredTexts("--validate", flags.validate, tokenizer));
   const engine = await createNodeEngine({ device: flags.device });
   const text = documents.length > 0 ? hashDocuments(documents) : undefined;
   const folder = await openRunFolder({ folder: flags.out, config, resume: flags.resume, documents: text });
   const stop = stopOnInterrupt("Stopping after this step");
-  const report = await createReport(config, engine);
-  const logStep = async (metrics: StepMetrics): Promise<void> => {
-    await folder.log(metrics);
-    report.onStep(metrics);
-  };
+  const status = await createStatus(config, engine);
   try {
-    const from = flags.resume ? await resumed(folder) : await started(config, flags.from);
+    const from = flags.resume ? await resumed(folder) : await startedFrom(config, flags.from);
     if (!flags.resume) await folder.save(from);
+    const validation = heldOut && validationOf({ config, engine, folder, status, heldOut, every: flags.validateEvery });
     const { step } = await runTraining({
       config,
       documents,
@@ -110,51 +121,52 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
       engine,
       from,
       signal: stop.signal,
-      onStep: logStep,
+      async onStep(metrics) {
+        await folder.log(metrics);
+        status.onStep(metrics);
+      },
+      validation,
       save: folder.save,
+    }).catch(async (cause: unknown) => {
+      await folder.report().catch(() => {}); // what led here is worth a look, and the cause worth more
+      throw cause;
     });
-    report.finish();
-    const summary = {
-      folder: flags.out,
-      step,
-      steps: config.training.steps,
-      parameters: parameterCount(config.model),
-      ...report.last(),
-    };
-    print(
-      step < config.training.steps
-        ? `Stopped at step ${step}; go on with --resume.`
-        : `Done: ${flags.out} holds the model.`,
-      flags.json,
-    );
-    await writeJson(summary, flags.json);
+    status.finish();
+    await folder.report();
+    await tell(config, flags, step, status);
   } finally {
-    report.finish();
+    status.finish();
     stop.release();
   }
 }
 
-/** The checkpoint of the folder; what has changed since then is said, a line each. */
-async function resumed(folder: RunFolder): Promise<RunPosition> {
-  const { changes, ...position } = await folder.restore();
-  for (const change of changes) process.stderr.write(`changed: ${change}\n`);
-  return position;
+interface Validating {
+  readonly config: RunConfig;
+  readonly engine: Engine;
+  readonly folder: RunFolder;
+  readonly status: Status;
+  readonly heldOut: readonly ScoredText[];
+  readonly every: number | undefined;
 }
 
-async function started(config: RunConfig, from: string | undefined): Promise<RunPosition> {
-  if (from === undefined) return startOfRun(config);
-  const loaded = await loadModelFolder(from);
-  await checkSameTokenizer(config.model, from, loaded.model.config);
-  return startOfRun(config, loaded);
+/** Measures a run on held-out text as it goes, and keeps the weights that do best. */
+function validationOf({ config, engine, folder, status, heldOut, every }: Validating): Validation {
+  const name = hashDocuments(heldOut);
+  return {
+    every,
+    async run(state, step) {
+      const bitsPerByte = await validate(trainedModel(config, { state, step }), engine, heldOut);
+      await folder.log({ kind: "validation", step, bitsPerByte });
+      status.onValidation(bitsPerByte, await folder.keepBest({ state, step }, bitsPerByte, name));
+      await folder.report();
+    },
+  };
 }
 
-async function checkSameTokenizer(model: ModelConfig, from: string, other: ModelConfig): Promise<void> {
-  const [ours, theirs] = [tokenizerFile(model, "."), tokenizerFile(other, from)];
-  const isSame =
-    ours === undefined || theirs === undefined
-      ? ours === theirs && (model.tokenizer ?? "bytes") === (other.tokenizer ?? "bytes")
-      : Buffer.compare(await readBytes(ours), await readBytes(theirs)) === 0;
-  if (!isSame) throw new UsageError(`--from: ${from} has another tokenizer than the config`);
+async function tell(config: RunConfig, { out, json }: TrainFlags, step: number, status: Status): Promise<void> {
+  const { steps } = config.training;
+  print(step < steps ? `Stopped at step ${step}; go on with --resume.` : `Done: ${out} holds the model.`, json);
+  await writeJson({ folder: out, step, steps, parameters: parameterCount(config.model), ...status.last() }, json);
 }
 
 function withFlags(config: RunConfig, { steps, seed, learningRate, mode }: TrainFlags): RunConfig {
@@ -168,32 +180,4 @@ function withFlags(config: RunConfig, { steps, seed, learningRate, mode }: Train
     ...(mode && { mode }),
   };
   return parseRunConfig({ model: config.model, training });
-}
-
-interface Report {
-  onStep(metrics: StepMetrics): void;
-  last(): Partial<StepMetrics>;
-  finish(): void;
-}
-
-/** One live line: loss, speed and its share of what the machine's matrix product reaches. */
-async function createReport({ model, training }: RunConfig, engine: Engine): Promise<Report> {
-  const gemm = await measureGemmRate(engine);
-  const stepFlops = 3 * forwardFlops(model);
-  const parameters = formatCount(parameterCount(model));
-  process.stderr.write(
-    `${parameters} parameters, ${training.steps} steps, matrix products at ${(gemm / 1e9).toFixed(0)} GFLOP/s\n`,
-  );
-  const progress: Progress = createProgress("train", training.steps, "steps");
-  let last: Partial<StepMetrics> = {};
-  return {
-    onStep(metrics) {
-      last = metrics;
-      const rate = metrics.tokensPerSecond * stepFlops;
-      const speed = `${formatCount(metrics.tokensPerSecond)} tokens/s, ${(rate / 1e9).toFixed(0)} GFLOP/s (${((100 * rate) / gemm).toFixed(0)} %)`;
-      progress.update(metrics.step, `loss ${metrics.loss.toFixed(3)} | ${speed}`);
-    },
-    last: () => last,
-    finish: () => progress.stop(),
-  };
 }

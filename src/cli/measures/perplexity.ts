@@ -1,13 +1,11 @@
-import { decodeTokens } from "../../text/bytes.ts";
-import type { Tokenizer } from "../../text/tokenizers/tokenizer.ts";
 import { createNodeEngine, type NodeDevice } from "../../engine/ort/ort-node.ts";
 import { evaluatePerplexity, poolPerplexity, type PerplexityResult } from "../../evaluate/perplexity.ts";
 import { createSession, type Session } from "../../runtime/session.ts";
-import { readCorpus } from "../../platform/node/corpus.ts";
 import { loadModelFolder } from "../../platform/node/model-folder.ts";
 import { loadTokenizer } from "../../platform/node/tokenizer-file.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { peakRssBytes } from "../terminal/machine.ts";
+import { readScoredTexts, type ScoredText } from "./texts.ts";
 import { createProgress, formatBytes, formatCount, print, writeJson } from "../terminal/output.ts";
 
 interface PerplexityFlags {
@@ -16,17 +14,11 @@ interface PerplexityFlags {
   readonly json?: string;
 }
 
-interface Text {
-  readonly name: string;
-  readonly tokens: Int32Array;
-  readonly bytes: number;
-}
-
 /** Streams texts through a model, prints how well it predicts them and writes it as JSON. */
 export async function measurePerplexity(folder: string, { data, device, json }: PerplexityFlags): Promise<void> {
   if (data === undefined) throw new UsageError("--data: perplexity needs a text file, or a folder of them");
   const loaded = await loadModelFolder(folder);
-  const texts = await readTexts(data, await loadTokenizer(loaded.model.config, folder));
+  const texts = await readScoredTexts("--data", [data], await loadTokenizer(loaded.model.config, folder));
   const session = createSession({ loaded, engine: await createNodeEngine({ device }) });
   const documents = await readAll(session, texts);
   const result = { ...poolPerplexity(documents), peakRssBytes: peakRssBytes() };
@@ -50,22 +42,8 @@ export async function measurePerplexity(folder: string, { data, device, json }: 
 
 // --- internal ---
 
-async function readTexts(path: string, tokenizer: Tokenizer): Promise<Text[]> {
-  const texts = (await readCorpus([path])).map(({ name, tokens }) => ({
-    name,
-    tokens: tokenizer.encode(decodeTokens(tokens)),
-    bytes: tokens.length,
-  }));
-  const short = texts.find(({ tokens }) => tokens.length < 2);
-  if (short) {
-    const place = texts.length > 1 ? `${path}: ${short.name}` : path;
-    throw new UsageError(`--data: ${place} has one token, and none after it to predict`);
-  }
-  return texts;
-}
-
 /** Every text from an empty memory on. */
-async function readAll(session: Session, texts: readonly Text[]): Promise<PerplexityResult[]> {
+async function readAll(session: Session, texts: readonly ScoredText[]): Promise<PerplexityResult[]> {
   const total = texts.reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
   const progress = createProgress("read", total, "tokens");
   const results: PerplexityResult[] = [];

@@ -1,7 +1,9 @@
 import { appendFile, mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
 import { FileError, readBytes, toJson, UNFINISHED, writeAtomically } from "../../platform/node/files.ts";
 import { MODEL_FILES } from "../../platform/node/model-folder.ts";
+import { openTensorFile } from "../../platform/node/tensor-files.ts";
 import { tokenizerFile } from "../../platform/node/tokenizer-file.ts";
 import { encodeWeights } from "../../model/checkpoint.ts";
 import type { RunConfig } from "../../train/config.ts";
@@ -9,9 +11,13 @@ import { decodeRunState, encodeRunState, type RestoredRun, type RunText } from "
 import { startOfRun, weightsOf, type RunPosition } from "../../train/run.ts";
 import { UsageError } from "../terminal/errors.ts";
 import { parseMetrics, type MetricsLine } from "./metrics.ts";
+import { renderTrainingReport } from "./training-report.ts";
 
 export const CHECKPOINT = "checkpoint.safetensors";
 export const METRICS = "metrics.jsonl";
+/** A folder with the weights that predicted the held-out text best. */
+export const BEST = "best";
+export const REPORT = "report.html";
 
 /** Where a run keeps its checkpoint, its metrics and the model folder that comes of it. */
 export interface RunFolder {
@@ -20,6 +26,10 @@ export interface RunFolder {
   log(line: MetricsLine): Promise<void>;
   /** Writes the checkpoint, the configs and the weights; each replaces the former as a whole. */
   save(position: RunPosition): Promise<void>;
+  /** Makes a model folder, `best`, of the weights if they predict the held-out text better than those in it. Returns the best value. */
+  keepBest(position: RunPosition, bitsPerByte: number, heldOut: string): Promise<number>;
+  /** Writes `report.html` from what was logged. */
+  report(): Promise<void>;
 }
 
 export interface RunFolderOptions extends RunText {
@@ -47,6 +57,11 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
   const kept = { ...config, model };
   if (resume && tokenizer && present.includes(MODEL_FILES.tokenizer))
     await checkSameTokenizer(file(MODEL_FILES.tokenizer), tokenizer);
+  const writeModel = async (to: string, weights: Uint8Array): Promise<void> => {
+    if (tokenizer) await writeAtomically(join(to, MODEL_FILES.tokenizer), tokenizer);
+    await writeAtomically(join(to, MODEL_FILES.config), toJson(model));
+    await writeAtomically(join(to, MODEL_FILES.weights), weights);
+  };
   return {
     async restore() {
       const { state } = startOfRun(config);
@@ -68,10 +83,29 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
       await writeAtomically(file(MODEL_FILES.training), toJson(config.training));
       await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(state)));
     },
+    async keepBest({ state, step }, bitsPerByte, heldOut) {
+      const best = await bestOf(join(file(BEST), MODEL_FILES.weights), heldOut);
+      if (!(bitsPerByte < best)) return best;
+      // The value is in the file of the weights: the two are replaced together.
+      const notes = { step: String(step), bitsPerByte: String(bitsPerByte), heldOut };
+      await writeModel(file(BEST), encodeWeights(weightsOf(state), notes));
+      return bitsPerByte;
+    },
+    async report() {
+      const lines = parseMetrics(await readFile(file(METRICS), "utf8").catch(() => ""));
+      await writeAtomically(file(REPORT), await renderTrainingReport(basename(folder), lines));
+    },
   };
 }
 
 // --- internal ---
+
+/** Bits per byte of the best weights so far on this text; none were worse than any. */
+async function bestOf(file: string, heldOut: string): Promise<number> {
+  if (!existsSync(file)) return Infinity;
+  const { metadata } = await openTensorFile(file);
+  return metadata["heldOut"] === heldOut ? Number(metadata["bitsPerByte"]) : Infinity;
+}
 
 /** Names of the files in a folder, none when there is no such folder; not those that a killed run was writing. */
 async function filesIn(folder: string): Promise<string[]> {

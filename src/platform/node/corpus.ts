@@ -22,7 +22,7 @@ export async function readCorpus(paths: readonly string[]): Promise<TextDocument
 }
 
 /** SHA-256 of the tokens of documents in their order, in 64 hexadecimal digits. */
-export function hashDocuments(documents: readonly Document[]): string {
+export function hashDocuments(documents: readonly Pick<Document, "tokens">[]): string {
   const whole = createHash("sha256");
   for (const { tokens } of documents) whole.update(createHash("sha256").update(tokens).digest());
   return whole.digest("hex");
