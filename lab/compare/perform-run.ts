@@ -7,7 +7,7 @@ import type { Document } from "../../src/text/document.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { evaluateDocuments } from "../../src/evaluate/documents.ts";
 import { createSession } from "../../src/runtime/session.ts";
-import { configHash } from "../../src/model/checkpoint.ts";
+import { configHash } from "./config-hash.ts";
 import { gatesOf } from "../../src/model/gates.ts";
 import { parseConfig } from "../../src/base/parse-config.ts";
 import { readJson, toJson, writeAtomically } from "../../src/platform/node/files.ts";

@@ -1,4 +1,4 @@
-import { configHash } from "../../src/model/checkpoint.ts";
+import { configHash } from "./config-hash.ts";
 import { parseRunConfig, type RunConfig } from "../../src/train/config.ts";
 import { matchedSystem } from "./match-parameters.ts";
 import type { RunResult } from "./results.ts";
