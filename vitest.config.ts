@@ -13,6 +13,7 @@ const SLOW = [
 export default defineConfig({
   test: {
     setupFiles: ["test/fail-on-console.ts"],
+    env: { ORT_DISABLE_TELEMETRY: "1" }, // also where a test loads ONNX Runtime by itself
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,

@@ -152,10 +152,11 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "windowMultiplications",
   ],
   "./model": [
+    "FAMILIES",
     "MODEL_FILES",
-    "configHash",
     "createModel",
     "encodeWeights",
+    "familyOf",
     "forwardFlops",
     "freshParams",
     "keyValueCacheBytes",

@@ -14,7 +14,7 @@ import { forwardFlops } from "../../src/model/cost.ts";
 import { suggestion } from "../../src/base/parse-config.ts";
 import { toJson, writeAtomically } from "../../src/platform/node/files.ts";
 import { renderComparison } from "../compare/html-report.ts";
-import { findRun, type RunPlace } from "../compare/perform-run.ts";
+import { findRun, type SuiteRuns } from "../compare/perform-run.ts";
 import { runAll } from "../compare/run-all.ts";
 import { makeSmokeTexts, readSuiteTexts } from "../compare/texts.ts";
 import { UsageError } from "../../src/cli/terminal/errors.ts";
@@ -132,7 +132,7 @@ async function defaultFolders({ name }: Suite, smoke: boolean): Promise<{ data: 
 }
 
 /** Whether it was stopped. */
-async function runOrStop(systems: readonly System[], place: RunPlace, device: NodeDevice): Promise<boolean> {
+async function runOrStop(systems: readonly System[], place: SuiteRuns, device: NodeDevice): Promise<boolean> {
   const stop = stopOnInterrupt("Saving and stopping");
   try {
     await runAll(systems, { ...place, engine: await createNodeEngine({ device }), signal: stop.signal });
@@ -147,7 +147,7 @@ async function runOrStop(systems: readonly System[], place: RunPlace, device: No
 }
 
 /** All results of a suite, whichever process made them. */
-async function collect(place: RunPlace): Promise<Comparison> {
+async function collect(place: SuiteRuns): Promise<Comparison> {
   const found = [];
   for (const system of SYSTEMS) found.push(await goThrough(place.suite, system, (run) => findRun(run, place)));
   return summarize(place.suite, place.texts.about, found);

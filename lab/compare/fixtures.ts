@@ -1,5 +1,5 @@
 import type { RunConfig } from "../../src/train/config.ts";
-import { goThrough, runConfigOf, type Run } from "./plan.ts";
+import { goThrough, runConfigOf, type PlannedRun } from "./plan.ts";
 import type { Comparison, MeasuredRun, RunResult } from "./results.ts";
 import { smokeOf, SUITES, type Suite } from "./suites.ts";
 import { summarize } from "./summarize.ts";
@@ -15,7 +15,7 @@ export function systemOf(name: string): System {
 }
 
 /** The result of a run that predicts text this well, everywhere in a document. */
-export function resultOf(run: Run, bitsPerByte: number): MeasuredRun {
+export function resultOf(run: PlannedRun, bitsPerByte: number): MeasuredRun {
   const config: RunConfig = runConfigOf(suite, run);
   return {
     hash: `${run.system.name} ${run.seed} ${run.learningRate} ${run.length} ${run.measure}`,
@@ -58,7 +58,7 @@ export const TEXTS: Comparison["texts"] = {
 /** A comparison of systems whose runs `perform` gives. Default: each seed is worse by 0.2 than the one before. */
 export async function comparisonOf(
   bits: Readonly<Record<string, number>>,
-  perform: (run: Run) => RunResult | undefined = (run) =>
+  perform: (run: PlannedRun) => RunResult | undefined = (run) =>
     resultOf(run, (bits[run.system.name] ?? NaN) + 0.2 * run.seed),
 ): Promise<Comparison> {
   const systems = Object.keys(bits).map((name) => goThrough(suite, systemOf(name), async (run) => perform(run)));

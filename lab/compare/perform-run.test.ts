@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { suite, systemOf } from "./fixtures.ts";
-import type { Run } from "./plan.ts";
+import type { PlannedRun } from "./plan.ts";
 import { createNodeEngine } from "../../src/engine/ort/ort-node.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { writeAtomically } from "../../src/platform/node/files.ts";
@@ -12,7 +12,7 @@ import { findRun, performRun, workOf, type RunContext } from "./perform-run.ts";
 import { makeSmokeTexts } from "./texts.ts";
 
 const texts = makeSmokeTexts(suite);
-const run: Run = {
+const run: PlannedRun = {
   system: systemOf("infini-linear"),
   seed: 0,
   learningRate: 0.01,

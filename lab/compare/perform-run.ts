@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { runConfigOf, runHash, trainingHash, type Run } from "./plan.ts";
+import { runConfigOf, runHash, trainingHash, type PlannedRun } from "./plan.ts";
 import { lossCurve, runResultSchema, type MeasuredRun, type RunResult } from "./results.ts";
 import type { Suite } from "./suites.ts";
 import type { Document } from "../../src/text/document.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { evaluateDocuments } from "../../src/evaluate/documents.ts";
 import { createSession } from "../../src/runtime/session.ts";
-import { configHash } from "../../src/model/checkpoint.ts";
+import { configHash } from "./config-hash.ts";
 import { gatesOf } from "../../src/model/gates.ts";
 import { parseConfig } from "../../src/base/parse-config.ts";
 import { readJson, toJson, writeAtomically } from "../../src/platform/node/files.ts";
@@ -18,14 +18,14 @@ import { trainInFolder, type Trained } from "../../src/cli/runs/train-in-folder.
 import type { SuiteTexts } from "./texts.ts";
 
 /** Where runs are, and what they are of. */
-export interface RunPlace {
+export interface SuiteRuns {
   readonly suite: Suite;
   readonly texts: SuiteTexts;
   /** Has a folder for each run. */
   readonly runs: string;
 }
 
-export interface RunContext extends RunPlace {
+export interface RunContext extends SuiteRuns {
   readonly engine: Engine;
   readonly signal: AbortSignal;
   /** Called with the tokens done of {@link workOf}. */
@@ -33,7 +33,7 @@ export interface RunContext extends RunPlace {
 }
 
 /** The result of a run that was done before, or nothing. Throws FileError or ConfigError for a broken file. */
-export async function findRun(run: Run, place: RunPlace): Promise<RunResult | undefined> {
+export async function findRun(run: PlannedRun, place: SuiteRuns): Promise<RunResult | undefined> {
   const file = join(folderOf(run, place), RESULT);
   if (!existsSync(file)) return undefined;
   const found = parseConfig(runResultSchema, await readJson(file), file);
@@ -46,7 +46,7 @@ export async function findRun(run: Run, place: RunPlace): Promise<RunResult | un
  * Trains and measures, and writes the result; continues a training that was stopped. Throws {@link InterruptedError}
  * when it is stopped itself.
  */
-export async function performRun(run: Run, context: RunContext): Promise<RunResult> {
+export async function performRun(run: PlannedRun, context: RunContext): Promise<RunResult> {
   const { suite } = context;
   const { system, ...settings } = run;
   const folder = folderOf(run, context);
@@ -65,7 +65,7 @@ export async function performRun(run: Run, context: RunContext): Promise<RunResu
 }
 
 /** Tokens of a run; those only measured count a third, as they need no backward pass. */
-export function workOf(run: Run, texts: SuiteTexts): number {
+export function workOf(run: PlannedRun, texts: SuiteTexts): number {
   return run.tokens + measuredTokens(run, texts) * READING;
 }
 
@@ -76,18 +76,18 @@ const READING = 1 / 3;
 
 type Measurements = Omit<MeasuredRun, "hash" | "system" | "seed" | "learningRate" | "tokens" | "length" | "configHash">;
 
-function hashOf(run: Run, { suite, texts }: RunPlace): string {
+function hashOf(run: PlannedRun, { suite, texts }: SuiteRuns): string {
   return runHash(suite, run, texts.about.hash);
 }
 
 /** A folder for each training. A result with other measurements replaces the former one. */
-function folderOf(run: Run, { suite, texts, runs }: RunPlace): string {
+function folderOf(run: PlannedRun, { suite, texts, runs }: SuiteRuns): string {
   const hash = trainingHash(suite, run, texts.about.hash).slice(0, 8);
   return join(runs, `${run.system.name}-length${run.length}-rate${run.learningRate}-seed${run.seed}-${hash}`);
 }
 
 async function trainAndMeasure(
-  run: Run,
+  run: PlannedRun,
   folder: string,
   context: RunContext,
 ): Promise<Measurements | { diverged: string }> {
@@ -101,7 +101,7 @@ async function trainAndMeasure(
 type TrainedRun = Trained & { readonly residentBytes: number };
 
 async function trainRun(
-  run: Run,
+  run: PlannedRun,
   folder: string,
   { suite, texts, engine, signal, onProgress }: RunContext,
 ): Promise<TrainedRun> {
@@ -122,7 +122,7 @@ async function trainRun(
   return { ...trained, residentBytes };
 }
 
-async function measureRun(run: Run, trained: TrainedRun, context: RunContext): Promise<Measurements> {
+async function measureRun(run: PlannedRun, trained: TrainedRun, context: RunContext): Promise<Measurements> {
   const { suite, texts } = context;
   const { loaded, metrics, minutes, steps, tokens } = trained;
   const residentBytes = trained.residentBytes || (await formerResidentBytes(run, context));
@@ -167,14 +167,14 @@ async function measureRun(run: Run, trained: TrainedRun, context: RunContext): P
 }
 
 /** Of a training that was measured otherwise before; 0 where there was none. */
-async function formerResidentBytes(run: Run, place: RunPlace): Promise<number> {
+async function formerResidentBytes(run: PlannedRun, place: SuiteRuns): Promise<number> {
   const file = join(folderOf(run, place), RESULT);
   if (!existsSync(file)) return 0;
   const former = parseConfig(runResultSchema, await readJson(file), file);
   return "diverged" in former ? 0 : (former.training.residentBytes ?? 0);
 }
 
-function measuredTokens(run: Run, { validation, test }: SuiteTexts): number {
+function measuredTokens(run: PlannedRun, { validation, test }: SuiteTexts): number {
   const documents = run.measure === "test" ? [...validation, ...test] : validation;
   return documents.reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
 }

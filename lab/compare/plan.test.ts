@@ -10,7 +10,7 @@ import {
   runsOf,
   trainingHash,
   trialsOf,
-  type Run,
+  type PlannedRun,
 } from "./plan.ts";
 import type { RunResult } from "./results.ts";
 
@@ -62,7 +62,7 @@ describe("runConfigOf", () => {
 });
 
 describe("hashes", () => {
-  const run: Run = { system: linear, seed: 0, learningRate: 0.01, tokens: 1024, length: 64, measure: "test" };
+  const run: PlannedRun = { system: linear, seed: 0, learningRate: 0.01, tokens: 1024, length: 64, measure: "test" };
 
   it("tell apart trainings by config and texts, and runs by what is measured too", () => {
     const other = { ...suite, testBytes: 77 };
@@ -98,7 +98,7 @@ describe("chooseLearningRate", () => {
 
 describe("goThrough", () => {
   it("uses the learning rate that was best for everything after the trials", async () => {
-    const asked: Run[] = [];
+    const asked: PlannedRun[] = [];
     const found = await goThrough(suite, linear, async (run) => {
       asked.push(run);
       return resultOf(run, run.learningRate === 0.003 ? 2 : 3);

@@ -1,4 +1,4 @@
-import { configHash } from "../../src/model/checkpoint.ts";
+import { configHash } from "./config-hash.ts";
 import { parseRunConfig, type RunConfig } from "../../src/train/config.ts";
 import { matchedSystem } from "./match-parameters.ts";
 import type { RunResult } from "./results.ts";
@@ -6,7 +6,7 @@ import { MIXTURE, type Suite } from "./suites.ts";
 import type { System } from "./systems.ts";
 
 /** One training and what is measured of it. */
-export interface Run {
+export interface PlannedRun {
   readonly system: System;
   readonly seed: number;
   readonly learningRate: number;
@@ -22,7 +22,7 @@ export interface Run {
 const WARMUP = 0.05;
 
 /** The runs that a learning rate is chosen by; none where there is one alone. */
-export function trialsOf(suite: Suite, system: System): Run[] {
+export function trialsOf(suite: Suite, system: System): PlannedRun[] {
   const { learningRates, searchShare, length, seeds } = suite;
   if (learningRates.length < 2) return [];
   const shared = { system, seed: seeds[0] ?? 0, length, tokens: suite.tokens * searchShare };
@@ -45,7 +45,7 @@ export function chooseLearningRate(
 }
 
 /** A run for each seed. */
-export function finalsOf(suite: Suite, system: System, learningRate: number): Run[] {
+export function finalsOf(suite: Suite, system: System, learningRate: number): PlannedRun[] {
   const { seeds, tokens, length } = suite;
   return (system.main ? seeds : seeds.slice(0, 1)).map((seed) => ({
     system,
@@ -58,7 +58,7 @@ export function finalsOf(suite: Suite, system: System, learningRate: number): Ru
 }
 
 /** Runs over lengths of training sequences; that of the suite's own length is one of {@link finalsOf}. */
-export function lengthRunsOf(suite: Suite, system: System, learningRate: number): Run[] {
+export function lengthRunsOf(suite: Suite, system: System, learningRate: number): PlannedRun[] {
   const { lengths, tokens, seeds } = suite;
   if (!lengths.systems.includes(system.name)) return [];
   const shared = { system, seed: seeds[0] ?? 0, learningRate, tokens, measure: "test" } as const;
@@ -66,7 +66,7 @@ export function lengthRunsOf(suite: Suite, system: System, learningRate: number)
 }
 
 /** The run config of a run. A step has the same number of tokens at every length. Throws ConfigError. */
-export function runConfigOf({ model, batch, length }: Suite, run: Run): RunConfig {
+export function runConfigOf({ model, batch, length }: Suite, run: PlannedRun): RunConfig {
   const steps = Math.max(2, Math.round(run.tokens / (batch * length)));
   const training = {
     steps,
@@ -82,19 +82,19 @@ export function runConfigOf({ model, batch, length }: Suite, run: Run): RunConfi
 }
 
 /** Tells apart trainings on other texts or with other configs. */
-export function trainingHash(suite: Suite, run: Run, dataHash: string): string {
+export function trainingHash(suite: Suite, run: PlannedRun, dataHash: string): string {
   return configHash({ config: runConfigOf(suite, run), dataHash });
 }
 
 /** Tells apart runs with other trainings or other measurements. */
-export function runHash(suite: Suite, run: Run, dataHash: string): string {
+export function runHash(suite: Suite, run: PlannedRun, dataHash: string): string {
   const { validationBytes, testBytes, edges } = suite;
   const measured = run.measure === "test" ? { validationBytes, testBytes, edges } : { validationBytes };
   return configHash({ training: trainingHash(suite, run, dataHash), measured });
 }
 
 /** All runs of a system, those that two experiments share once; the learning rate is not known yet. */
-export function runsOf(suite: Suite, system: System): Run[] {
+export function runsOf(suite: Suite, system: System): PlannedRun[] {
   const lengths = lengthRunsOf(suite, system, 0).filter(({ length }) => length !== suite.length);
   return [...trialsOf(suite, system), ...finalsOf(suite, system, 0), ...lengths];
 }
@@ -117,9 +117,9 @@ export interface SystemRuns {
 export async function goThrough(
   suite: Suite,
   system: System,
-  perform: (run: Run) => Promise<RunResult | undefined>,
+  perform: (run: PlannedRun) => Promise<RunResult | undefined>,
 ): Promise<SystemRuns> {
-  const all = async (runs: readonly Run[]): Promise<RunResult[]> => {
+  const all = async (runs: readonly PlannedRun[]): Promise<RunResult[]> => {
     const results: RunResult[] = [];
     for (const run of runs) results.push(...[await perform(run)].filter((result) => result !== undefined));
     return results;

@@ -1,4 +1,4 @@
-import { goThrough, runsOf, type Run } from "./plan.ts";
+import { goThrough, runsOf, type PlannedRun } from "./plan.ts";
 import type { RunResult } from "./results.ts";
 import type { System } from "./systems.ts";
 import { createProgress, formatMinutes, print } from "../../src/cli/terminal/output.ts";
@@ -53,7 +53,7 @@ function createPace(total: number): Pace {
 }
 
 async function performWithBar(
-  run: Run,
+  run: PlannedRun,
   label: string,
   context: Omit<RunContext, "onProgress">,
   pace: Pace,
@@ -78,7 +78,7 @@ function inAll(minutes: number | undefined): string {
   return minutes === undefined ? "" : `; about ${formatMinutes(minutes)} left in all`;
 }
 
-function describe({ system, learningRate, seed, length, measure }: Run): string {
+function describe({ system, learningRate, seed, length, measure }: PlannedRun): string {
   const what = measure === "validation" ? "try" : `seed ${seed}, sequences of ${length}`;
   return `${system.name}: ${what}, learning rate ${learningRate}`;
 }

@@ -9,7 +9,7 @@ import { DatasetError, splitDocuments, SPLITS, type Splits } from "./dataset.ts"
 import { lazyLoad, writeFiles } from "./fixtures.ts";
 import { DATASETS, prepareDataset, prepareFolder } from "./index.ts";
 import { maths } from "./maths.ts";
-import { sha256Of, type Run } from "./packages.ts";
+import { sha256Of, type ProgramRunner } from "./packages.ts";
 import { speeches } from "./speeches.ts";
 
 const NOVELS = {
@@ -158,7 +158,7 @@ describe("prepareDataset", () => {
 
   it("leaves what was there when something fails, and no other trace", async () => {
     await prepareDataset("books", { out: at("out"), run });
-    const broken: Run = async (program, args, where) => {
+    const broken: ProgramRunner = async (program, args, where) => {
       if (program === "tar") throw Object.assign(new Error("tar"), { stderr: "unexpected end" });
       return run(program, args, where);
     };
@@ -207,7 +207,7 @@ describe("prepareFolder", () => {
 // --- internal ---
 
 /** Programs that bring the packages of `books`, of another version than the known one. */
-const run: Run = async (program, args, where) => {
+const run: ProgramRunner = async (program, args, where) => {
   const target = args.at(-1) ?? "";
   if (program === "npm") await writeFiles(where, { "moby.tgz": "archive" });
   if (program === "apt-get") await writeFiles(where, { "austen.deb": "archive" });

@@ -5,7 +5,7 @@ import { books } from "./books.ts";
 import { DatasetError, type Dataset } from "./dataset.ts";
 import { readFolder } from "./folder.ts";
 import { maths } from "./maths.ts";
-import { openPackage, type Package, type Run } from "./packages.ts";
+import { openPackage, type Package, type ProgramRunner } from "./packages.ts";
 import { speeches } from "./speeches.ts";
 import { checkTarget, writeDataset, type DatasetReport } from "./write.ts";
 
@@ -27,7 +27,7 @@ export interface PackageOptions extends PrepareOptions {
   /** The Debian package, as a file or as the folder that it is unpacked in, instead of a download. */
   readonly deb?: string;
   /** What runs npm, apt-get, tar and dpkg-deb. Default: it does. */
-  readonly run?: Run;
+  readonly run?: ProgramRunner;
 }
 
 export interface FolderOptions extends PrepareOptions {

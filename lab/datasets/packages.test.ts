@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DatasetError, type PackageSource } from "./dataset.ts";
 import { writeFiles } from "./fixtures.ts";
-import { openPackage, sha256Of, type Run } from "./packages.ts";
+import { openPackage, sha256Of, type ProgramRunner } from "./packages.ts";
 
 const ARCHIVE = new TextEncoder().encode("an archive");
 const npm: PackageSource = {
@@ -110,7 +110,7 @@ interface FakeOptions {
 }
 
 /** Programs that do what the real ones would, for the packages above. */
-function fake({ version = "1-1", missing, failing, nothing }: FakeOptions = {}): Run {
+function fake({ version = "1-1", missing, failing, nothing }: FakeOptions = {}): ProgramRunner {
   return async (program, args, where) => {
     calls.push([program, ...args].join(" "));
     if (program === missing) throw Object.assign(new Error("spawn ENOENT"), { code: "ENOENT" });

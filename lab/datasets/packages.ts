@@ -7,7 +7,7 @@ import { readBytes } from "../../src/platform/node/files.ts";
 import { DatasetError, type PackageSource } from "./dataset.ts";
 
 /** Runs a program in a folder and gives its standard output. Rejects with `code` ENOENT when there is none. */
-export type Run = (program: string, args: readonly string[], folder: string) => Promise<string>;
+export type ProgramRunner = (program: string, args: readonly string[], folder: string) => Promise<string>;
 
 /** Where texts are from, as `data.json` says it. */
 export interface Provenance {
@@ -33,7 +33,7 @@ export interface OpenOptions {
   readonly folder: string;
   /** A package file, or a folder that it is unpacked in, instead of a download. */
   readonly given?: string;
-  readonly run?: Run;
+  readonly run?: ProgramRunner;
   /** Called with what is being done. */
   onStep?(step: string): void;
 }
@@ -84,7 +84,7 @@ const DOWNLOADS = {
   },
 } as const;
 
-async function download(source: PackageSource, folder: string, run: Run): Promise<string> {
+async function download(source: PackageSource, folder: string, run: ProgramRunner): Promise<string> {
   const { program, ending, args, help } = DOWNLOADS[source.manager];
   const missing =
     source.manager === "apt"
@@ -103,7 +103,7 @@ function checkChecksum({ name, sha256: known }: PackageSource, file: string, sha
 }
 
 /** Unpacks a package and gives its version. */
-async function unpack(source: PackageSource, file: string, folder: string, run: Run): Promise<string> {
+async function unpack(source: PackageSource, file: string, folder: string, run: ProgramRunner): Promise<string> {
   await mkdir(folder, { recursive: true });
   if (source.manager === "npm") {
     const needs = { missing: `tar is needed to unpack ${basename(file)}, and is not here`, help: "is it damaged?" };
@@ -135,7 +135,7 @@ interface Needs {
 }
 
 async function runNeeded(
-  run: Run,
+  run: ProgramRunner,
   program: string,
   args: readonly string[],
   folder: string,
@@ -153,7 +153,7 @@ async function runNeeded(
 
 const execute = promisify(execFile);
 
-const runProgram: Run = async (program, args, folder) =>
+const runProgram: ProgramRunner = async (program, args, folder) =>
   (await execute(program, args, { cwd: folder, maxBuffer: 64 * 1024 ** 2 })).stdout;
 
 async function isFolder(path: string): Promise<boolean> {

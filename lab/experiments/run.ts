@@ -3,7 +3,8 @@ import { InterruptedError } from "../../src/cli/terminal/interrupt.ts";
 import { thisMachine } from "../../src/cli/terminal/machine.ts";
 import { trainInFolder, type Trained } from "../../src/cli/runs/train-in-folder.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { configHash, weightsHash } from "../../src/model/checkpoint.ts";
+import { configHash } from "../compare/config-hash.ts";
+import { modelId } from "../../src/model/identity.ts";
 import { parameterCount, stateBytes } from "../../src/model/cost.ts";
 import type { LoadedModel } from "../../src/model/transformer.ts";
 import { readJson } from "../../src/platform/node/files.ts";
@@ -92,7 +93,7 @@ async function shippedModel(folder: string): Promise<Source> {
   const config = { model: loaded.model.config, training: await readJson(join(folder, MODEL_FILES.training)) };
   return {
     config: config as RunConfig,
-    modelHash: configHash({ config, weights: weightsHash(loaded.params) }),
+    modelHash: configHash({ config, weights: await modelId(loaded) }),
     model: async () => ({ loaded, folder }),
   };
 }

@@ -41,13 +41,13 @@ import { isMatrixTranspose, type Tensor } from "../graph/tensor.ts";
  * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What is never read is left out
  * of a graph anyway: rules look at `needed` where gradients are computed together.
  */
-type Rule<K extends Op> = (y: Tensor<K>, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[];
+type GradientRule<K extends Op> = (y: Tensor<K>, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[];
 
 /** Marks operations through which nothing flows back. */
 const NOT_DIFFERENTIABLE = null;
 
 /** The gradient of every operation. Total: an operation without an entry does not compile. */
-export const gradientRules: { readonly [K in Op]: Rule<K> | typeof NOT_DIFFERENTIABLE } = {
+export const gradientRules: { readonly [K in Op]: GradientRule<K> | typeof NOT_DIFFERENTIABLE } = {
   input: NOT_DIFFERENTIABLE,
   constant: NOT_DIFFERENTIABLE,
 

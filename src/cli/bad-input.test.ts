@@ -365,14 +365,14 @@ describe("weights that cannot be used", () => {
         ...all,
         finalNorm: { dtype: "int32", shape: [16], data: new Int32Array(16) },
       })),
-      /"finalNorm" must have/,
+      /"finalNorm" is int32: weights are numbers with fractions/,
     ],
     ["that lack a tensor", WEIGHTS, edit((all) => without(all, "finalNorm")), /model\.safetensors: lacks "finalNorm"/],
     [
       "with a tensor too many",
       WEIGHTS,
       edit((tensors) => ({ ...tensors, extra: tensor(tensors["finalNorm"]) })),
-      /"extra" is no part of this config/,
+      /"extra" is not part of this config/,
     ],
     [
       "of a config with more layers",
@@ -384,7 +384,7 @@ describe("weights that cannot be used", () => {
       "of a config with fewer layers",
       "config.json",
       (bytes) => text(bytes).replace('"numLayers": 2', '"numLayers": 1'),
-      /model\.safetensors: "blocks\.1\..*" is no part of this config/,
+      /model\.safetensors: "blocks\.1\..*" is not part of this config/,
     ],
     [
       "of a wider config",

@@ -1,6 +1,8 @@
 import type { Blocks } from "../tensor/blocks.ts";
 import type { DType, HostDType, HostTensor, Shape } from "../tensor/host-tensor.ts";
 import { floatTensor, intTensor } from "../tensor/host-tensor.ts";
+import { SMALLEST_DENOMINATOR } from "./limits.ts";
+import { sharedConstant } from "./shared-constant.ts";
 import { apply, isOp, type Tensor } from "./tensor.ts";
 
 /*
@@ -20,12 +22,12 @@ export function constant(value: HostTensor): Tensor {
 }
 
 export function scalar(value: number): Tensor {
-  return constant(floatTensor([], Float32Array.of(value)));
+  return sharedConstant("scalar", [value], () => floatTensor([], Float32Array.of(value)));
 }
 
 /** `length` whole numbers from `start` on, as int32. */
 export function iota(length: number, start = 0): Tensor {
-  return constant(
+  return sharedConstant("iota", [length, start], () =>
     intTensor(
       [length],
       Int32Array.from({ length }, (_, i) => start + i),
@@ -180,7 +182,7 @@ export function rmsNorm(x: Tensor, scale: Tensor, epsilon: number): Tensor {
 }
 
 /** x / sqrt(sum(x^2) + epsilon) along the innermost axis. */
-export function l2Normalize(x: Tensor, epsilon = 1e-6): Tensor {
+export function l2Normalize(x: Tensor, epsilon = SMALLEST_DENOMINATOR): Tensor {
   return apply("l2Normalize", [x], { epsilon });
 }
 

@@ -12,22 +12,22 @@ export interface TensorType {
 /** The types that are computed in. The others become one of these first. */
 const COMPUTED: readonly DType[] = ["float32", "int32"];
 
-type Rule<Attributes> = (inputs: readonly TensorType[], attributes: Attributes) => TensorType;
+type InferenceRule<Attributes> = (inputs: readonly TensorType[], attributes: Attributes) => TensorType;
 
-const unary: Rule<object> = (inputs) => float(only(inputs));
+const unary: InferenceRule<object> = (inputs) => float(only(inputs));
 
-const binary: Rule<object> = (inputs) => {
+const binary: InferenceRule<object> = (inputs) => {
   const [a, b] = pair(inputs);
   if (a.dtype !== b.dtype || !COMPUTED.includes(a.dtype)) throw new Error("operands must have one numeric type");
   return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
 };
 
-const comparison: Rule<object> = (inputs, attributes) => ({
+const comparison: InferenceRule<object> = (inputs, attributes) => ({
   shape: binary(inputs, attributes).shape,
   dtype: "bool",
 });
 
-const reduction: Rule<OpAttributes["sum"]> = (inputs, { axes, keepAxes }) => {
+const reduction: InferenceRule<OpAttributes["sum"]> = (inputs, { axes, keepAxes }) => {
   const x = float(only(inputs));
   for (const axis of axes) checkAxis(axis, x.shape);
   const shape = keepAxes
@@ -36,14 +36,14 @@ const reduction: Rule<OpAttributes["sum"]> = (inputs, { axes, keepAxes }) => {
   return { shape, dtype: x.dtype };
 };
 
-const alongLast: Rule<object> = (inputs) => {
+const alongLast: InferenceRule<object> = (inputs) => {
   const x = float(only(inputs));
   checkAxis(x.shape.length - 1, x.shape);
   return x;
 };
 
 /** The type of each operation's result; throws when the operands do not fit. */
-export const inferenceRules: { readonly [K in Op]: Rule<OpAttributes[K]> } = {
+export const inferenceRules: { readonly [K in Op]: InferenceRule<OpAttributes[K]> } = {
   input: () => {
     throw new Error("inputs are made with input()");
   },

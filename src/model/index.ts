@@ -1,5 +1,5 @@
 /** Models as pure functions, their configs and files. */
-export { configHash, encodeWeights, loadModel } from "./checkpoint.ts";
+export { encodeWeights, loadModel } from "./checkpoint.ts";
 export { parseModelConfig, type ModelConfig, type ModelConfigInput } from "./config.ts";
 export {
   forwardFlops,
@@ -9,5 +9,7 @@ export {
   stateBytes,
   type MemoryFootprint,
 } from "./cost.ts";
+export { FAMILIES, familyOf } from "./families/index.ts";
+export type { Family } from "./families/family.ts";
 export { MODEL_FILES } from "./model-files.ts";
 export { createModel, freshParams, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";

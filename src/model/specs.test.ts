@@ -86,7 +86,7 @@ function graphsOf(model: Model): Graph[] {
   return [
     createGraph({ logits: model.logits(weights, whole.hidden), ...flatten<Tensor>(whole.state, "next") }),
     createGraph({ logits: model.logits(weights, part.hidden), ...flatten<Tensor>(part.rows, "rows") }),
-    createGraph(flatten<Tensor>(model.commit(weights, open, input("isFull", [1], "int32")), "next")),
+    createGraph(flatten<Tensor>(model.commitSome(weights, open, input("isFull", [1], "int32")), "next")),
   ];
 }
 

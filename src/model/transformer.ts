@@ -35,8 +35,10 @@ export interface Model {
     open: OpenLayers,
     place: ChunkPlace,
   ): { hidden: Tensor; state: LayerStates<Tensor>; rows: LayerStates<Tensor> };
+  /** The state after the open segment, which is full in all lanes; see {@link SequenceMixer.commit}. */
+  commit(params: ModelParams<Tensor, Weight>, open: OpenLayers): LayerStates<Tensor>;
   /** Ends the open segment in the lanes whose flag (int32 [B]) is 1, where it must be full; the others stay as they are. */
-  commit(params: ModelParams<Tensor, Weight>, open: OpenLayers, isFull: Tensor): OpenLayers;
+  commitSome(params: ModelParams<Tensor, Weight>, open: OpenLayers, isFull: Tensor): OpenLayers;
   /** Logits [.., V] of the token after each hidden state [.., D]. */
   logits(params: ModelParams<Tensor, Weight>, hidden: Tensor): Tensor;
   /** Cross-entropy [..] of targets int32 [..] in nats, from hidden states [.., D]: what {@link logits} give, without all of them in memory. */
@@ -83,7 +85,8 @@ export function createModel(config: ModelConfig): Model {
       const { y, state, rows } = stack.extend(params, embed(params.embedding, tokens), open, place);
       return { hidden: y, state: state as LayerStates<Tensor>, rows: rows as LayerStates<Tensor> };
     },
-    commit: (params, open, isFull) => commitLanes(stack, params, open, isFull) as OpenLayers,
+    commit: (params, open) => stack.commit(params, open) as LayerStates<Tensor>,
+    commitSome: (params, open, isFull) => commitLanes(stack, params, open, isFull) as OpenLayers,
     logits: ({ head, embedding }, hidden) => linear(hidden, head ?? embedding),
     losses: ({ head, embedding }, hidden, targets) => linearLosses(hidden, head ?? embedding, targets),
   };

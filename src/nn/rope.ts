@@ -1,5 +1,6 @@
-import { add, concat, constant, div, gather, neg, rotate, slice, square } from "../graph/builder.ts";
+import { add, concat, div, gather, neg, rotate, slice, square } from "../graph/builder.ts";
 import { floatTensor } from "../tensor/host-tensor.ts";
+import { sharedConstant } from "../graph/shared-constant.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 /** Cosines and sines of the angles of rotary position embedding, one row for each position. */
@@ -11,13 +12,14 @@ export interface RopeTables {
 /** Tables for positions 0 .. positions-1 of heads of size `headDim` (arXiv 2104.09864, eq. 34). */
 export function ropeTables(positions: number, headDim: number, base: number): RopeTables {
   const half = headDim / 2;
-  const table = (f: (angle: number) => number): Tensor => {
-    const data = Float32Array.from({ length: positions * half }, (_, i) =>
-      f(Math.floor(i / half) * base ** (-(i % half) / half)),
-    );
-    return constant(floatTensor([positions, half], data));
-  };
-  return { cos: table(Math.cos), sin: table(Math.sin) };
+  const table = (kind: "cos" | "sin"): Tensor =>
+    sharedConstant(`${kind} of positions`, [positions, half, base], () => {
+      const data = Float32Array.from({ length: positions * half }, (_, i) =>
+        Math[kind](Math.floor(i / half) * base ** (-(i % half) / half)),
+      );
+      return floatTensor([positions, half], data);
+    });
+  return { cos: table("cos"), sin: table("sin") };
 }
 
 /** The rows of the tables at these positions, int32 [T]. */

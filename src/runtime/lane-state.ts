@@ -77,32 +77,33 @@ function positionsOf({ metadata }: TensorFile, source: string): number[] {
 }
 
 /** Throws SessionError for numbers that reading cannot leave in lanes at these positions. */
-function checkNumbers(name: string, value: HostTensor, positions: readonly number[], source: string): void {
-  const { shape, data } = value;
-  if (data instanceof Float32Array && !areFinite(data))
-    throw new SessionError(`${source}: "${name}" has numbers that are not finite`);
+function checkNumbers(name: string, { shape, data }: HostTensor, positions: readonly number[], source: string): void {
   if (shape[0] !== positions.length)
     throw new SessionError(`${source}: "${name}" is of ${shape[0]} lanes, the positions of ${positions.length}`);
   const width = sizeOf(shape.slice(1));
+  // In the open segment, rows [.., N, n], there is something up to where the lane stands; elsewhere once it has read a token.
+  const [N = 1, n = 1] = isOf("segment")(name) ? shape.slice(-2) : [1, width];
   for (const [lane, position] of positions.entries()) {
-    const ofLane = data.subarray(lane * width, (lane + 1) * width);
-    const isOpen = isOf("segment")(name);
-    const [N = 1, n = 1] = isOpen ? shape.slice(-2) : [1, width];
-    const written = isOpen ? position % N : Math.min(position, N);
-    for (let row = 0; row < width / n; row++) {
-      if (row % N >= written && !areZero(ofLane.subarray(row * n, (row + 1) * n)))
+    const filled = isOf("segment")(name) ? (position % N) * n : Math.min(position, 1) * n;
+    for (let start = lane * width; start < (lane + 1) * width; start += N * n) {
+      if (!areFinite(data, start, start + filled))
+        throw new SessionError(`${source}: "${name}" has numbers that are not finite`);
+      if (!areZero(data, start + filled, start + N * n))
         throw new SessionError(`${source}: "${name}" holds more than ${position} tokens leave`);
     }
   }
 }
 
-function areFinite(data: Float32Array): boolean {
+function areFinite(data: HostTensor["data"], start: number, end: number): boolean {
   let sum = 0;
-  for (let i = 0; i < data.length; i++) sum += (data[i] ?? 0) - (data[i] ?? 0); // zero unless something is not finite
+  for (let i = start; i < end; i++) {
+    const value = data[i] ?? 0;
+    sum += value - value; // zero unless something is not finite
+  }
   return sum === 0;
 }
 
-function areZero(data: HostTensor["data"]): boolean {
-  for (let i = 0; i < data.length; i++) if (data[i] !== 0) return false;
+function areZero(data: HostTensor["data"], start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (data[i] !== 0) return false;
   return true;
 }

@@ -10,7 +10,7 @@ import type { Flat } from "../tensor/tree.ts";
 import { decodeStates, encodeStates, type LaneState } from "./lane-state.ts";
 import { checkTokens, dataOf, joinParts, padTo, SessionError, singleToken, stackLanes } from "./lane-tokens.ts";
 import type { Output } from "./programs.ts";
-import { blockSizeOf, chunkSizes, type RuntimePrograms } from "./runtime-programs.ts";
+import { blockSizeOf, chunkSizes, isLargeModel, type RuntimePrograms } from "./runtime-programs.ts";
 
 /** A state of all lanes in the memory of the host. */
 export interface Snapshot {
@@ -99,7 +99,8 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
   const { loaded, programs } = runtime;
   const { model } = loaded;
   const { segmentLength: N, vocabularySize } = model.config;
-  const blockSize = blockSizeOf(model.config, batch, blockLength);
+  // One segment is enough for the speed of a large model, and more would take more memory.
+  const blockSize = blockSizeOf(model.config, batch, blockLength ?? (isLargeModel(loaded) ? N : undefined));
   const sizes = chunkSizes(model.config);
   const empty = emptyValues(loaded, batch);
   const store = createStore(runtime.engine, empty, runtime.weights);
@@ -127,9 +128,11 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
 
   async function commit(): Promise<void> {
     if (full.length === 0) return;
-    const program = await programs.commit(store, batch);
+    const isAll = full.length === batch;
+    const program = await programs.commit(store, batch, isAll ? "all" : "some");
     const isFull = positions.map((_, lane) => (full.includes(lane) ? 1 : 0));
     if (program) await run(program, { isFull: laneNumbers(isFull) });
+    if (isAll) store.clear(isSegment);
     full = [];
   }
 
@@ -222,7 +225,7 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
         for (const rows of sizes) if (rows > 1) await programs.chunk(store, batch, rows, output);
         for (const length of new Set([blockSize, N])) await programs.block(store, batch, length, output);
       }
-      await programs.commit(store, batch);
+      await programs.commit(store, batch, "all");
     },
     async read(tokens, output = "state", { targets, onProgress } = {}) {
       const copied = (lanes: readonly Int32Array[]): Int32Array[] =>

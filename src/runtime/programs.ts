@@ -1,14 +1,21 @@
 import type { ChunkPlace } from "../mixers/contract.ts";
 import { add, constant, gather, input, reshape, slice } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
-import { named, nameOf, nextValues, rowsOfValues } from "../graph/names.ts";
+import { named, nameOf, nextOf, nextValues, rowsOfValues } from "../graph/names.ts";
 import { intTensor, type FloatTensor } from "../tensor/host-tensor.ts";
 import type { Weight } from "../nn/weight.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { isOp, type Tensor } from "../graph/tensor.ts";
 import { mapTree, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
 import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
-import { resetLanes, type LayerStates, type LoadedModel, type Model, type ModelParams } from "../model/transformer.ts";
+import {
+  resetLanes,
+  type LayerStates,
+  type LoadedModel,
+  type Model,
+  type ModelParams,
+  type OpenLayers,
+} from "../model/transformer.ts";
 
 /*
  * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
@@ -66,11 +73,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
     offset: input("offset", [batch], "int32"),
     length: input("length", [batch], "int32"),
   };
-  const open = {
-    state: layerInputs(model.initialState(batch), "state"),
-    segment: layerInputs(model.emptySegment(batch), "segment"),
-  };
-  const result = model.extend(weights, tokens, open, place);
+  const result = model.extend(weights, tokens, openInputs(model, batch), place);
   const last = (): Tensor => (size === 1 ? result.hidden : rowAt(result.hidden, input("last", [batch], "int32")));
   const changes = changed(nextState(result.state));
   const rows = rowsOfValues(named<Tensor>("segment", result.rows));
@@ -85,17 +88,25 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
   return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
 }
 
-/** Writes the open segment to the memory in the lanes where it is full: `isFull`, int32 [B]. */
+/** Writes the open segment, which is full in all lanes, to the memory. It is for the caller to empty it. */
 export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
-  const open = {
-    state: layerInputs(model.initialState(batch), "state"),
-    segment: layerInputs(model.emptySegment(batch), "segment"),
-  };
-  const after = model.commit(parameterInputs(params), open, input("isFull", [batch], "int32"));
+  return createGraph(changed(nextState(model.commit(parameterInputs(params), openInputs(model, batch)))));
+}
+
+/** Writes the open segment to the memory and empties it in the lanes where it is full: `isFull`, int32 [B]. */
+export function commitSomeProgram({ model, params }: LoadedModel, batch: number): Graph {
+  const after = model.commitSome(parameterInputs(params), openInputs(model, batch), input("isFull", [batch], "int32"));
   return createGraph(changed({ ...nextState(after.state), ...nextValues(named<Tensor>("segment", after.segment)) }));
 }
 
 // --- internal ---
+
+function openInputs(model: Model, batch: number): OpenLayers {
+  return {
+    state: layerInputs(model.initialState(batch), "state"),
+    segment: layerInputs(model.emptySegment(batch), "segment"),
+  };
+}
 
 function outputOf(
   model: Model,
@@ -113,9 +124,11 @@ function outputOf(
   return { logits: reshape(model.logits(weights, last()), [batch, model.config.vocabularySize]) };
 }
 
-/** Results that are not an input as it came. */
+/** Results but for those that are the value itself that they would take the place of. */
 function changed(results: Flat<Tensor>): Flat<Tensor> {
-  return Object.fromEntries(Object.entries(results).filter(([, result]) => result.op !== "input"));
+  const isSame = (name: string, result: Tensor): boolean =>
+    isOp(result, "input") && name === nextOf(result.attributes.name);
+  return Object.fromEntries(Object.entries(results).filter(([name, result]) => !isSame(name, result)));
 }
 
 /** Row [B, 1, n] of x [B, N, n], of each lane at a place that is known at run time, int32 [B]. */

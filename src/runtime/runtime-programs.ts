@@ -6,7 +6,7 @@ import type { HostTensor } from "../tensor/host-tensor.ts";
 import { flatten } from "../tensor/tree.ts";
 import type { ModelConfig } from "../model/config.ts";
 import type { LoadedModel } from "../model/transformer.ts";
-import { chunkProgram, commitProgram, segmentsProgram, type Output } from "./programs.ts";
+import { chunkProgram, commitProgram, commitSomeProgram, segmentsProgram, type Output } from "./programs.ts";
 
 /**
  * The programs of a model, each compiled when it is first asked for and then used by all lanes. A store of as many lanes says
@@ -17,8 +17,8 @@ export interface RuntimePrograms {
   block(store: Store, batch: number, length: number, output: Output): Promise<Prepared>;
   /** Up to `rows` tokens inside one segment of each lane. */
   chunk(store: Store, batch: number, rows: number, output: Output): Promise<Prepared>;
-  /** The end of segments; nothing in models that write every token to memory at once. */
-  commit(store: Store, batch: number): Promise<Prepared | undefined>;
+  /** The end of segments of all lanes or of some; nothing in models that write every token to memory at once. */
+  commit(store: Store, batch: number, lanes: "all" | "some"): Promise<Prepared | undefined>;
   /** Releases all, and compiles no more. */
   dispose(): Promise<void>;
 }
@@ -35,16 +35,21 @@ export function blockSizeOf(
   return Math.max(1, Math.floor(blockLength / segmentLength)) * segmentLength;
 }
 
+/** Whether memory counts for more than the last tenths of speed, see {@link FIXED_BYTES}. */
+export function isLargeModel({ params }: LoadedModel): boolean {
+  const leaves = Object.values(flatten<HostTensor>(params));
+  return leaves.reduce((sum, { data }) => sum + data.byteLength, 0) > FIXED_BYTES;
+}
+
 /** Tokens that the programs for part of a segment take: a request runs in the smallest that it fits. */
 export function chunkSizes({ segmentLength: N }: Pick<ModelConfig, "segmentLength">): readonly number[] {
   return [...CHUNK_ROWS.filter((rows) => rows < N), N];
 }
 
 export function createPrograms(loaded: LoadedModel): RuntimePrograms {
-  const bytes = Object.values(flatten<HostTensor>(loaded.params)).reduce((sum, { data }) => sum + data.byteLength, 0);
-  const isLarge = bytes > FIXED_BYTES;
+  const isLarge = isLargeModel(loaded);
   const compiled = createProgramCache<Prepared>("the runtime");
-  const ends = new Map<number, Graph>();
+  const ends = new Map<string, Graph>();
   const program = (name: string, store: Store, build: () => Graph, isOften = false): Promise<Prepared> =>
     compiled.get(name, () =>
       store.prepare(build(), { ...(isOften && !isLarge && { isFixed: isOf("params") }), sparing: isLarge }),
@@ -64,11 +69,11 @@ export function createPrograms(loaded: LoadedModel): RuntimePrograms {
         () => chunkProgram(loaded, batch, rows, output),
         rows === 1,
       ),
-    async commit(store, batch) {
-      const graph = ends.get(batch) ?? commitProgram(loaded, batch);
-      ends.set(batch, graph);
-      const isEmpty = Object.keys(graph.outputs).length === 0;
-      return isEmpty ? undefined : program(`the end of segments of ${batch} lanes`, store, () => graph);
+    async commit(store, batch, lanes) {
+      const name = `the end of segments of ${lanes} of ${batch} lanes`;
+      const graph = ends.get(name) ?? (lanes === "all" ? commitProgram : commitSomeProgram)(loaded, batch);
+      ends.set(name, graph);
+      return Object.keys(graph.outputs).length > 0 ? program(name, store, () => graph) : undefined;
     },
     dispose: () => compiled.dispose(),
   };

@@ -24,12 +24,12 @@ export interface GradientOptions extends TrainedParts {
 }
 
 /** Sum of the write strengths, where the memory chooses. */
-export interface Written {
-  readonly written?: number;
+export interface WriteStrength {
+  readonly writeStrengthSum?: number;
 }
 
 /** What a batch has added beside its gradients. */
-export interface Added extends Written {
+export interface Added extends WriteStrength {
   readonly loss: number;
 }
 
@@ -60,7 +60,7 @@ export async function parallelGradients(
     async add(batch, rates) {
       const outputs = await program.run({ ...rates, ...pick(batch) });
       store.keep();
-      return { loss: scalarOf(outputs.loss), ...writtenOf(outputs) };
+      return { loss: scalarOf(outputs.loss), ...writeStrengthOf(outputs) };
     },
     dispose: () => program.dispose(),
   };
@@ -109,13 +109,15 @@ export async function rematerializedGradients(options: GradientOptions, store: S
 }
 
 /** The write strengths among the outputs of a program, where there are any. */
-export function writtenOf({ written }: Flat<HostTensor>): Written {
-  return written ? { written: scalarOf(written) } : {};
+export function writeStrengthOf({ writeStrengthSum }: Flat<HostTensor>): WriteStrength {
+  return writeStrengthSum ? { writeStrengthSum: scalarOf(writeStrengthSum) } : {};
 }
 
 /** The total with those of one more batch. */
-export function addWritten(total: Written, { written }: Written): Written {
-  return written === undefined ? total : { written: (total.written ?? 0) + written };
+export function addWriteStrength(total: WriteStrength, { writeStrengthSum }: WriteStrength): WriteStrength {
+  return writeStrengthSum === undefined
+    ? total
+    : { writeStrengthSum: (total.writeStrengthSum ?? 0) + writeStrengthSum };
 }
 
 /** The number of a scalar; NaN where there is none. */
@@ -154,7 +156,7 @@ interface BackwardPass {
 async function backThrough(pass: BackwardPass): Promise<Added> {
   const { backward, store, segments, rates } = pass;
   let loss = 0;
-  let written: Written = {};
+  let strength: WriteStrength = {};
   let [incoming, outgoing] = pass.slopes;
   // Nothing comes after the last segment, so its state has no gradient.
   for (const { data } of Object.values(incoming)) data.fill(0);
@@ -163,10 +165,10 @@ async function backThrough(pass: BackwardPass): Promise<Added> {
     const outputs = await backward.run(feeds, changeKind(outgoing, "nextStateGradients", "stateGradients"));
     store.keep();
     loss += scalarOf(outputs.loss);
-    written = addWritten(written, writtenOf(outputs));
+    strength = addWriteStrength(strength, writeStrengthOf(outputs));
     [incoming, outgoing] = [outgoing, incoming];
   }
-  return { loss, ...written };
+  return { loss, ...strength };
 }
 
 /** Tokens start .. start+length-1 of every lane. */

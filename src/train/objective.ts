@@ -31,7 +31,7 @@ export interface ObjectiveResult {
 export type Objective = (model: Model, weights: ModelParams<Tensor, Weight>, batch: ObjectiveBatch) => ObjectiveResult;
 
 /**
- * The weighted cross-entropy of the next token in nats, and what mixers charge beside it. `written` is the sum over the tokens of
+ * The weighted cross-entropy of the next token in nats, and what mixers charge beside it. `writeStrengthSum` is the sum over the tokens of
  * the mean strength at which they are written, for memories that choose.
  */
 export const nextToken: Objective = (model, weights, batch) => {
@@ -40,7 +40,7 @@ export const nextToken: Objective = (model, weights, batch) => {
   return {
     loss: crossEntropyOf(model, weights, result.hidden, batch),
     cost: ownCosts(result),
-    metrics: writeWish ? { written: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {},
+    metrics: writeWish ? { writeStrengthSum: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {},
     state: result.state,
   };
 };

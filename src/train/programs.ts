@@ -5,6 +5,7 @@ import { add, constant, div, input, min, scalar, sqrt, square, sum } from "../gr
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
+import { SMALLEST_DENOMINATOR } from "../graph/limits.ts";
 import type { Weight } from "../nn/weight.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
@@ -204,7 +205,7 @@ function applyUpdate(
   const step = input("step", []);
   const squares = slopes.map((slope) => sum(square(slope)));
   const gradientNorm = sqrt(squares.reduce((total, part) => add(total, part)));
-  const clip = min(1, div(clipNorm, add(gradientNorm, CLIP_EPSILON)));
+  const clip = min(1, div(clipNorm, add(gradientNorm, SMALLEST_DENOMINATOR)));
   const specOf = flatten<ParamSpec>(specs);
   const outputs: Record<string, Tensor> = {};
   const values = flatten<FloatTensor>(params);
@@ -220,8 +221,6 @@ function applyUpdate(
   });
   return { gradientNorm, ...nextValues(outputs) };
 }
-
-const CLIP_EPSILON = 1e-6;
 
 function leaf<T>(values: readonly T[] | Flat<T>, key: string | number): T {
   const value = (values as Flat<T>)[String(key)];

@@ -136,7 +136,7 @@ describe("a run state", () => {
       { ...state, "optimizer.embedding.m": zeros([8, 16]) },
       '"optimizer.embedding.m" must have shape [16, 8], has [8, 16]',
     );
-    expectRefusal({ ...state, "params.head": zeros([8, 16]) }, '"params.head" is no part of this config');
+    expectRefusal({ ...state, "params.head": zeros([8, 16]) }, '"params.head" is not part of this config');
   });
 
   it.each<[string, Record<string, string>]>([

@@ -8,15 +8,15 @@ import { flatten, prefixed, type Flat } from "../tensor/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import { carriesMemory, type TrainingConfig } from "./config.ts";
 import {
-  addWritten,
+  addWriteStrength,
   isGradient,
   noGradients,
   parallelGradients,
   rematerializedGradients,
   scalarOf,
-  writtenOf,
+  writeStrengthOf,
   type GradientOptions,
-  type Written,
+  type WriteStrength,
 } from "./gradients.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { isTrained, trainingStep, updateStep, type UpdateConfig } from "./programs.ts";
@@ -109,8 +109,8 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
         writeMargin: scalarTensor(training.writeMargin),
         auxiliaryWeight: scalarTensor(1 / tokens),
       };
-      const { written, ...result } = await runner.run(normalizeWeights(batches), rates);
-      return { ...result, ...(written === undefined ? {} : { writeStrength: written / tokens }) };
+      const { writeStrengthSum, ...result } = await runner.run(normalizeWeights(batches), rates);
+      return { ...result, ...(writeStrengthSum === undefined ? {} : { writeStrength: writeStrengthSum / tokens }) };
     },
     keep: () => store.keep(),
     async dispose() {
@@ -123,7 +123,10 @@ export async function createStepper(options: StepperOptions): Promise<Stepper> {
 // --- internal ---
 
 interface Runner {
-  run(batches: readonly Batch[], rates: Flat<HostTensor>): Promise<Written & Pick<StepResult, "loss" | "gradientNorm">>;
+  run(
+    batches: readonly Batch[],
+    rates: Flat<HostTensor>,
+  ): Promise<WriteStrength & Pick<StepResult, "loss" | "gradientNorm">>;
   dispose(): Promise<void>;
 }
 
@@ -138,7 +141,11 @@ async function fusedRunner(
     async run(batches, rates) {
       const [batch] = batches.map(pick);
       const outputs = await program.run({ ...rates, ...batch });
-      return { loss: scalarOf(outputs.loss), gradientNorm: scalarOf(outputs.gradientNorm), ...writtenOf(outputs) };
+      return {
+        loss: scalarOf(outputs.loss),
+        gradientNorm: scalarOf(outputs.gradientNorm),
+        ...writeStrengthOf(outputs),
+      };
     },
     dispose: () => program.dispose(),
   };
@@ -154,18 +161,18 @@ async function accumulatingRunner(options: StepperOptions, store: Store): Promis
     async run(batches, rates) {
       store.clear(isGradient);
       let loss = 0;
-      let written: Written = {};
+      let strength: WriteStrength = {};
       for (const batch of batches) {
         const result = await source.add(batch, rates);
         loss += result.loss;
-        written = addWritten(written, result);
+        strength = addWriteStrength(strength, result);
       }
       if (options.reduce) {
         const reduced = await options.reduce(pathsOf("gradients", await store.read(isGradient)));
         store.write(named("gradients", reduced));
       }
       const outputs = await program.run(rates);
-      return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...written };
+      return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...strength };
     },
     async dispose() {
       await source.dispose();

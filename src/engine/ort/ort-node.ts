@@ -75,6 +75,8 @@ type Runtime = typeof import("onnxruntime-node");
 const NOTHING = createGraph({ y: neg(input("x", [1])) });
 
 async function loadRuntime(): Promise<Runtime> {
+  // Otherwise it writes what it knows of the machine to the home folder and sends it away. It reads this as it is loaded.
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   try {
     const module = await import("onnxruntime-node");
     return "default" in module ? (module.default as Runtime) : module;

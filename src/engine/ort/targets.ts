@@ -1,5 +1,7 @@
 import type { LowerableOp, PrimitiveOp } from "../../graph/ops.ts";
 import { HOST_TYPES, type Target } from "../../graph/target.ts";
+import type { Tensor } from "../../graph/tensor.ts";
+import { codeBits } from "../../tensor/blocks.ts";
 import type { DType } from "../../tensor/host-tensor.ts";
 import { blocks } from "./emitters/blocks.ts";
 import { elementwise } from "./emitters/elementwise.ts";
@@ -32,7 +34,10 @@ export const ORT_TARGETS: Readonly<Record<"cpu" | "wasm" | "webgpu" | "cuda", On
   cpu: target("cpu", { ...STANDARD.emitters, ...blocks }),
   wasm: target("wasm", { ...STANDARD.emitters, ...blocks }),
   // The only 16-bit numbers of WebGPU are float16, which not every adapter has.
-  webgpu: target("webgpu", { ...STANDARD.emitters, ...blocks, ...webgpuOnly }, ["float32", "int32", "uint8"]),
+  webgpu: {
+    ...target("webgpu", { ...STANDARD.emitters, ...blocks, ...webgpuOnly }, ["float32", "int32", "uint8"]),
+    supports: (node) => ORT_TARGETS.cpu.supports(node) && !hasNarrowZeroPoints(node),
+  },
   cuda: target("cuda", STANDARD.emitters),
 };
 
@@ -41,5 +46,10 @@ export const ORT_TARGETS: Readonly<Record<"cpu" | "wasm" | "webgpu" | "cuda", On
 type WrittenOp = Exclude<PrimitiveOp, "input">;
 
 function target(id: string, emitters: OnnxTarget["emitters"], dtypes: Iterable<DType> = HOST_TYPES): OnnxTarget {
-  return { id, emitters, dtypes: new Set(dtypes), supports: (op) => op === "input" || op in emitters };
+  return { id, emitters, dtypes: new Set(dtypes), supports: ({ op }) => op === "input" || op in emitters };
+}
+
+/** Whether it reads rows of a table with two zero points in a byte, which the kernel of WebGPU does not take. */
+function hasNarrowZeroPoints({ op, inputs: [, codes, , zeroPoints] }: Tensor): boolean {
+  return op === "gatherBlocks" && zeroPoints !== undefined && codeBits(codes?.shape ?? []) === 4;
 }

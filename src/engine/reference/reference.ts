@@ -74,10 +74,10 @@ export function evaluate(
 
 // --- internal ---
 
-type Rule<K extends Op> = (y: Tensor<K>, ...operands: Float64Tensor[]) => Float64Array;
+type ReferenceRule<K extends Op> = (y: Tensor<K>, ...operands: Float64Tensor[]) => Float64Array;
 
 /** The elements of every operation's result. Total: an operation without an entry does not compile. */
-const rules: { readonly [K in Exclude<Op, "input">]: Rule<K> } = {
+const rules: { readonly [K in Exclude<Op, "input">]: ReferenceRule<K> } = {
   constant: ({ attributes: { value } }) => numbersOf(value),
 
   neg: (y, x) => elementwise(y, [x], (a) => -a),
@@ -300,7 +300,7 @@ function substituteForward(lower: Float64Array, inverse: Float64Array, size: num
 }
 
 function compute(node: Tensor, operands: readonly Float64Tensor[]): Float64Array {
-  const rule = rules[node.op as keyof typeof rules] as Rule<Op>;
+  const rule = rules[node.op as keyof typeof rules] as ReferenceRule<Op>;
   return rule(node, ...operands);
 }
 

@@ -22,12 +22,12 @@ import {
   square,
   sub,
   sum,
-  constant,
 } from "../builder.ts";
 import { BLOCK_SIZE, codeBits, type Blocks, type CodeBits } from "../../tensor/blocks.ts";
 import { floatTensor, sizeOf } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../infer.ts";
 import type { LowerableOp, OpAttributes } from "../ops.ts";
+import { sharedConstant } from "../shared-constant.ts";
 import type { Tensor } from "../tensor.ts";
 import { elementOfRow, lowerLinearCrossEntropy } from "./linear-cross-entropy.ts";
 
@@ -90,7 +90,7 @@ export function oneHot(indices: Tensor, classes: number): Tensor {
 
 /** A constant [size, size] of ones strictly below the diagonal. */
 export function strictlyLower(size: number): Tensor {
-  return maskMatrix(size, (row, column) => column < row);
+  return maskMatrix("strictly lower", [size], (row, column) => column < row);
 }
 
 // --- internal ---
@@ -102,7 +102,7 @@ export function strictlyLower(size: number): Tensor {
  */
 function mergeBlockInverses(a: Tensor): Tensor {
   const size = axisSize(a.shape, a.shape.length - 1);
-  const identity = maskMatrix(size, (row, column) => row === column);
+  const identity = maskMatrix("identity", [size], (row, column) => row === column);
   let inverse = sub(identity, mul(a, lowerLeftBlocks(size, 1)));
   for (let block = 2; block < size; block *= 2) {
     const between = mul(a, lowerLeftBlocks(size, block));
@@ -113,15 +113,23 @@ function mergeBlockInverses(a: Tensor): Tensor {
 
 /** Inside each diagonal block of 2b rows, the lower-left quarter of b x b. */
 function lowerLeftBlocks(size: number, b: number): Tensor {
-  return maskMatrix(size, (row, column) => {
+  return maskMatrix("lower left blocks", [size, b], (row, column) => {
     const sameBlock = Math.floor(row / (2 * b)) === Math.floor(column / (2 * b));
     return sameBlock && row % (2 * b) >= b && column % (2 * b) < b;
   });
 }
 
-function maskMatrix(size: number, holds: (row: number, column: number) => boolean): Tensor {
-  const data = Float32Array.from({ length: size * size }, (_, i) => (holds(Math.floor(i / size), i % size) ? 1 : 0));
-  return constant(floatTensor([size, size], data));
+/** Ones where the condition, which depends on the sizes alone, holds. The first of them is that of the matrix. */
+function maskMatrix(
+  kind: string,
+  sizes: readonly [number, ...number[]],
+  holds: (row: number, column: number) => boolean,
+): Tensor {
+  const [size] = sizes;
+  return sharedConstant(kind, sizes, () => {
+    const data = Float32Array.from({ length: size * size }, (_, i) => (holds(Math.floor(i / size), i % size) ? 1 : 0));
+    return floatTensor([size, size], data);
+  });
 }
 
 /** The codes of blocks as numbers, float32 [out, n, 32]. */

@@ -28,8 +28,8 @@ export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTens
 /** The same graph in operations that a target computes. Throws {@link GraphError} for one that it lacks and that cannot be spelled out. */
 export function lower(graph: Graph, target: Target): Graph {
   let lowered = graph;
-  while (lowered.nodes.some(({ op }) => !target.supports(op))) {
-    lowered = rewrite(lowered, (node) => (target.supports(node.op) ? node : spelledOut(node, target)));
+  while (lowered.nodes.some((node) => !target.supports(node))) {
+    lowered = rewrite(lowered, (node) => (target.supports(node) ? node : spelledOut(node, target)));
   }
   return lowered;
 }

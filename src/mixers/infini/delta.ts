@@ -15,7 +15,8 @@ import {
 import { axisSize } from "../../graph/infer.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { denominators, linearMemory, normalizer } from "./linear.ts";
-import { DENOMINATOR_EPSILON, type MemoryRule, type MemoryState } from "./rule.ts";
+import { SMALLEST_DENOMINATOR } from "../../graph/limits.ts";
+import type { MemoryRule, MemoryState } from "./rule.ts";
 import { additiveScan, affineScan, identity, segmentAt, withSegmentAxis, type Scanned } from "../shared/scan.ts";
 
 /** The published memory with the delta rule: eqs. 7 and 9. Reads and states are those of the linear one. */
@@ -63,7 +64,7 @@ function scanNewKeys(z0: Tensor, keys: Tensor): Scanned {
     states.push(withSegmentAxis(z));
     const k = segmentAt(keys, s); // [B, K, N, f]
     const known = matmul(k, reshape(z, [...z.shape, 1])); // [B, K, N, 1]
-    const lengths = add(sum(square(k), [-1], { keepAxes: true }), DENOMINATOR_EPSILON);
+    const lengths = add(sum(square(k), [-1], { keepAxes: true }), SMALLEST_DENOMINATOR);
     const gamma = min(max(sub(1, div(known, lengths)), 0), 1);
     z = add(z, sum(mul(gamma, k), [-2]));
   }

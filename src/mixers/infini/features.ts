@@ -12,6 +12,7 @@ import {
   div,
   add,
 } from "../../graph/builder.ts";
+import { SMALLEST_DENOMINATOR } from "../../graph/limits.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { FeatureMapName } from "./config.ts";
 
@@ -59,7 +60,7 @@ export const featureMaps: { readonly [name in FeatureMapName]: FeatureMap } = {
       const size = r.shape.at(-1) ?? 0;
       const rolled = concat([slice(r, -1, size - 1, size), slice(r, -1, 0, size - 1)], -1);
       const products = mul(r, rolled);
-      return div(products, add(sum(products, [-1], { keepAxes: true }), SUM_EPSILON));
+      return div(products, add(sum(products, [-1], { keepAxes: true }), SMALLEST_DENOMINATOR));
     },
   },
 
@@ -68,8 +69,6 @@ export const featureMaps: { readonly [name in FeatureMapName]: FeatureMap } = {
 };
 
 // --- internal ---
-
-const SUM_EPSILON = 1e-6;
 
 function same(headDim: number): number {
   return headDim;

@@ -1,7 +1,6 @@
-import { add, cast, constant, less, mul, reshape, scalar, sigmoid, sub } from "../../graph/builder.ts";
-import { floatTensor } from "../../tensor/host-tensor.ts";
-import { axisSize } from "../../graph/infer.ts";
+import { add, cast, less, mul, reshape, scalar, sigmoid, sub } from "../../graph/builder.ts";
 import type { Tensor } from "../../graph/tensor.ts";
+import { tokensBefore } from "../shared/segments.ts";
 import type { WriteStrength } from "./config.ts";
 
 /**
@@ -19,8 +18,7 @@ export function mixByGate(fromMemory: Tensor, local: Tensor, beta: Tensor, past:
 
 /** 1 where there is a segment before, 0 where there is none: [B, S] for S segments after `written` [B]. */
 export function pastOf(written: Tensor, segments: number): Tensor {
-  const before = Float32Array.from({ length: segments }, (_, s) => s);
-  const held = add(reshape(written, [axisSize(written.shape, 0), 1]), constant(floatTensor([segments], before)));
+  const held = tokensBefore(written, segments, 1); // counted in segments
   return cast(less(scalar(0), held), "float32");
 }
 

@@ -1,7 +1,8 @@
 import { add, div, matmul, matrixTranspose, reshape, sum } from "../../graph/builder.ts";
 import { zeros } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { DENOMINATOR_EPSILON, type MemoryRule, type MemoryState } from "./rule.ts";
+import { SMALLEST_DENOMINATOR } from "../../graph/limits.ts";
+import type { MemoryRule, MemoryState } from "./rule.ts";
 import { additiveScan } from "../shared/scan.ts";
 
 /** The published memory without the delta rule: eqs. 7 and 8. */
@@ -27,7 +28,7 @@ export const linearMemory: MemoryRule = {
 
 /** sigma(Q) z + epsilon for features [.., R, f] and z [.., f] -> [.., R, 1]. */
 export function denominators(features: Tensor, z: Tensor): Tensor {
-  return add(matmul(features, reshape(z, [...z.shape, 1])), DENOMINATOR_EPSILON);
+  return add(matmul(features, reshape(z, [...z.shape, 1])), SMALLEST_DENOMINATOR);
 }
 
 /** The z of a memory that has one. */

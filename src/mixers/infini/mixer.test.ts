@@ -15,52 +15,23 @@ import {
   type Values,
   freshOf,
 } from "../testing/fixtures.ts";
-import { mixerSuite } from "../testing/mixer.suite.ts";
 import { MEMORY_UPDATES, type InfiniConfig } from "./config.ts";
-import { tinyInfini, type Variant } from "./fixtures.ts";
+import { tinyInfini } from "./fixtures.ts";
+import { infiniSuite } from "./infini.suite.ts";
 import { infiniAttention } from "./mixer.ts";
-import { naiveInfini } from "./naive.ts";
 import { transposed } from "../../nn/init.ts";
-import type { InfiniParams } from "./params.ts";
 
 const { modelDim: D, segmentLength: N } = tinyInfini({});
 
-/** Every rule, feature map, gate, shift and cache, each in the company of several others. */
-const variants: readonly Variant[] = [
+/** One variant of every rule; variants.slow.test.ts has the others. */
+infiniSuite([
   { update: "none", cache: true },
-  { update: "none", cache: true, shift: "convolution", numHeads: 4 },
-  { update: "linear", numKeyValueHeads: 2 },
-  { update: "linear", shift: "token", numKeyValueHeads: 1 },
   { update: "linear", featureMap: "dpfp", gate: "token", cache: true, shift: "token" },
-  { update: "linear", featureMap: "softmax", shift: "convolution", numHeads: 4, numKeyValueHeads: 2 },
-  { update: "delta", numKeyValueHeads: 1 },
   { update: "delta", shift: "token", numKeyValueHeads: 2 },
-  { update: "delta", featureMap: "softmax", cache: true, numKeyValueHeads: 1 },
-  { update: "delta-corrected", shift: "token" },
   { update: "delta-corrected", featureMap: "softmax", gate: "token", cache: true, numKeyValueHeads: 1 },
-  { update: "token-delta", numKeyValueHeads: 2 },
-  { update: "token-delta", shift: "token", numHeads: 4, numKeyValueHeads: 2 },
-  { update: "token-delta", writeStrength: "hard-sigmoid", numKeyValueHeads: 1 },
   { update: "token-delta", shift: "token", writeStrength: "hard-sigmoid", cache: true },
-  { update: "token-delta", shift: "convolution", shiftInit: "random" },
-  { update: "token-delta", featureMap: "dpfp", shift: "convolution", gate: "token", numHeads: 4, numKeyValueHeads: 2 },
-  { update: "token-delta", featureMap: "softmax" },
-  { update: "gated-token-delta", shift: "token", numKeyValueHeads: 1 },
   { update: "gated-token-delta", writeStrength: "hard-sigmoid", gate: "token", cache: true, shift: "convolution" },
-  { update: "gated-token-delta", featureMap: "elu-plus-one", numHeads: 4, numKeyValueHeads: 2 },
-];
-
-for (const variant of variants) {
-  const config = tinyInfini(variant);
-  mixerSuite(JSON.stringify(variant), {
-    mixer: infiniAttention(config),
-    modelDim: D,
-    segmentLength: N,
-    reach: variant.update === "none" ? 1 : 2,
-    naive: (params, x) => naiveInfini(config, params as InfiniParams<NumericTensor>, x),
-    gates: variant.update === "none" ? [] : variant.gate === "token" ? ["gate", "gateInput"] : ["gate"],
-  });
-}
+]);
 
 describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) => ({ update })))(
   "the gate, $update",

@@ -59,6 +59,3 @@ export interface ReadParams {
   readonly readScale?: Tensor;
   readonly normEpsilon: number;
 }
-
-/** Added to denominators, which are sums of positive features. */
-export const DENOMINATOR_EPSILON = 1e-6;

@@ -5,7 +5,8 @@ import { applyRope, ropeRows, ropeSlice, ropeTables, undoRope, type RopeTables }
 import { joinKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { ChunkPlace } from "../contract.ts";
 import { perLane } from "../shared/lanes.ts";
-import { HIDDEN, scoresOf, weightedParts, type SeenPart } from "../shared/softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
+import { scoresOf, weightedParts, type SeenPart } from "../shared/softmax.ts";
 import type { InfiniConfig } from "./config.ts";
 import { cacheMask, causalMask, localAttention, type Mask } from "../shared/local.ts";
 import { segmentAt, withSegmentAxis } from "../shared/scan.ts";

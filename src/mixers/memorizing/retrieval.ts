@@ -2,7 +2,7 @@ import { kthLargest, less, matmul, matrixTranspose, mul, reshape, softmax, where
 import type { Tensor } from "../../graph/tensor.ts";
 import { mergeGroups } from "../shared/heads.ts";
 import type { Mask } from "../shared/local.ts";
-import { HIDDEN } from "../shared/softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
 import type { KeysAndValues } from "../shared/keys.ts";
 
 /**

@@ -1,9 +1,10 @@
-import { concat, constant, less, reshape, slice, where } from "../../graph/builder.ts";
+import { concat, less, reshape, slice, where } from "../../graph/builder.ts";
 import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
+import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Mask } from "./local.ts";
-import { HIDDEN } from "./softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
 
 /* Memories of a fixed number of rows, first in, first out. The newest row is the last; rows not yet written are zero. */
 
@@ -36,12 +37,12 @@ export function newest(rows: Tensor, size: number): Tensor {
 export function hideEmpty(tokens: Tensor, needed: readonly number[]): Mask {
   const isEmpty = less(
     reshape(tokens, [...tokens.shape, 1, 1, 1, 1]),
-    constant(
+    sharedConstant("tokens needed", needed, () =>
       floatTensor(
         [needed.length],
-        Float32Array.from(needed, (count) => count - 0.5),
+        Float32Array.from(needed, (count) => count - 0.5), // between whole numbers
       ),
-    ), // between whole numbers
+    ),
   );
   return (scores) => where(isEmpty, HIDDEN, scores);
 }

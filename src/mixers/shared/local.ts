@@ -1,9 +1,11 @@
-import { add, constant, iota, less, mul, reshape, sub, where } from "../../graph/builder.ts";
-import { floatTensor, intTensor } from "../../tensor/host-tensor.ts";
+import { add, iota, less, mul, reshape, sub, where } from "../../graph/builder.ts";
+import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
+import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { perLane } from "./lanes.ts";
-import { HIDDEN, scoresOf, weightedValues } from "./softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
+import { scoresOf, weightedValues } from "./softmax.ts";
 
 /** Adds to scores what hides keys from queries. */
 export type Mask = (scores: Tensor) => Tensor;
@@ -11,10 +13,12 @@ export type Mask = (scores: Tensor) => Tensor;
 /** For queries of a whole segment: scores [.., N, cached + N]. Cached keys, which come first, stay visible. */
 export function causalMask(length: number, cached: number): Mask {
   const width = cached + length;
-  const data = Float32Array.from({ length: length * width }, (_, i) =>
-    (i % width) - cached > Math.floor(i / width) ? HIDDEN : 0,
-  );
-  const mask = constant(floatTensor([length, width], data));
+  const mask = sharedConstant("causal mask", [length, cached], () => {
+    const data = Float32Array.from({ length: length * width }, (_, i) =>
+      (i % width) - cached > Math.floor(i / width) ? HIDDEN : 0,
+    );
+    return floatTensor([length, width], data);
+  });
   return (scores) => add(scores, mask);
 }
 
@@ -22,8 +26,8 @@ export function causalMask(length: number, cached: number): Mask {
 export function causalMaskFrom(offset: Tensor, cached: number): Mask {
   return (scores) => {
     const [queries, keys] = [axisSize(scores.shape, scores.shape.length - 2), scores.shape.at(-1) ?? 0];
-    const first = Int32Array.from({ length: queries }, (_, i) => cached + i + 1);
-    const firstHidden = add(constant(intTensor([queries, 1], first)), perLane(offset, scores.shape.length));
+    const first = reshape(iota(queries, cached + 1), [queries, 1]);
+    const firstHidden = add(first, perLane(offset, scores.shape.length));
     return where(less(iota(keys), firstHidden), scores, HIDDEN);
   };
 }
@@ -32,9 +36,14 @@ export function causalMaskFrom(offset: Tensor, cached: number): Mask {
 export function cacheMask(past: Tensor, cached: number): Mask {
   return (scores) => {
     const width = scores.shape.at(-1) ?? 0;
-    const isCached = Float32Array.from({ length: width }, (_, i) => (i < cached ? HIDDEN : 0));
+    const isCached = sharedConstant("cached keys", [width, cached], () =>
+      floatTensor(
+        [width],
+        Float32Array.from({ length: width }, (_, i) => (i < cached ? HIDDEN : 0)),
+      ),
+    );
     const absent = reshape(sub(1, past), [...past.shape, 1, 1, 1, 1]);
-    return add(scores, mul(absent, constant(floatTensor([width], isCached))));
+    return add(scores, mul(absent, isCached));
   };
 }
 

@@ -1,6 +1,7 @@
-import { add, concat, constant, cumulativeSum, matmul, mul, reshape, slice } from "../../graph/builder.ts";
+import { add, concat, cumulativeSum, matmul, mul, reshape, slice } from "../../graph/builder.ts";
 import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
+import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 
 /** A state before each of S steps [B, S, ..], and after the last [B, ..]. */
@@ -42,8 +43,10 @@ export function segmentAt(x: Tensor, s: number): Tensor {
 
 /** The identity matrix [size, size]. */
 export function identity(size: number): Tensor {
-  const data = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
-  return constant(floatTensor([size, size], data));
+  return sharedConstant("identity", [size], () => {
+    const data = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+    return floatTensor([size, size], data);
+  });
 }
 
 // --- internal ---

@@ -1,6 +1,7 @@
-import { add, cast, concat, constant, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
+import { add, cast, concat, equal, iota, less, matmul, reshape, slice, where } from "../../graph/builder.ts";
 import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
+import { sharedConstant } from "../../graph/shared-constant.ts";
 import { GraphError, type Tensor } from "../../graph/tensor.ts";
 import { mapTree } from "../../tensor/tree.ts";
 import { perLane } from "./lanes.ts";
@@ -18,8 +19,13 @@ export function countSegments(x: Tensor, N: number): number {
 
 /** Tokens of the text before each of S segments of N, of which `seen` [B] came before the first: [B, S]. */
 export function tokensBefore(seen: Tensor, S: number, N: number): Tensor {
-  const starts = Float32Array.from({ length: S }, (_, s) => s * N);
-  return add(reshape(seen, [axisSize(seen.shape, 0), 1]), constant(floatTensor([S], starts)));
+  const starts = sharedConstant("starts of segments", [S, N], () =>
+    floatTensor(
+      [S],
+      Float32Array.from({ length: S }, (_, s) => s * N),
+    ),
+  );
+  return add(reshape(seen, [axisSize(seen.shape, 0), 1]), starts);
 }
 
 /** What each of S segments sees of rows [.., W + S*N, n]: the W before it and its own [.., S, W + N, n]; W a multiple of N. */

@@ -14,13 +14,11 @@ import {
   where,
 } from "../../graph/builder.ts";
 import { axisSize } from "../../graph/infer.ts";
+import { HIDDEN } from "../../graph/limits.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { mergeGroups } from "./heads.ts";
 
 /* Softmax attention in its two halves, between which masks and other scores can come. */
-
-/** Scores of pairs that may not see each other: large enough to vanish, small enough to stay finite. */
-export const HIDDEN = -1e30;
 
 /** Keeps whole numbers of tokens, which are floats, clear of the borders that they are compared with. */
 export const HALF = 0.5;

@@ -2,7 +2,6 @@ import {
   add,
   cast,
   concat,
-  constant,
   gather,
   iota,
   matmul,
@@ -18,6 +17,7 @@ import {
 } from "../../graph/builder.ts";
 import { zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
+import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { sinusoids } from "../../nn/sinusoids.ts";
 import { linear, type Weight } from "../../nn/weight.ts";
@@ -68,7 +68,10 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
         x,
         segments: S,
         rows: segmentRows(config, params, x, state.cache),
-        distances: reshape(constant(sinusoids(range(M + N + 1).toReversed(), D)), [1, M + N + 1, D]),
+        distances: reshape(
+          sharedConstant("sinusoids down", [M + N + 1, D], () => sinusoids(range(M + N + 1).toReversed(), D)),
+          [1, M + N + 1, D],
+        ),
         place: reshape(iota(N), [1, N]),
         seen: state.seen,
       });
@@ -86,7 +89,7 @@ export function transformerXl(config: TransformerXlConfig): SequenceMixer {
       const rows = projectKeys(config, params, concat([state.cache, inputs], 1));
       const farthest = add(iota(1, M + C), perLane(place.offset, 2)); // [B, 1]
       const distances = max(sub(farthest, iota(M + N + C)), iota(1)); // what comes later is hidden
-      const table = constant(sinusoids(range(M + N + C), D));
+      const table = sharedConstant("sinusoids", [M + N + C, D], () => sinusoids(range(M + N + C), D));
       const A = attend(config, params, {
         x,
         segments: 1,

@@ -26,7 +26,8 @@ import type { OpenState, SequenceMixer } from "../contract.ts";
 import { projectionSpecs } from "../shared/projections.ts";
 import { perLane } from "../shared/lanes.ts";
 import { countSegments, tokensBefore, windowsOf, writerAt } from "../shared/segments.ts";
-import { HALF, HIDDEN, hideOutside, scoresOf, weightedValues } from "../shared/softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
+import { HALF, hideOutside, scoresOf, weightedValues } from "../shared/softmax.ts";
 import { blockLength, checkWindow, type WindowConfig } from "./config.ts";
 import type { WindowParams } from "./params.ts";
 

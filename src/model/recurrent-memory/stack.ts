@@ -5,7 +5,7 @@ import type { OpenState, SequenceMixer } from "../../mixers/contract.ts";
 import { projectionSpecs, type ProjectionParams } from "../../mixers/shared/projections.ts";
 import { perLane } from "../../mixers/shared/lanes.ts";
 import { countSegments, writerAt } from "../../mixers/shared/segments.ts";
-import { HIDDEN } from "../../mixers/shared/softmax.ts";
+import { HIDDEN } from "../../graph/limits.ts";
 import { add, broadcastTo, concat, equal, iota, less, reshape, slice, where } from "../../graph/builder.ts";
 import { zeros } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";

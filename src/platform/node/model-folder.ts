@@ -1,9 +1,10 @@
 import { join } from "node:path";
 import { loadModel } from "../../model/checkpoint.ts";
-import { parseModelConfig } from "../../model/config.ts";
+import { familyOf } from "../../model/families/index.ts";
 import { MODEL_FILES } from "../../model/model-files.ts";
 import type { LoadedModel } from "../../model/transformer.ts";
-import { readBytes, readJson } from "./files.ts";
+import { readJson } from "./files.ts";
+import { openTensorFile } from "./tensor-files.ts";
 
 export { MODEL_FILES };
 
@@ -14,6 +15,7 @@ export { MODEL_FILES };
 export async function loadModelFolder(folder: string): Promise<LoadedModel> {
   const configFile = join(folder, MODEL_FILES.config);
   const weightsFile = join(folder, MODEL_FILES.weights);
-  const config = parseModelConfig(await readJson(configFile), configFile);
-  return loadModel(config, await readBytes(weightsFile), weightsFile);
+  const json = await readJson(configFile);
+  const family = familyOf(json);
+  return loadModel(family.config(json, configFile), await openTensorFile(weightsFile), weightsFile, family);
 }

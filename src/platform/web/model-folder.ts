@@ -1,5 +1,5 @@
 import { loadModel } from "../../model/checkpoint.ts";
-import { parseModelConfig } from "../../model/config.ts";
+import { familyOf } from "../../model/families/index.ts";
 import { MODEL_FILES } from "../../model/model-files.ts";
 import type { LoadedModel } from "../../model/transformer.ts";
 import { fetchFile } from "./fetch-file.ts";
@@ -14,6 +14,7 @@ export async function fetchModelFolder(folder: string | URL): Promise<LoadedMode
   const base = String(folder).replace(/\/?$/, "/");
   const [configFile, weightsFile] = [new URL(MODEL_FILES.config, base), new URL(MODEL_FILES.weights, base)];
   const [config, weights] = await Promise.all([fetchFile(configFile), fetchFile(weightsFile)]);
-  const parsed = parseModelConfig(JSON.parse(new TextDecoder().decode(config)) as unknown, configFile.href);
-  return loadModel(parsed, weights, weightsFile.href);
+  const json: unknown = JSON.parse(new TextDecoder().decode(config));
+  const family = familyOf(json);
+  return loadModel(family.config(json, configFile.href), weights, weightsFile.href, family);
 }

@@ -28,21 +28,21 @@ export function documentLanes({ documents, batch, length, seed, first = 0 }: Bat
   const texts = cutDocuments(documents, batch, length);
   if (texts.length === 0) throw new CorpusError("no document has more than one token, so there is nothing to predict");
   const rng = createRng(seed).fork("documents").fork(first);
-  const fromStart = (): Reading => ({ steps: readInLanes(texts, batch, length, rng), index: first - 1, places: [] });
+  const fromStart = (): Reading => ({ steps: readInLanes(texts, batch, length, rng), index: first - 1, positions: [] });
   let reading = fromStart();
   return {
     at(index) {
       if (index < first) throw new RangeError(`there is no batch ${index}: the first is ${first}`);
       if (index < reading.index) reading = fromStart();
       while (reading.index < index) {
-        reading = { ...reading, index: reading.index + 1, places: reading.steps.next().value };
+        reading = { ...reading, index: reading.index + 1, positions: reading.steps.next().value };
       }
-      const { places } = reading;
+      const { positions } = reading;
       const startOfSequence = intTensor(
         [batch],
-        Int32Array.from(places, ({ start }) => (start === 0 ? 1 : 0)),
+        Int32Array.from(positions, ({ start }) => (start === 0 ? 1 : 0)),
       );
-      const sequences = places.map((place) => sequenceAt(place, length));
+      const sequences = positions.map((position) => sequenceAt(position, length));
       return { ...joinLanes(sequences, length), startOfSequence };
     },
   };
@@ -51,31 +51,31 @@ export function documentLanes({ documents, batch, length, seed, first = 0 }: Bat
 // --- internal ---
 
 /** Where a lane is: the token of a text that its sequence starts with. */
-interface Place {
+interface ReadingPosition {
   readonly text: Tokens;
   readonly start: number;
 }
 
 /** How far the lanes have been followed. */
 interface Reading {
-  readonly steps: Generator<readonly Place[], never>;
+  readonly steps: Generator<readonly ReadingPosition[], never>;
   readonly index: number;
-  readonly places: readonly Place[];
+  readonly positions: readonly ReadingPosition[];
 }
 
-/** The places of all lanes, step after step, without end. */
+/** The positions of all lanes, step after step, without end. */
 function* readInLanes(
   texts: readonly Tokens[],
   lanes: number,
   length: number,
   rng: Rng,
-): Generator<readonly Place[], never> {
+): Generator<readonly ReadingPosition[], never> {
   const queue = epochs(texts, rng);
-  const begin = (): Place => ({ text: queue.next().value, start: 0 });
-  let places = Array.from({ length: lanes }, begin);
+  const begin = (): ReadingPosition => ({ text: queue.next().value, start: 0 });
+  let positions = Array.from({ length: lanes }, begin);
   for (;;) {
-    yield places;
-    places = places.map(({ text, start }) =>
+    yield positions;
+    positions = positions.map(({ text, start }) =>
       start + length < text.length - 1 ? { text, start: start + length } : begin(),
     );
   }
@@ -86,8 +86,8 @@ function* epochs(texts: readonly Tokens[], rng: Rng): Generator<Tokens, never> {
   for (let epoch = 0; ; epoch++) yield* shuffled(texts, rng.fork(epoch));
 }
 
-/** The tokens from a place on, zeros of no weight after the end of the text. */
-function sequenceAt({ text, start }: Place, length: number): WeightedSequence {
+/** The tokens from a position on, zeros of no weight after the end of the text. */
+function sequenceAt({ text, start }: ReadingPosition, length: number): WeightedSequence {
   const tokens = new Int32Array(length + 1);
   const present = text.subarray(start, start + length + 1);
   tokens.set(present);

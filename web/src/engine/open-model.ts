@@ -24,7 +24,7 @@ export async function openModel(source: ModelSource, device: WebDevice | undefin
 
 // --- internal ---
 
-function loadFiles(files: ModelFiles): LoadedModel {
+function loadFiles(files: ModelFiles): Promise<LoadedModel> {
   const config: unknown = JSON.parse(new TextDecoder().decode(files[MODEL_FILES.config]));
   return loadModel(parseModelConfig(config, MODEL_FILES.config), files[MODEL_FILES.weights], MODEL_FILES.weights);
 }

@@ -39,15 +39,15 @@ export interface TrainerWorker {
   folder(): Uint8Array;
 }
 
-interface Run {
+interface TrainingRun {
   readonly trainer: Trainer;
   /** The metrics so far, one entry for each step. */
   readonly metrics: StepMetrics[];
 }
 
-let current: Run | undefined;
+let current: TrainingRun | undefined;
 
-function begun(): Run {
+function begun(): TrainingRun {
   if (!current) throw new Error("no run has started");
   return current;
 }

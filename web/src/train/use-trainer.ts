@@ -71,7 +71,7 @@ export function useTrainer(
     if (place.current === undefined) throw new Error("no run is kept");
     return remote.continueRun(place.current, device);
   };
-  const run = async (how: Begin): Promise<Run> => {
+  const run = async (how: Begin): Promise<TrainingRun> => {
     const former = current.current;
     // A new device needs a new worker, which is possible only where the run is kept.
     if (former && former.device !== device && (await former.opened).kept) close();
@@ -99,7 +99,7 @@ export function useTrainer(
     }
   };
   /** Does something with a paused run. */
-  const take = async (work: (remote: Run["remote"]) => Promise<void>): Promise<void> => {
+  const take = async (work: (remote: TrainingRun["remote"]) => Promise<void>): Promise<void> => {
     const { phase } = state;
     try {
       patch({ phase: "taking", problem: undefined });
@@ -150,7 +150,7 @@ export function useTrainer(
 type Begin = (remote: Remote<TrainerWorker>) => Promise<OpenedRun>;
 
 /** A run ready for training. */
-interface Run {
+interface TrainingRun {
   readonly remote: Remote<TrainerWorker>;
   readonly steps: number;
 }
