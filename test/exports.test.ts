@@ -165,6 +165,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "parameterCount",
     "parseModelConfig",
     "stateBytes",
+    "storeModel",
   ],
   "./text": [
     "BYTE_VOCABULARY_SIZE",

@@ -86,7 +86,7 @@ describe("a training run", () => {
     const step = (await positionOf("stopped")) ?? 0;
     expect(step).toBeGreaterThan(0);
     expect(step).toBeLessThan(STEPS);
-    expect(stdout).toBe(`Stopped at step ${step}; go on with --resume.\n`);
+    expect(stdout).toBe(`Stopped at step ${step}; continue with --resume.\n`);
     expect((await metricsOf("stopped")).at(-1)?.step).toBe(step);
     await loadModelFolder(at("stopped"));
 

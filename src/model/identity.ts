@@ -1,7 +1,7 @@
 import { InfiniError } from "../base/errors.ts";
 import type { HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, type Flat } from "../tensor/tree.ts";
-import type { LoadedModel } from "./transformer.ts";
+import type { StoredModel } from "./transformer.ts";
 
 /* What tells models apart: the weights themselves, never options and their defaults, so that a config can gain a key. */
 
@@ -17,7 +17,7 @@ export class IdentityError extends InfiniError {
  *
  * @throws {IdentityError} where there is no SHA-256: in a page that did not come over HTTPS or from this machine.
  */
-export function modelId({ params }: Pick<LoadedModel, "params">): Promise<string> {
+export function modelId({ params }: Pick<StoredModel, "params">): Promise<string> {
   const known = ids.get(params);
   if (known) return known;
   const id = hashTensors(flatten<HostTensor>(params));

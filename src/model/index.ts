@@ -12,4 +12,12 @@ export {
 export { FAMILIES, familyOf } from "./families/index.ts";
 export type { Family } from "./families/family.ts";
 export { MODEL_FILES } from "./model-files.ts";
-export { createModel, freshParams, type LoadedModel, type Model, type ModelParams } from "./transformer.ts";
+export { storeModel } from "./store-model.ts";
+export {
+  createModel,
+  freshParams,
+  type LoadedModel,
+  type Model,
+  type ModelParams,
+  type StoredModel,
+} from "./transformer.ts";

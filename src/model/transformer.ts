@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import { gaussianSpec, matrixSpec } from "../nn/init.ts";
 import { initialize, type ParamSpec } from "../nn/spec.ts";
 import { embed, linear, linearLosses, type Weight } from "../nn/weight.ts";
+import type { StoredWeight } from "../nn/weight-storage.ts";
 import type { Rng } from "../base/random.ts";
 import type { ModelConfig } from "./config.ts";
 import { recurrentMemoryStack } from "./recurrent-memory/stack.ts";
@@ -54,9 +55,14 @@ export interface ModelResult {
   readonly auxiliary?: Tensor;
 }
 
-/** A model and its weights. */
-export interface LoadedModel {
+/** A model and its weights, in whatever they are stored. */
+export interface StoredModel {
   readonly model: Model;
+  readonly params: ModelParams<FloatTensor, StoredWeight>;
+}
+
+/** A model and its weights as they are trained, all in float32. */
+export interface LoadedModel extends StoredModel {
   readonly params: ModelParams<FloatTensor>;
 }
 

@@ -1,5 +1,5 @@
 import { createRng } from "../base/random.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import type { GenerateOptions } from "./generate.ts";
 import { sampleToken } from "./sampler.ts";
 import type { Session } from "./session.ts";
@@ -63,6 +63,6 @@ function roomBefore({ loaded, position }: Pick<Session, "loaded" | "position">, 
 }
 
 /** Whether local attention sees tokens of the segment before. */
-function seesBack({ model: { config } }: LoadedModel): boolean {
+function seesBack({ model: { config } }: StoredModel): boolean {
   return config.mixer !== undefined || config.memory.cache;
 }

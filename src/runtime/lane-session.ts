@@ -1,4 +1,4 @@
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import { checkLanes, joinParts, singleToken, type LaneTokens } from "./lane-tokens.ts";
 import type { Lanes, Snapshot } from "./lanes.ts";
 import type { Output } from "./programs.ts";
@@ -8,7 +8,7 @@ import type { Output } from "./programs.ts";
  * other, in the order of the calls, except `prepare`, which runs alongside.
  */
 export interface Session {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   readonly batch: number;
   /** Tokens read so far, in each lane. */
   readonly position: number;

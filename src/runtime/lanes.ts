@@ -4,7 +4,7 @@ import { createStore, type Prepared, type SharedValues } from "../engine/store/s
 import { isOf, named } from "../graph/names.ts";
 import { restoreTree } from "../model/checkpoint.ts";
 import { modelId } from "../model/identity.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import { intTensor, sizeOf, type HostTensor } from "../tensor/host-tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
 import { decodeStates, encodeStates, type LaneState } from "./lane-state.ts";
@@ -14,7 +14,7 @@ import { blockSizeOf, chunkSizes, isLargeModel, type RuntimePrograms } from "./r
 
 /** A state of all lanes in the memory of the host. */
 export interface Snapshot {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   readonly batch: number;
   /** Tokens that each lane has read up to it. */
   readonly positions: readonly number[];
@@ -34,7 +34,7 @@ export interface ReadOptions {
  * the calls.
  */
 export interface Lanes {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   /** How many there are. */
   readonly batch: number;
   /** Tokens that each has read so far. */
@@ -88,7 +88,7 @@ export interface LanesOptions {
 
 /** What lanes run in. */
 export interface RuntimeParts {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   readonly engine: Engine;
   readonly weights: SharedValues;
   readonly programs: RuntimePrograms;
@@ -304,7 +304,7 @@ interface Part {
   readonly targets: readonly Int32Array[] | undefined;
 }
 
-function emptyValues({ model }: LoadedModel, batch: number): Flat<HostTensor> {
+function emptyValues({ model }: StoredModel, batch: number): Flat<HostTensor> {
   return {
     ...named<HostTensor>("state", model.initialState(batch)),
     ...named<HostTensor>("segment", model.emptySegment(batch)),

@@ -4,7 +4,7 @@ import { changeKind, named, nameOf } from "../graph/names.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
 import { checkLanes, dataOf, padTo, SessionError } from "./lane-tokens.ts";
 import type { Snapshot } from "./lanes.ts";
@@ -37,7 +37,7 @@ export interface SegmentLook {
 }
 
 export interface LookOptions {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   readonly engine: Engine;
   /** Segments that are kept to compare with, at most; each takes as much as the memory of the model. Default 64. */
   readonly earlier?: number;
@@ -105,7 +105,7 @@ async function upToSegment(
 
 function segmentLook(
   results: Flat<HostTensor>,
-  { model: { config } }: LoadedModel,
+  { model: { config } }: StoredModel,
   tokens: Int32Array,
   index: number,
   earlier: number,

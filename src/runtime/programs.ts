@@ -11,7 +11,7 @@ import { lookIntoModel, noTraces, type LayerTraces } from "../model/look.ts";
 import {
   resetLanes,
   type LayerStates,
-  type LoadedModel,
+  type StoredModel,
   type Model,
   type ModelParams,
   type OpenLayers,
@@ -32,7 +32,7 @@ import {
 export type Output = "logits" | "allLogits" | "losses" | "state";
 
 /** Whole segments: `length` tokens of each lane. */
-export function segmentsProgram({ model, params }: LoadedModel, batch: number, length: number, output: Output): Graph {
+export function segmentsProgram({ model, params }: StoredModel, batch: number, length: number, output: Output): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, length], "int32");
   const state = resetLanes(layerInputs(model.initialState(batch), "state"), input("startOfSequence", [batch], "int32"));
@@ -45,7 +45,7 @@ export function segmentsProgram({ model, params }: LoadedModel, batch: number, l
  * One segment of one lane with a look into every layer: `look.*.gate`, `look.*.memoryShare` [H, N] and `look.*.resemblance`
  * [E, H, N] to `traces.*`, of E earlier segments; `trace.*` is that of this one. Throws GraphError for a model without a memory.
  */
-export function lookProgram({ model: { config, ...model }, params }: LoadedModel, earlier: number): Graph {
+export function lookProgram({ model: { config, ...model }, params }: StoredModel, earlier: number): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [1, config.segmentLength], "int32");
   const traces = mapTree<LayerTraces<Tensor>>(noTraces(config, earlier), ({ shape }, name) =>
@@ -66,7 +66,7 @@ export function lookProgram({ model: { config, ...model }, params }: LoadedModel
  * Up to `size` tokens inside one segment: unchanged parts of the state are not results, and `rows.segment.*` are
  * put into the open segment.
  */
-export function chunkProgram({ model, params }: LoadedModel, batch: number, size: number, output: Output): Graph {
+export function chunkProgram({ model, params }: StoredModel, batch: number, size: number, output: Output): Graph {
   const weights = parameterInputs(params);
   const tokens = input("tokens", [batch, size], "int32");
   const place: ChunkPlace = {
@@ -81,7 +81,7 @@ export function chunkProgram({ model, params }: LoadedModel, batch: number, size
 }
 
 /** One segment of one lane as a standalone file: the weights are part of it, `logits` [1, N, V] are of all tokens. */
-export function standaloneSegment({ model, params }: LoadedModel): Graph {
+export function standaloneSegment({ model, params }: StoredModel): Graph {
   const weights = mapTree<ModelParams<Tensor, Weight>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
   const result = model.apply(weights, tokens, layerInputs(model.initialState(1), "state"));
@@ -89,12 +89,12 @@ export function standaloneSegment({ model, params }: LoadedModel): Graph {
 }
 
 /** Writes the open segment, which is full in all lanes, to the memory. It is for the caller to empty it. */
-export function commitProgram({ model, params }: LoadedModel, batch: number): Graph {
+export function commitProgram({ model, params }: StoredModel, batch: number): Graph {
   return createGraph(changed(nextState(model.commit(parameterInputs(params), openInputs(model, batch)))));
 }
 
 /** Writes the open segment to the memory and empties it in the lanes where it is full: `isFull`, int32 [B]. */
-export function commitSomeProgram({ model, params }: LoadedModel, batch: number): Graph {
+export function commitSomeProgram({ model, params }: StoredModel, batch: number): Graph {
   const after = model.commitSome(parameterInputs(params), openInputs(model, batch), input("isFull", [batch], "int32"));
   return createGraph(changed({ ...nextState(after.state), ...nextValues(named<Tensor>("segment", after.segment)) }));
 }

@@ -5,7 +5,7 @@ import { isOf } from "../graph/names.ts";
 import type { HostTensor } from "../tensor/host-tensor.ts";
 import { flatten } from "../tensor/tree.ts";
 import type { ModelConfig } from "../model/config.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import { chunkProgram, commitProgram, commitSomeProgram, segmentsProgram, type Output } from "./programs.ts";
 
 /**
@@ -36,7 +36,7 @@ export function blockSizeOf(
 }
 
 /** Whether memory counts for more than the last tenths of speed, see {@link FIXED_BYTES}. */
-export function isLargeModel({ params }: LoadedModel): boolean {
+export function isLargeModel({ params }: StoredModel): boolean {
   const leaves = Object.values(flatten<HostTensor>(params));
   return leaves.reduce((sum, { data }) => sum + data.byteLength, 0) > FIXED_BYTES;
 }
@@ -46,7 +46,7 @@ export function chunkSizes({ segmentLength: N }: Pick<ModelConfig, "segmentLengt
   return [...CHUNK_ROWS.filter((rows) => rows < N), N];
 }
 
-export function createPrograms(loaded: LoadedModel): RuntimePrograms {
+export function createPrograms(loaded: StoredModel): RuntimePrograms {
   const isLarge = isLargeModel(loaded);
   const compiled = createProgramCache<Prepared>("the runtime");
   const ends = new Map<string, Graph>();

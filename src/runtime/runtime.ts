@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { shareValues } from "../engine/store/store.ts";
 import { named } from "../graph/names.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import type { HostTensor } from "../tensor/host-tensor.ts";
 import { createLanes, type Lanes, type LanesOptions, type RuntimeParts } from "./lanes.ts";
 import { createPrograms } from "./runtime-programs.ts";
@@ -12,7 +12,7 @@ import { sessionOf, type Session } from "./lane-session.ts";
  * run in it, and each costs no more than the state that it keeps.
  */
 export interface Runtime {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   /** Lanes that have read nothing. */
   lanes(options?: LanesOptions): Lanes;
   /** A session that has read nothing. */
@@ -22,7 +22,7 @@ export interface Runtime {
 }
 
 export interface RuntimeOptions {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   readonly engine: Engine;
 }
 

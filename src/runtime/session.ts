@@ -1,5 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
-import type { LoadedModel } from "../model/transformer.ts";
+import type { StoredModel } from "../model/transformer.ts";
 import type { Session } from "./lane-session.ts";
 import type { LanesOptions } from "./lanes.ts";
 import { createRuntime } from "./runtime.ts";
@@ -7,7 +7,7 @@ import { createRuntime } from "./runtime.ts";
 export type { Session } from "./lane-session.ts";
 
 export interface SessionOptions extends LanesOptions {
-  readonly loaded: LoadedModel;
+  readonly loaded: StoredModel;
   readonly engine: Engine;
 }
 

@@ -21,8 +21,8 @@ export function flatten<Leaf extends Shaped>(tree: object, prefix = ""): Flat<Le
   return flat;
 }
 
-/** The tree of the same form whose leaves are `transform(leaf, path)`. */
-export function mapTree<T>(tree: object, transform: (leaf: Shaped, path: string) => Shaped, prefix = ""): T {
+/** The tree of the same form whose leaves are `transform(leaf, path)`, each a leaf or a tree of them. */
+export function mapTree<T>(tree: object, transform: (leaf: Shaped, path: string) => object, prefix = ""): T {
   const entries = Object.entries(tree) as [string, object][];
   const mapped = entries.map(([key, child]) => {
     const path = prefix ? `${prefix}.${key}` : key;

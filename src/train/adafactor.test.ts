@@ -26,7 +26,7 @@ describe.each(Object.entries(computers))("adafactor in %s", (_, { compile, toler
     ["with a parameter below the smallest scale", { minimumScale: 3 }, {}],
     ["with weight decay", { weightDecay: 0.1 }, {}],
     ["with a group that does not decay", { weightDecay: 0.1 }, { group: { learningRateFactor: 1, decay: false } }],
-    ["with a rate of its own", {}, { group: { learningRateFactor: 10, decay: false } }],
+    ["with its own rate", {}, { group: { learningRateFactor: 10, decay: false } }],
   ];
 
   it.each(cases)("follows algorithm 4 for a matrix %s", async (_name, changes, runChanges) => {

@@ -16,7 +16,7 @@ describe.each(Object.entries(computers))("adamW in %s", (_, { compile, tolerance
   it.each<[string, Partial<AdamWOptions>, Partial<OptimizerRun>]>([
     ["a parameter that decays", {}, {}],
     ["a parameter that does not", {}, { group: { learningRateFactor: 1, decay: false } }],
-    ["a parameter with a rate of its own", { weightDecay: 0.3 }, { group: { learningRateFactor: 10, decay: true } }],
+    ["a parameter with its own rate", { weightDecay: 0.3 }, { group: { learningRateFactor: 10, decay: true } }],
     ["averages of other lengths", { beta1: 0.5, beta2: 0.75 }, {}],
     ["no momentum", { beta1: 0 }, {}],
     ["an epsilon that counts", { epsilon: 0.5 }, {}],

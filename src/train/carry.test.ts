@@ -26,7 +26,7 @@ describe.each([
     expect(loss).toBeCloseTo(whole.loss, 5);
   });
 
-  it("starts anew in the lanes that say so, and only in those", async () => {
+  it("starts again in the lanes that say so, and only in those", async () => {
     const [before, batch] = [randomBatch(2, LENGTH, 2), randomBatch(2, LENGTH, 3)];
     const lossOf = async (flags: number[], first?: Batch): Promise<number> => {
       const stepper = await stepperOf(carrying);
@@ -66,7 +66,7 @@ describe("documents that are read from start to end", () => {
     expect(padded).toBeCloseTo(full ?? 0, 5);
   });
 
-  it("are begun anew at the first step of a stage", async () => {
+  it("start again at the first step of a stage", async () => {
     const standing = { ...readsDocuments, learningRate: 1e-30, batch: 1 };
     const config = tinyRun({ ...standing, steps: 3, curriculum: [{ until: 2, batch: 2, length: 12 }] });
     const documents = noise(3, 70);
@@ -106,7 +106,7 @@ describe("a carried memory", () => {
         { numLayers: 1, memory: { cache: true } },
       ),
     ],
-  ])("lets a run go on bit-equal from every checkpoint, across stages too: %s", async (_, config) => {
+  ])("lets a run continue bit-equal from every checkpoint, across stages too: %s", async (_, config) => {
     const options = { config, documents: noise(3, 70), engine: await testEngine() };
     const saved: { step: number; file: Uint8Array }[] = [];
     const save = async ({ state, step }: RunPosition): Promise<void> =>

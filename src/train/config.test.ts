@@ -54,7 +54,7 @@ describe("parseRunConfig", () => {
       "training.length: must be a whole number of segments, in every stage",
     ],
     [
-      "a stage with a length of no whole number of its own segments",
+      "a stage whose length is not a multiple of its segments",
       { curriculum: [{ until: 5, batch: 1, length: 16, segmentLength: 6 }] },
       "training.length: must be a whole number of segments, in every stage",
     ],

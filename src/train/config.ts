@@ -58,7 +58,7 @@ const trainingSchema = z.strictObject({
   clipNorm: rate.default(1),
   /**
    * Added to the loss, in nats, for a memory that writes every token at full strength: what is not worth its
-   * price is left out, which keeps a memory from filling up with what nobody will ask for. Only for memories that choose.
+   * price is left out, which keeps a memory from filling up with what will never be asked for. Only for memories that choose.
    */
   writePenalty: price,
   /**
@@ -67,10 +67,10 @@ const trainingSchema = z.strictObject({
    */
   writeMargin: z.number().min(0).max(1).default(0),
   /**
-   * Probability that a lane goes on from the memory that the sequence before has left, without gradients into it,
-   * where it else starts with an empty one. So a model learns to live with a memory that has seen far more than
+   * Probability that a lane continues with the memory that the sequence before left, without gradients into it,
+   * instead of starting with an empty one. So a model learns to live with a memory that has seen far more than
    * the sequences it is trained on. Not with `accumulate` or `rematerialized`. Documents that are read from start to
-   * end go on from their own memory, whatever this says.
+   * end keep their own memory, whatever this says.
    */
   carry: carried,
   /** Stages with other sequences before the main ones, in order; `until` is the last step of each. */

@@ -41,7 +41,7 @@ export function testEngine(): Promise<Engine> {
   return (shared ??= createNodeEngine({ threads: 1 }));
 }
 
-/** A stepper as `train` would make it; `optimizer` takes the place of that of the config. */
+/** A stepper as `train` would make it; `optimizer` replaces the one of the config. */
 export async function stepperOf(
   { model, training }: RunConfig,
   options: { optimizer?: Optimizer; state?: TrainingState; engine?: Engine } = {},

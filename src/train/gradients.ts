@@ -135,7 +135,7 @@ function keptEvery(segments: number): number {
   return Math.ceil(Math.sqrt(segments) / 4);
 }
 
-/** Where the state before each segment goes: to tensors of its own where it is kept, to those of others where it is not. */
+/** Where the state before each segment goes: to its own tensors where it is kept, to reused ones where it is not. */
 function statesBefore(start: Flat<HostTensor>, count: number, every: number): readonly Flat<HostTensor>[] {
   const shared = Array.from({ length: every - 1 }, () => zerosLike(start));
   const own = (s: number): Flat<HostTensor> => (s === 0 ? start : zerosLike(start));

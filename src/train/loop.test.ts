@@ -26,7 +26,7 @@ describe("train", () => {
     expect(calls).toEqual(expected);
   });
 
-  it("goes on after the steps that are done", async () => {
+  it("continues after the steps already done", async () => {
     const { stepper, calls } = countingStepper();
     const { last, saved } = await run(stepper, tinyRun({ steps: 9 }).training, { fromStep: 3, toStep: 5 });
     expect(calls.map(({ step, batches }) => [step, ...batches])).toEqual([
@@ -36,7 +36,7 @@ describe("train", () => {
     expect([last, saved]).toEqual([5, [5]]);
   });
 
-  it("tells of every step, with what it took", async () => {
+  it("reports every step, with what it took", async () => {
     const { stepper } = countingStepper();
     const { metrics } = await run(stepper, tinyRun({ steps: 3, warmupSteps: 10, learningRate: 1 }).training);
     expect(metrics).toEqual(
@@ -212,7 +212,7 @@ describe("a run that is resumed", () => {
     }
   });
 
-  it("may go on with more steps, another rate, other batches and more text", async () => {
+  it("may continue with more steps, another rate, other batches and more text", async () => {
     const config = tinyRun({ steps: 3, mixture: [{ task: "documents", share: 1 }] }, small);
     const { state, step } = await play(config);
     const file = encodeRunState(state, step, config);
@@ -230,7 +230,7 @@ describe("a run that is resumed", () => {
     }
   });
 
-  it("is stopped at the end of its step, in any stage, and goes on from there", async () => {
+  it("is stopped at the end of its step, in any stage, and continues from there", async () => {
     const config = tinyRun({ curriculum }, small);
     const whole = await play(config);
     for (const stopAt of [1, 2, 3]) {

@@ -58,7 +58,7 @@ function crossEntropyOf(
   return sum(mul(model.losses(params, counted, targets), weights));
 }
 
-/** What the mixers charge beside the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */
+/** What the mixers charge on top of the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */
 function ownCosts(result: ModelResult): Tensor {
   const { auxiliary } = result;
   return auxiliary ? add(writeCost(result), mul(input("auxiliaryWeight", []), auxiliary)) : writeCost(result);

@@ -16,11 +16,11 @@ import { nextToken, type Objective, type ObjectiveBatch, type ObjectiveResult } 
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
- * Inputs of the graphs beside the values of graph/names.ts: `tokens`, `targets`, `weights`, `rows`, `startOfSequence`, `writePenalty`,
+ * Inputs of the graphs besides the values of graph/names.ts: `tokens`, `targets`, `weights`, `rows`, `startOfSequence`, `writePenalty`,
  * `writeMargin` and `auxiliaryWeight`.
  */
 
-/** What an update needs to know beside the gradients. */
+/** What an update needs besides the gradients. */
 export interface UpdateConfig {
   readonly optimizer: Optimizer;
   /** Gradients are scaled down to this global norm. */
@@ -95,7 +95,7 @@ export function segmentForward(model: Model, params: ModelParams<FloatTensor>, s
 }
 
 /**
- * The backward pass through one segment, which is computed anew from the state before it: from the gradient
+ * The backward pass through one segment, which is computed again from the state before it: from the gradient
  * of the loss with respect to the state after the segment to that before it. Adds to `gradients.*`.
  */
 export function segmentBackward(
@@ -134,7 +134,7 @@ export function updateStep(
   return createGraph(applyUpdate(model, params, flat, slopes, update));
 }
 
-/** Compiles several graphs, one after the other. */
+/** Compiles several graphs in turn. */
 export async function compileAll<Name extends string>(
   { compile }: Pick<Store, "compile">,
   graphs: Record<Name, Graph>,

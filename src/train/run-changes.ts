@@ -36,7 +36,7 @@ export function keepsLanes(changes: readonly Change[]): boolean {
 
 // --- internal ---
 
-/** What decides which tokens a lane reads, and where it starts anew. */
+/** What decides which tokens a lane reads, and where it starts again. */
 const LANE_KEYS: ReadonlySet<string> = new Set<`training.${keyof RunConfig["training"]}`>([
   "training.batch",
   "training.length",

@@ -42,7 +42,7 @@ describe("a run state", () => {
       'training.mixture was [{"task":"text","share":1}], is [{"task":"text","share":2}]',
       tinyRun({ mixture: [{ task: "text", share: 2 }] }),
     ],
-  ])("may go on with other settings, and says so: %s", (line, other) => {
+  ])("may continue with other settings, and says so: %s", (line, other) => {
     const restored = decodeRunState(bytes, startOfRun(other).state, other, "c");
     expect(restored).toEqual({ state, step: 17, changes: [line] });
   });

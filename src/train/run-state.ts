@@ -13,7 +13,7 @@ export class ResumeError extends InfiniError {
   readonly code = "ERR_RESUME";
 }
 
-/** What a checkpoint says of its training text. */
+/** What a checkpoint says about its training text. */
 export interface RunText {
   /** A hash of the training text. Where a run and its checkpoint both have one, they are compared. */
   readonly documents?: string | undefined;
@@ -24,7 +24,7 @@ export interface RestoredRun {
   readonly state: TrainingState;
   /** Steps done. */
   readonly step: number;
-  /** What is not as it was when the checkpoint was written, a line each. */
+  /** What has changed since the checkpoint was written, one line each. */
   readonly changes: readonly string[];
 }
 
@@ -45,7 +45,7 @@ export function encodeRunState(
 }
 
 /**
- * Reads a checkpoint for a run that goes on from it, which may have more steps, another learning rate or schedule, other batches and
+ * Reads a checkpoint for a run that continues from it, which may have more steps, another learning rate or schedule, other batches and
  * other text. `like` is its state at the start.
  *
  * @throws {ResumeError} when the model or the kind of optimizer is another, by the name of the key; for checkpoints of earlier
@@ -98,7 +98,7 @@ function withoutSaving({ model, training }: RunConfig): object {
 function configIn(metadata: Readonly<Record<string, string>>, source: string): RunConfig {
   if (metadata["run"] === undefined || metadata["weightsFormat"] !== WEIGHTS_FORMAT) {
     throw new ResumeError(
-      `${source}: is no checkpoint of this version; to train on from its weights, start a new run with --from and the folder`,
+      `${source}: is not a checkpoint of this version; to train on from its weights, start a new run with --from and the folder`,
     );
   }
   try {
@@ -110,7 +110,7 @@ function configIn(metadata: Readonly<Record<string, string>>, source: string): R
   }
 }
 
-/** The lanes' memory as it is after a step: with the batch and the segments of the stage that the step is in. */
+/** The lanes' memory after a step: with the batch and the segments of the stage that the step is in. */
 function memoryAt(config: RunConfig, step: number): TrainingState {
   const stage = stagesOf(config.training).find(({ after, until }) => after < step && step <= until);
   if (!stage) return {};

@@ -156,7 +156,7 @@ describe("a write penalty", () => {
     }
   });
 
-  it("makes the memory write less, and is no part of the loss", async () => {
+  it("makes the memory write less, and is not part of the loss", async () => {
     const batches = Array.from({ length: 10 }, () => [batch]);
     const [free, dear] = [0, 5].map((writePenalty) => stepThrough(tinyRun({ batch: 4, writePenalty }), batches));
     const [first, second] = [(await free)?.results ?? [], (await dear)?.results ?? []];
@@ -184,7 +184,7 @@ describe("a step", () => {
     }
   });
 
-  it("moves gates by a rate of their own and lets matrices alone decay", async () => {
+  it("moves gates by their own rate and decays only matrices", async () => {
     const { state } = await stepThrough(tinyRun({ gateLearningRateFactor: 7 }), [[randomBatch(2, 12, 1)]], {
       optimizer: revealing,
     });
@@ -277,7 +277,7 @@ describe("createStepper", () => {
     expect(other.state).not.toEqual(first.state);
   });
 
-  it("goes on from a state, and leaves it and the parameters alone", async () => {
+  it("continues from a state, and does not change it or the parameters", async () => {
     const batches = [1, 2, 3].map((seed) => [randomBatch(2, 12, seed)]);
     const whole = await stepThrough(tinyRun(), batches);
     const { state } = await stepThrough(tinyRun(), batches.slice(0, 2));
@@ -305,7 +305,7 @@ describe("createStepper", () => {
   });
 });
 
-describe("a stepper on a device with a memory of its own", () => {
+describe("a stepper on a device with its own memory", () => {
   it.each([
     { mode: "parallel", accumulate: 1 },
     { mode: "parallel", accumulate: 2 },

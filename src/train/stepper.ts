@@ -34,7 +34,7 @@ export interface StepResult {
   readonly writeStrength?: number;
 }
 
-/** Performs training steps on a state of its own. */
+/** Performs training steps on its own state. */
 export interface Stepper {
   /** The state after the last step that was kept; good until the next step but one. */
   state(): Promise<TrainingState>;
@@ -56,7 +56,7 @@ export interface StepperOptions extends GradientOptions {
    * them must get the same. Default: as they are. Not with memory that lanes carry.
    */
   readonly reduce?: Reduce | undefined;
-  /** State to go on from. Default: the parameters and a fresh optimizer. */
+  /** State to continue from. Default: the parameters and a fresh optimizer. */
   readonly state?: TrainingState;
 }
 

@@ -165,7 +165,7 @@ function validationOf({ config, engine, folder, status, heldOut, every }: Valida
 
 async function tell(config: RunConfig, { out, json }: TrainFlags, step: number, status: Status): Promise<void> {
   const { steps } = config.training;
-  print(step < steps ? `Stopped at step ${step}; go on with --resume.` : `Done: ${out} holds the model.`, json);
+  print(step < steps ? `Stopped at step ${step}; continue with --resume.` : `Done: ${out} holds the model.`, json);
   await writeJson({ folder: out, step, steps, parameters: parameterCount(config.model), ...status.last() }, json);
 }
 

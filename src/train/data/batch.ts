@@ -9,7 +9,7 @@ export interface Batch {
   readonly targets: IntTensor; // [B, T]
   /** How much each target counts in the loss. */
   readonly weights: FloatTensor; // [B, T]
-  /** 1 where a lane starts with an empty memory, 0 where it goes on from that of the batch before. */
+  /** 1 where a lane starts with an empty memory, 0 where it continues with that of the batch before. */
   readonly startOfSequence: IntTensor; // [B]
 }
 
@@ -28,7 +28,7 @@ export interface BatchOptions {
   /** T: tokens of a sequence. */
   readonly length: number;
   readonly seed: number;
-  /** Probability that a lane goes on from the memory of the batch before; documents do so anyway. Default 0. */
+  /** Probability that a lane continues with the memory of the batch before; documents do so anyway. Default 0. */
   readonly carry?: number;
   /** Number of the first batch: there all lanes start to read documents. Default 0. */
   readonly first?: number;

@@ -18,7 +18,7 @@ const setting = fc.record({
 const enoughDocuments = setting.filter(({ lengths, batch }) => lengths.filter((n) => n > 1).length >= batch);
 
 describe("the lanes of documents", () => {
-  it("read whole documents, one after the other", () => {
+  it("read whole documents in turn", () => {
     fc.assert(
       fc.property(enoughDocuments, ({ lengths, ...options }) => {
         const documents = documentsOf(lengths);
@@ -92,7 +92,7 @@ describe("the lanes of documents", () => {
     );
   });
 
-  it("start anew at the first batch of a stage, with an order of its own", () => {
+  it("start again at the first batch of a stage, in a new order", () => {
     const options = optionsOf({ documents: documentsOf([22, 23, 24, 25, 26, 27, 28, 29]), batch: 2, length: 5 });
     const stage = createBatches({ ...options, first: 7 });
     expect([...stage.at(7).startOfSequence.data]).toEqual([1, 1]);
@@ -136,7 +136,7 @@ describe("the lanes of documents", () => {
     );
   });
 
-  it("leave a long document to one lane, while the others go on", () => {
+  it("leave a long document to one lane, while the others continue", () => {
     const documents = documentsOf([1001, 11, 11, 11, 11]);
     const readings = readingsOf(optionsOf({ documents, batch: 2, length: 10 }), 120);
     const long = readings.filter(({ text }) => text.length > 11);
@@ -171,7 +171,7 @@ function documentsOf(lengths: readonly number[]): Document[] {
 interface Reading {
   /** The first token and all that were predicted. */
   readonly text: number[];
-  /** Whether its lane has gone on to the next. */
+  /** Whether its lane has moved on to the next. */
   ended: boolean;
 }
 
@@ -192,7 +192,7 @@ function readingsOf(options: BatchOptions, steps: number): Reading[] {
       }
       const text = current[lane]?.text ?? [];
       text.push(...(outputs?.[lane]?.slice(0, counted) ?? []));
-      // What is read is what was to be predicted.
+      // What is read is what was predicted.
       expect(before).toEqual(text.slice(-counted - 1, -1));
     }
   }

@@ -16,10 +16,10 @@ import type { WeightedSequence } from "../../tasks/task.ts";
  */
 
 /**
- * Batches in which a lane goes on where it was in the batch before. `startOfSequence` is 1 where it begins a document,
+ * Batches in which a lane continues where it was in the batch before. `startOfSequence` is 1 where it begins a document,
  * all lanes do so in batch `first`. A document of n tokens has n − 1 to predict, in ⌈(n − 1) / T⌉ sequences; after its
  * end there are zeros of weight 0. Where there are fewer documents than lanes, they are cut into as many parts, each
- * read as a document of its own. Documents of one token are left out.
+ * read as a separate document. Documents of one token are left out.
  *
  * `at` takes time in proportion to `batch` when it is asked for one batch after the other, else also to the number of
  * batches before. Throws CorpusError when no document has two tokens; `at` RangeError for batches before `first`.
@@ -115,7 +115,7 @@ function countParts(sequences: readonly number[], lanes: number): number[] {
   return parts;
 }
 
-/** Parts of whole sequences but for the end of the text. The last token of each is the first of the next, to be predicted once. */
+/** Parts of whole sequences, except at the end of the text. The last token of each is the first of the next, to be predicted once. */
 function cutText(text: Tokens, sequences: number, parts: number, length: number): Tokens[] {
   const border = (part: number): number => Math.floor((part * sequences) / parts) * length;
   return Array.from({ length: parts }, (_, part) => text.subarray(border(part), border(part + 1) + 1));

@@ -25,7 +25,7 @@ const textTask: Task<typeof textSchema> = {
  */
 const documentsSchema = z.strictObject({ task: z.literal("documents"), share: z.number().nonnegative() });
 
-/** Every task by its name in a mixture. A new one is a file of its own and a line here. */
+/** Every task by its name in a mixture. A new one is a new file and a line here. */
 const tasks = {
   text: textTask,
   copy: copyTask,
@@ -47,7 +47,7 @@ export const mixtureSchema = z
     "documents are read from start to end, so no other part may have a share above 0",
   );
 
-/** Whether a mixture is documents read from start to end, by lanes that go on from batch to batch. */
+/** Whether a mixture is documents read from start to end, by lanes that continue from batch to batch. */
 export function readsDocuments(mixture: Mixture): boolean {
   return mixture.some(({ task, share }) => task === "documents" && share > 0);
 }
@@ -64,7 +64,7 @@ export function mixtureReadsText(mixture: Mixture): boolean {
   return readsDocuments(mixture) || drawnParts(mixture).some((part) => taskOf(part).readsText(part));
 }
 
-/** Whether any part of a mixture writes text of its own, in the tokens of the model. */
+/** Whether any part of a mixture writes new text, in the tokens of the model. */
 export function mixtureWritesText(mixture: Mixture): boolean {
   return drawnParts(mixture).some((part) => taskOf(part).writesText);
 }

@@ -21,7 +21,7 @@ const schema = z.strictObject({
   answerWeight: weight.default(1),
   /** Loss weight of every other token. */
   textWeight: weight.default(1),
-  /** Most tokens that follow on the last answer, as far as there is room; how many is drawn anew each time. */
+  /** Most tokens that follow on the last answer, as far as there is room; the number is drawn each time. */
   maxTrailing: z.int().nonnegative().default(64),
 });
 

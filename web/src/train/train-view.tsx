@@ -42,9 +42,9 @@ export function TrainView({ device, use }: TrainViewProps): JSX.Element {
       )}
       <p class="note">
         With the run folder, <code>infini generate nano</code> writes, and{" "}
-        <code>infini train nano/recipe.json --out nano --resume</code> goes on. A run on a text needs that again: the
-        folder has it, for <code>--data nano/text.txt</code>, which takes UTF-8 alone. A model of this size and so few
-        steps learns the letters of a text. Learning to hold a key takes a quarter of an hour of{" "}
+        <code>infini train nano/recipe.json --out nano --resume</code> continues it. A run on a text needs that again:
+        the folder has it, for <code>--data nano/text.txt</code>, which takes UTF-8 alone. A model of this size and so
+        few steps learns the letters of a text. Learning to hold a key takes a quarter of an hour of{" "}
         <code>recipes/passkey.json</code>.{" "}
         {state.kept
           ? "This browser keeps the run, so the page can be reloaded."
