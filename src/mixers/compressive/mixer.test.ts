@@ -207,7 +207,7 @@ describe("the size of a layer", () => {
       new OptionError("memoryLength 6 is not a whole number of segments of 4"),
     );
     expect(build({ compressedLength: 3 })).toThrow(
-      new OptionError("compressedLength 3 is no multiple of segmentLength / rate, 2"),
+      new OptionError("compressedLength 3 is not a multiple of segmentLength / rate, 2"),
     );
   });
 });
