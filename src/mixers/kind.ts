@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { SequenceMixer } from "./contract.ts";
 import type { InfiniConfig } from "./infini/config.ts";
 
-/** What a mixer may know of the model that it is part of. */
+/** What a mixer may know about the model that it is part of. */
 export interface MixerContext extends InfiniConfig {
   readonly numLayers: number;
 }
@@ -14,7 +14,7 @@ export interface LayerMixer {
   readonly multiplications: number;
 }
 
-/** Something that takes the place of Infini-attention. */
+/** A replacement for Infini-attention. */
 export interface MixerKind<Schema extends z.ZodType> {
   /** Strict, with `kind`. */
   readonly schema: Schema;

@@ -11,14 +11,14 @@ import { fullKind, fullSchema, windowKind, windowSchema } from "./window/kind.ts
 
 export type { LayerMixer, MixerContext } from "./kind.ts";
 
-/** Not a mixer of one layer but of all together; see recurrent-memory/stack.ts. */
+/** A mixer of all layers together, not of one; see recurrent-memory/stack.ts. */
 const recurrentMemorySchema = z.strictObject({
   kind: z.literal("recurrent-memory"),
   /** Vectors that stand before and after each segment. */
   memoryTokens: z.int().positive(),
 });
 
-/** Every kind of layer by its name. A new one is a folder of its own with its `kind.ts`, and an entry here. */
+/** Every kind of layer by its name. To add one, create a folder with a `kind.ts`, and add an entry here. */
 const kinds = {
   window: windowKind,
   full: fullKind,

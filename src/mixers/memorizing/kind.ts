@@ -13,7 +13,7 @@ export const memorizingSchema = z.strictObject({
   storeSize: count,
   /** Stored pairs that each query retrieves. */
   topK: count.default(32),
-  /** The layer with the store, counted from 0. Default: three quarters up, the 9th of 12 as in the paper. */
+  /** The layer with the store, counted from 0. Default: three quarters of the way up, the 9th of 12 as in the paper. */
   memoryLayer: z.int().nonnegative().optional(),
   scaleInit: z.number().positive().default(8),
 });
@@ -22,7 +22,7 @@ export const memorizingKind: MixerKind<typeof memorizingSchema> = {
   schema: memorizingSchema,
   layer(model, { memoryLayer = Math.max(0, Math.round(0.75 * model.numLayers) - 1), ...options }, layer) {
     if (memoryLayer >= model.numLayers)
-      throw new OptionError(`memoryLayer ${memoryLayer} is none of the ${model.numLayers} layers`);
+      throw new OptionError(`memoryLayer ${memoryLayer} is not one of the ${model.numLayers} layers`);
     if (layer !== memoryLayer)
       return infiniLayer({ ...model, memory: { ...model.memory, update: "none", shift: "none", cache: true } });
     const config = { ...model, ...options };
