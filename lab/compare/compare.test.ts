@@ -99,7 +99,7 @@ describe("compare", () => {
     [["books", "--only", "infini-lineer"], '--only: "infini-lineer" is not a system (did you mean "infini-linear"?)'],
     [["books", "--tokens", "10"], "--tokens: a learning rate is tried on a share of 1"],
     [["books", "--tokens", "1m,2m"], "--tokens: expected one number"],
-    [["books", "--seeds", "0"], "Expected a whole number from 1 up"],
+    [["books", "--seeds", "0"], "Expected a whole number of at least 1"],
   ])("refuses %j", async (args, problem) => {
     const { stderr, code } = await callLab("compare", ...args);
     expect(stderr).toContain(problem);

@@ -121,7 +121,7 @@ describe("flags and arguments", () => {
     ],
     ["a flag that is missing", ["export", "@model"], /required option '--out <folder>' not specified/],
     ["a model whose vocabulary is too small for mqar", ["eval", "@model", "--task", "mqar"], /8,?192/],
-    ["pairs in words", ["eval", "@model", "--task", "mqar", "--pairs", "few"], /--pairs.*whole number from 1 up/],
+    ["pairs in words", ["eval", "@model", "--task", "mqar", "--pairs", "few"], /--pairs.*whole number of at least 1/],
     ["no text to train on", ["train", "@recipe.json", "--out", "@new"], /--data: the mixture of this run reads text/],
     ["no text to predict", ["eval", "@model"], /--data: perplexity needs a text file/],
     [
@@ -140,7 +140,7 @@ describe("flags and arguments", () => {
     [
       "no steps",
       ["train", "@recipe.json", "--data", "@text.txt", "--out", "@new", "--steps", "0"],
-      /'--steps <count>' argument '0' is invalid. Expected a whole number from 1 up/,
+      /'--steps <count>' argument '0' is invalid. Expected a whole number of at least 1/,
     ],
     ["half a prompt", ["passkey", "@model", "--samples", "1.5"], /'--samples <count>' argument '1\.5' is invalid/],
     [
@@ -151,7 +151,7 @@ describe("flags and arguments", () => {
     [
       "a negative seed",
       ["passkey", "@model", "--seed", "-1"],
-      /'--seed <number>' argument '-1' is invalid. Expected a whole number from 0 up/,
+      /'--seed <number>' argument '-1' is invalid. Expected a whole number of at least 0/,
     ],
     ["an empty seed", ["passkey", "@model", "--seed", ""], /'--seed <number>' argument '' is invalid/],
     [
@@ -533,7 +533,7 @@ describe("a full disk", () => {
 
   function expectFull(stderr: string, file: string): void {
     const line = stderr.split("\n").find((candidate) => candidate.startsWith("error: ")) ?? "";
-    expect(line.endsWith(`${file}: the disk is full; the former content is unharmed`), line).toBe(true);
+    expect(line.endsWith(`${file}: the disk is full; the old content is unchanged`), line).toBe(true);
     expect(stderr).not.toMatch(STACK);
   }
 });

@@ -127,7 +127,7 @@ describe("a model with a tokenizer.json", () => {
   });
 
   it("is asked for the pairs of mqar where it has the vocabulary", async () => {
-    const problem = /mqar has a vocabulary of 8192 tokens, but the model one of 263/;
+    const problem = /mqar has a vocabulary of 8192 tokens, but the model has one of 263/;
     await expectRefusal(["eval", at("model"), "--task", "mqar", "--lengths", "64", "--pairs", "4"], problem);
   });
 

@@ -166,7 +166,7 @@ describe("validation", () => {
 
   it.each([
     ["missing text", ["--validate", "nowhere.txt"], "nowhere.txt"],
-    ["no steps between", ["--validate", "x", "--validate-every", "0"], "Expected a whole number from 1 up."],
+    ["no steps between", ["--validate", "x", "--validate-every", "0"], "Expected a whole number of at least 1."],
   ])("is refused with %s", async (_, flags, problem) => {
     const { code, stderr } = await train("refused", ...flags);
     expect(code).not.toBe(0);
