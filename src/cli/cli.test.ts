@@ -179,7 +179,7 @@ describe("passkey", () => {
 describe("stream", () => {
   const QUESTION = "What way? ";
 
-  it("saves what it remembers, and continues from it to the same answer", async () => {
+  it("saves what it remembers, and continues from there to the same answer", async () => {
     await writeFile(at("first.txt"), TEXT.slice(0, 1001));
     await writeFile(at("rest.txt"), TEXT.slice(1001));
     const first = await spawnCommand(["stream", at("model"), at("first.txt"), "--save", at("state"), "--json", "-"]);
@@ -244,7 +244,7 @@ describe("generate", () => {
     expect(other.stdout).not.toBe(first.stdout);
   });
 
-  it("reads a prompt from standard input, as JSON says", async () => {
+  it("reads a prompt from standard input, and writes JSON", async () => {
     const flags = ["--max-tokens", "7", "--temperature", "0", "--json", "-"];
     const { stdout, code } = await spawnCommand(["generate", at("model"), "--prompt", "-", ...flags], "It is\n");
     const result = z
@@ -257,7 +257,7 @@ describe("generate", () => {
 });
 
 describe("inspect", () => {
-  it("says nothing when who reads it has seen enough", async () => {
+  it("ends silently when its reader has seen enough", async () => {
     const { stdout, stderr } = await spawnUnread(["inspect", "paper-lm"]);
     expect({ stdout, stderr }).toEqual({ stdout: "", stderr: "" });
   });
@@ -374,13 +374,13 @@ describe("help", () => {
     expect((await callCommand("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each(COMMANDS)("of %s names what every option takes when it is left out", async (command) => {
+  it.each(COMMANDS)("of %s names the default of every option", async (command) => {
     const { stdout, code } = await callCommand(command, "--help");
     expect(code).toBe(0);
     const help = stdout.replaceAll(/\s+/g, " ");
     const [usage = "", options = ""] = help.split(" Options: ");
     expect(usage).toContain(`Usage: infini ${command} [options]`);
-    // What may be left out without taking something else in its place.
+    // Options that may be left out without a default.
     const bare = ["--data", "--from", "--out", "--prompt", "--json", "--resume", "--load", "--save", "--ask", "--help"];
     for (const [, flag = "", text = ""] of options.matchAll(/(--[a-z-]+)( .*?)(?= --[a-z]| -h, |$)/g)) {
       if (!bare.includes(flag)) expect(text, flag).toMatch(/\(default: |, default: |\(choices: .*default: /);
