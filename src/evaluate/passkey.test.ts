@@ -163,7 +163,7 @@ describe("evaluatePasskey", () => {
 
   it.each<[string, Partial<PasskeyOptions>, RegExp]>([
     ["a length without room", { lengths: [500, 100] }, /a pass key prompt needs at least \d+ tokens, got 100/],
-    ["a depth past the end", { depths: [0, 1.5] }, /depth of a pass key lies within 0\.\.1, got 1\.5/],
+    ["a depth past the end", { depths: [0, 1.5] }, /depth of a pass key must be within 0\.\.1, got 1\.5/],
     ["an empty text", { haystack: { kind: "text", tokens: new Uint8Array() } }, /text to hide a pass key in is empty/],
   ])("refuses %s before it reads anything", async (_, changes, problem) => {
     const session = fakeSession(2, knows);

@@ -441,7 +441,11 @@ describe("a saved state that a session refuses", () => {
       () => edited((metadata) => ({ ...metadata, positions: "9".repeat(400) })),
       /f: has no position, or an impossible one/,
     ],
-    ["of more lanes than it has", () => edited((metadata) => ({ ...metadata, positions: "6,6" })), /is of 1 lanes/],
+    [
+      "of more lanes than it has",
+      () => edited((metadata) => ({ ...metadata, positions: "6,6" })),
+      /has 1 lanes, but there are 2 positions/,
+    ],
     [
       "that is not a safetensors file",
       () => new TextEncoder().encode("The grass is green."),

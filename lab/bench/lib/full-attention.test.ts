@@ -24,7 +24,7 @@ const loaded = withFreshWeights(
 const engine = createReferenceEngine();
 
 describe("full attention with a key/value cache", () => {
-  it("gives, token by token, what a model with one segment for all gives", async () => {
+  it("gives, token by token, the results of a model with a single segment", async () => {
     const { config } = loaded.model;
     const tokens = benchTokens(LENGTH);
     const session = createSession({ loaded, engine });
@@ -41,7 +41,7 @@ describe("full attention with a key/value cache", () => {
     }
   });
 
-  it("takes steps at any place", async () => {
+  it("takes steps at any position", async () => {
     const decoder = await createFullAttention(loaded, engine, 9);
     expect((await decoder.step(3)).every(Number.isFinite)).toBe(true);
     await decoder.dispose();

@@ -10,8 +10,8 @@ afterEach(() => vi.restoreAllMocks());
 
 describe("what a command reports about its errors", () => {
   it("is only the message where the user can do something about it", async () => {
-    expect(await toldOf(new OptionError("the depth lies within 0..1, got 2"))).toBe(
-      "error: the depth lies within 0..1, got 2\n",
+    expect(await toldOf(new OptionError("the depth must be within 0..1, got 2"))).toBe(
+      "error: the depth must be within 0..1, got 2\n",
     );
   });
 
