@@ -198,7 +198,7 @@ describe("prepareFolder", () => {
     await writeFiles(at("half"), { "train/1.txt": "a", "test/1.txt": "c" });
     await writeFiles(at("few"), { "1.txt": "a" });
     const from = (name: string): Promise<unknown> => prepareFolder({ from: at(name), out: at("out") });
-    await expect(from("half")).rejects.toThrow(/half has a folder train, but none validation/);
+    await expect(from("half")).rejects.toThrow(/half has a folder train, but no folder validation/);
     await expect(from("few")).rejects.toThrow(/needs three documents or more, got 1/);
     await expect(from("gone")).rejects.toThrow(/--from: .*gone is not a folder/);
   });
