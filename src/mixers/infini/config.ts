@@ -46,6 +46,8 @@ export interface InfiniConfig extends HeadsConfig {
 
 export interface MemoryConfig {
   readonly update: MemoryUpdate;
+  /** The key/value heads that have the memory; the others attend locally. Default: all. */
+  readonly heads?: readonly number[] | undefined;
   readonly featureMap: FeatureMapName;
   readonly gate: GateKind;
   /** Initial value of the gate beta of eq. 10; 0 gives both paths the same share. */
