@@ -12,6 +12,12 @@ export function memoryHeads({ numKeyValueHeads: K, memory }: InfiniConfig): read
   return memory.heads?.toSorted((a, b) => a - b) ?? Array.from({ length: K }, (_, head) => head);
 }
 
+/** The query heads that read the memory, ascending. */
+export function readingHeads(config: InfiniConfig): readonly number[] {
+  const group = config.numHeads / config.numKeyValueHeads;
+  return memoryHeads(config).flatMap((head) => Array.from({ length: group }, (_, g) => head * group + g));
+}
+
 /** The config of a layer that has these heads alone. */
 export function ofMemoryHeads(config: InfiniConfig): InfiniConfig {
   const { numHeads, numKeyValueHeads } = config;

@@ -255,7 +255,7 @@ function readMemory(config: InfiniConfig, weights: Weights, { M, z }: Memory, q:
   if (!readScale) return scale(1 / (dot(query, z) + EPSILON), times(query, M));
   const read = times(query, M);
   const root = Math.sqrt(dot(read, read) / read.length + config.normEpsilon);
-  return read.map((value, i) => (value / root) * at(readScale, i));
+  return read.map((value, j) => (value / root) * at(readScale, j));
 }
 
 /** What a token writes to one memory. */
