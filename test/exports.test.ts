@@ -223,6 +223,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
     "encodeRunState",
     "initialTrainingState",
     "learningRateAt",
+    "nextToken",
     "parseRunConfig",
     "presets",
     "runTraining",

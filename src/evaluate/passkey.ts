@@ -20,8 +20,8 @@ import { sharedStretches, stretchTokens, type LanePrompt, type Stretch } from ".
 import { mean, standardError } from "../base/statistics.ts";
 
 /**
- * One cell of the paper's table 3. Its prompts differ in where key and question lie in a segment, as luck would
- * have it in another text:
+ * One cell of the paper's table 3. Its prompts differ in where key and question lie in a segment, as they would
+ * in a text of your own:
  * - All prompts of a round (one for each lane of the session) are shorter than `length` by the same number of tokens,
  *   less than a segment and spread evenly over the rounds; the fewer lanes, the more places of the question.
  * - The sentence with the key is moved by up to a segment, differently for each prompt. At depth 0 it begins within a segment

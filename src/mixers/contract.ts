@@ -29,7 +29,7 @@ export interface SequenceMixer {
   /** A segment with nothing in it yet: all zeros. */
   emptySegment(batch: number): Tree<FloatTensor>;
 
-  /** x [B, S*N, D] -> y of the same shape. Throws GraphError when the length is no whole number of segments. */
+  /** x [B, S*N, D] -> y of the same shape. Throws GraphError when the length is not a whole number of segments. */
   apply(params: Tree<Tensor>, x: Tensor, state: Tree<Tensor>): MixerResult;
 
   /**

@@ -3,14 +3,21 @@ import type { Program } from "../engine/engine.ts";
 import type { Store } from "../engine/store/store.ts";
 import { changeKind, isOf, named, nextValues } from "../graph/names.ts";
 import { floatTensor, intTensor, zerosOf, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
-import { merge, type Flat } from "../tensor/tree.ts";
+import { flatten, merge, type Flat } from "../tensor/tree.ts";
 import type { Model, ModelParams } from "../model/transformer.ts";
 import type { TrainingConfig } from "./config.ts";
-import { accumulateGradients, compileAll, segmentBackward, segmentForward } from "./programs.ts";
+import {
+  accumulateGradients,
+  compileAll,
+  isTrained,
+  segmentBackward,
+  segmentForward,
+  type TrainedParts,
+} from "./programs.ts";
 import { scoring } from "./scored.ts";
 
 /** What gradients are of. */
-export interface GradientOptions {
+export interface GradientOptions extends TrainedParts {
   readonly model: Model;
   readonly params: ModelParams<FloatTensor>;
   readonly training: TrainingConfig;
@@ -33,8 +40,10 @@ export interface GradientSource {
 }
 
 /** Gradients of zero, to start from. */
-export function noGradients(params: ModelParams<FloatTensor>): Flat<HostTensor> {
-  return zerosLike(named<FloatTensor>("gradients", params));
+export function noGradients({ model, params, ...parts }: Omit<GradientOptions, "training">): Flat<HostTensor> {
+  const trained = isTrained(model, parts);
+  const values = Object.entries(flatten<FloatTensor>(params)).filter(([path]) => trained(path));
+  return zerosLike(named<FloatTensor>("gradients", Object.fromEntries(values)));
 }
 
 /** Whether a name in the store is that of a gradient. */
@@ -42,11 +51,11 @@ export const isGradient: (name: string) => boolean = isOf("gradients");
 
 /** Of all segments of a batch in one graph. */
 export async function parallelGradients(
-  { model, params, training }: GradientOptions,
+  { model, params, training, ...parts }: GradientOptions,
   store: Store,
 ): Promise<GradientSource> {
   const { shape, pick } = scoring(training);
-  const program = await store.compile(accumulateGradients(model, params, shape));
+  const program = await store.compile(accumulateGradients(model, params, shape, parts));
   return {
     async add(batch, rates) {
       const outputs = await program.run({ ...rates, ...pick(batch) });
@@ -68,7 +77,7 @@ export async function rematerializedGradients(options: GradientOptions, store: S
   const shape = { batch: lanes, length: segmentLength };
   const { forward, backward } = await compileAll(store, {
     forward: segmentForward(model, params, shape),
-    backward: segmentBackward(model, params, shape),
+    backward: segmentBackward(model, params, shape, options),
   });
   const start = named<HostTensor>("state", model.initialState(lanes));
   const count = length / segmentLength;

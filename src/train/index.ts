@@ -16,6 +16,8 @@ export { createBatches } from "./data/batches.ts";
 export type { Mixture } from "./data/mixture.ts";
 export type { GradientOptions } from "./gradients.ts";
 export { DivergedError, train, type StepMetrics, type TrainOptions, type Validation } from "./loop.ts";
+export { nextToken, type Objective, type ObjectiveBatch, type ObjectiveResult } from "./objective.ts";
+export type { Trainable, TrainedParts } from "./programs.ts";
 export type { Optimizer, ParameterGroup, UpdateArguments } from "./optimizer.ts";
 export { presets, type PresetName } from "./presets.ts";
 export { runTraining, StartError, startOfRun, trainedModel, type RunOptions, type RunPosition } from "./run.ts";
@@ -23,6 +25,7 @@ export { decodeRunState, encodeRunState, ResumeError, type RestoredRun, type Run
 export {
   createStepper,
   initialTrainingState,
+  type Reduce,
   type Stepper,
   type StepperOptions,
   type StepResult,

@@ -1,22 +1,7 @@
 import { vectorJacobianProduct, gradients } from "../autodiff/gradients.ts";
 import type { Program } from "../engine/engine.ts";
 import type { Store } from "../engine/store/store.ts";
-import {
-  add,
-  constant,
-  div,
-  gather,
-  input,
-  max,
-  mean,
-  min,
-  mul,
-  reshape,
-  scalar,
-  sqrt,
-  square,
-  sum,
-} from "../graph/builder.ts";
+import { add, constant, div, input, min, scalar, sqrt, square, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
@@ -25,8 +10,9 @@ import type { Weight } from "../nn/weight.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { flatten, mapTree, prefixed, type Flat } from "../tensor/tree.ts";
 import { layerInputs, parameterInputs } from "../model/inputs.ts";
-import { resetLanes, type LayerStates, type Model, type ModelParams, type ModelResult } from "../model/transformer.ts";
+import { resetLanes, type LayerStates, type Model, type ModelParams } from "../model/transformer.ts";
 import type { ParamSpec } from "../nn/spec.ts";
+import { nextToken, type Objective, type ObjectiveBatch, type ObjectiveResult } from "./objective.ts";
 import { parameterGroup, type Optimizer } from "./optimizer.ts";
 
 /*
@@ -41,6 +27,17 @@ export interface UpdateConfig {
   readonly clipNorm: number;
   /** Factor on the learning rate of the memory gates. */
   readonly gateLearningRateFactor: number;
+}
+
+/** Which parameters are trained. */
+export type Trainable = (spec: ParamSpec, path: string) => boolean;
+
+/** What is trained, and towards what. */
+export interface TrainedParts {
+  /** Default: {@link nextToken}. */
+  readonly objective?: Objective | undefined;
+  /** Default: all parameters. */
+  readonly trainable?: Trainable | undefined;
 }
 
 /** Tokens of one step. */
@@ -64,35 +61,30 @@ export function trainingStep(
   shape: BatchShape,
   update: UpdateConfig,
   carries: boolean,
+  parts: TrainedParts = {},
 ): Graph {
   const symbols = parameterInputs(params);
-  const { tokens, ...scored } = batchInputs(shape);
-  const result = model.apply(
-    symbols,
-    tokens,
-    carries ? carriedStates(model, shape.batch) : zeroStates(model, shape.batch),
-  );
-  const loss = lossOf(model, symbols, result.hidden, scored);
-  const flat = flatten<Tensor>(symbols);
-  const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
+  const state = carries ? carriedStates(model, shape.batch) : zeroStates(model, shape.batch);
+  const result = (parts.objective ?? nextToken)(model, symbols, { ...batchInputs(shape), state });
+  const flat = trainedOf(model, symbols, parts);
+  const slopes = gradients(totalOf(result), Object.values(flat));
   const memory = carries ? nextValues(named<Tensor>("memory", result.state)) : {};
-  return createGraph({
-    loss,
-    ...writeStrengthOf(result),
-    ...memory,
-    ...applyUpdate(model, params, flat, slopes, update),
-  });
+  return createGraph({ ...reported(result), ...memory, ...applyUpdate(model, params, flat, slopes, update) });
 }
 
 /** Loss and gradients of a batch, added to `gradients.*`. */
-export function accumulateGradients(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
+export function accumulateGradients(
+  model: Model,
+  params: ModelParams<FloatTensor>,
+  shape: BatchShape,
+  parts: TrainedParts = {},
+): Graph {
   const symbols = parameterInputs(params);
-  const { tokens, ...scored } = batchInputs(shape);
-  const result = model.apply(symbols, tokens, zeroStates(model, shape.batch));
-  const loss = lossOf(model, symbols, result.hidden, scored);
-  const flat = flatten<Tensor>(symbols);
-  const slopes = gradients(add(loss, ownCosts(result)), Object.values(flat));
-  return createGraph({ loss, ...writeStrengthOf(result), ...addedGradients(flat, slopes) });
+  const state = zeroStates(model, shape.batch);
+  const result = (parts.objective ?? nextToken)(model, symbols, { ...batchInputs(shape), state });
+  const flat = trainedOf(model, symbols, parts);
+  const slopes = gradients(totalOf(result), Object.values(flat));
+  return createGraph({ ...reported(result), ...addedGradients(flat, slopes) });
 }
 
 /** The state after a segment. */
@@ -106,34 +98,38 @@ export function segmentForward(model: Model, params: ModelParams<FloatTensor>, s
  * The backward pass through one segment, which is computed again from the state before it: from the gradient
  * of the loss with respect to the state after the segment to that before it. Adds to `gradients.*`.
  */
-export function segmentBackward(model: Model, params: ModelParams<FloatTensor>, shape: BatchShape): Graph {
+export function segmentBackward(
+  model: Model,
+  params: ModelParams<FloatTensor>,
+  shape: BatchShape,
+  parts: TrainedParts = {},
+): Graph {
   const symbols = parameterInputs(params);
-  const { tokens, ...scored } = batchInputs(shape);
   const before = layerInputs(model.initialState(shape.batch), "state");
   const incoming = flatten<Tensor>(layerInputs(model.initialState(shape.batch), "nextStateGradients"));
-  const result = model.apply(symbols, tokens, before);
-  const loss = lossOf(model, symbols, result.hidden, scored);
+  const result = (parts.objective ?? nextToken)(model, symbols, { ...batchInputs(shape), state: before });
   const after = Object.entries(flatten<Tensor>(result.state));
   const seeds = after.map(([name, output]) => ({ output, gradient: leaf(incoming, name) }));
-  const [flat, flatBefore] = [flatten<Tensor>(symbols), flatten<Tensor>(before)];
+  const [flat, flatBefore] = [trainedOf(model, symbols, parts), flatten<Tensor>(before)];
   const sources = [...Object.values(flat), ...Object.values(flatBefore)];
-  const slopes = vectorJacobianProduct(
-    [{ output: add(loss, ownCosts(result)), gradient: scalar(1) }, ...seeds],
-    sources,
-  );
+  const slopes = vectorJacobianProduct([{ output: totalOf(result), gradient: scalar(1) }, ...seeds], sources);
   const count = Object.keys(flat).length;
   const stateSlopes = Object.keys(flatBefore).map((name, i) => [name, slopes[count + i]] as const);
   return createGraph({
-    loss,
-    ...writeStrengthOf(result),
+    ...reported(result),
     ...addedGradients(flat, slopes.slice(0, count)),
     ...named<Tensor>("stateGradients", Object.fromEntries(stateSlopes)),
   });
 }
 
 /** New parameters from accumulated gradients. */
-export function updateStep(model: Model, params: ModelParams<FloatTensor>, update: UpdateConfig): Graph {
-  const flat = flatten<Tensor>(parameterInputs(params));
+export function updateStep(
+  model: Model,
+  params: ModelParams<FloatTensor>,
+  update: UpdateConfig,
+  parts: TrainedParts = {},
+): Graph {
+  const flat = trainedOf(model, parameterInputs(params), parts);
   const slopes = Object.entries(flat).map(([name, { shape }]) => input(nameOf("gradients", name), shape));
   return createGraph(applyUpdate(model, params, flat, slopes, update));
 }
@@ -148,16 +144,28 @@ export async function compileAll<Name extends string>(
   return programs as Record<Name, Program>;
 }
 
-// --- internal ---
-
-/** What the loss needs: targets and weights of all tokens [B, T], or of some rows [R] of the hidden states. */
-interface Scored {
-  readonly targets: Tensor;
-  readonly weights: Tensor;
-  readonly rows?: Tensor;
+/** Whether a parameter is trained, by its path. Others have no gradient and no state of the optimizer. */
+export function isTrained({ specs }: Model, { trainable }: TrainedParts): (path: string) => boolean {
+  const specOf = flatten<ParamSpec>(specs);
+  return (path) => trainable?.(leaf(specOf, path), path) ?? true;
 }
 
-function batchInputs({ batch, length, scored }: BatchShape): Scored & { tokens: Tensor } {
+// --- internal ---
+
+function trainedOf(model: Model, symbols: ModelParams<Tensor, Weight>, parts: TrainedParts): Flat<Tensor> {
+  const trained = isTrained(model, parts);
+  return Object.fromEntries(Object.entries(flatten<Tensor>(symbols)).filter(([path]) => trained(path)));
+}
+
+function totalOf({ loss, cost }: ObjectiveResult): Tensor {
+  return cost ? add(loss, cost) : loss;
+}
+
+function reported({ loss, metrics }: ObjectiveResult): Flat<Tensor> {
+  return { ...metrics, loss };
+}
+
+function batchInputs({ batch, length, scored }: BatchShape): Omit<ObjectiveBatch, "state"> {
   const shape = scored === undefined ? [batch, length] : [batch * scored];
   return {
     tokens: input("tokens", [batch, length], "int32"),
@@ -165,39 +173,6 @@ function batchInputs({ batch, length, scored }: BatchShape): Scored & { tokens: 
     weights: input("weights", shape),
     ...(scored !== undefined && { rows: input("rows", shape, "int32") }),
   };
-}
-
-function lossOf(
-  model: Model,
-  params: ModelParams<Tensor, Weight>,
-  hidden: Tensor,
-  { targets, weights, rows }: Scored,
-): Tensor {
-  const [batch = 1, length = 1, width = 1] = hidden.shape;
-  const counted = rows ? gather(reshape(hidden, [batch * length, width]), rows) : hidden;
-  return sum(mul(model.losses(params, counted, targets), weights));
-}
-
-/** What the mixers charge on top of the loss of the tokens; `auxiliaryWeight`, an input, is one over the tokens. */
-function ownCosts(result: ModelResult): Tensor {
-  const { auxiliary } = result;
-  return auxiliary ? add(writeCost(result), mul(input("auxiliaryWeight", []), auxiliary)) : writeCost(result);
-}
-
-/**
- * `writePenalty`, an input, for each token that touches the memory at full strength, and less for every wish that is
- * above minus `writeMargin`, another; nothing for mixers that do not choose.
- */
-function writeCost({ writeWish }: ModelResult): Tensor {
-  if (!writeWish) return scalar(0);
-  const margin = input("writeMargin", []);
-  const charged = min(max(add(writeWish, margin), 0), add(margin, 1));
-  return mul(input("writePenalty", []), sum(mean(charged, [-1])));
-}
-
-/** The output `writeStrengthSum`: the sum over the tokens of the mean strength. */
-function writeStrengthOf({ writeWish }: ModelResult): Flat<Tensor> {
-  return writeWish ? { writeStrengthSum: sum(mean(min(max(writeWish, 0), 1), [-1])) } : {};
 }
 
 function zeroStates(model: Model, batch: number): LayerStates<Tensor> {
@@ -218,7 +193,7 @@ function addedGradients(params: Flat<Tensor>, slopes: readonly Tensor[]): Flat<T
   return nextValues(Object.fromEntries(sums));
 }
 
-/** Clips, then updates every parameter. Outputs the new values under the names of the old ones. */
+/** Clips, then updates every parameter that is trained. Outputs the new values under the names of the old ones. */
 function applyUpdate(
   { specs }: Model,
   params: ModelParams<FloatTensor>,
@@ -233,8 +208,9 @@ function applyUpdate(
   const clip = min(1, div(clipNorm, add(gradientNorm, SMALLEST_DENOMINATOR)));
   const specOf = flatten<ParamSpec>(specs);
   const outputs: Record<string, Tensor> = {};
-  Object.entries(flatten<FloatTensor>(params)).forEach(([name, value], i) => {
-    const state = mapTree<Flat<Tensor>>(optimizer.init(value), ({ shape }, part) =>
+  const values = flatten<FloatTensor>(params);
+  Object.keys(symbols).forEach((name, i) => {
+    const state = mapTree<Flat<Tensor>>(optimizer.init(leaf(values, name)), ({ shape }, part) =>
       input(nameOf("optimizer", name, part), shape),
     );
     const group = parameterGroup(leaf(specOf, name), gateLearningRateFactor);

@@ -13,7 +13,8 @@ import { createRng } from "../base/random.ts";
 import { configOf, createOptimizer, stagesOf, type RunConfig, type Stage } from "./config.ts";
 import { train, type StepMetrics, type Validation } from "./loop.ts";
 import { changesBetween, describeChange } from "./run-changes.ts";
-import { createStepper, initialTrainingState, withoutMemory, type TrainingState } from "./stepper.ts";
+import { isTrained, type Trainable, type TrainedParts } from "./programs.ts";
+import { createStepper, initialTrainingState, withoutMemory, type Reduce, type TrainingState } from "./stepper.ts";
 
 /** Weights that a run cannot start from. The message says why. */
 export class StartError extends InfiniError {
@@ -28,7 +29,9 @@ export interface RunPosition {
   readonly step: number;
 }
 
-export interface RunOptions {
+export interface RunOptions extends TrainedParts {
+  /** See {@link StepperOptions.reduce}. */
+  readonly reduce?: Reduce;
   readonly config: RunConfig;
   readonly documents: readonly Document[];
   /** What the documents are written in, and what tasks write in. Default: bytes. */
@@ -60,10 +63,13 @@ export function checkDocuments({ training }: RunConfig, documents: readonly Docu
  *
  * @throws {StartError} when the model has another structure, by the name of the key.
  */
-export function startOfRun(config: RunConfig, from?: LoadedModel): RunPosition {
+export function startOfRun(config: RunConfig, from?: LoadedModel, trainable?: Trainable): RunPosition {
   const model = createModel(config.model);
   const params = from ? sameStructure(model, from) : freshParams(model, createRng(config.training.seed).fork("params"));
-  return { state: initialTrainingState(params, createOptimizer(config.training.optimizer)), step: 0 };
+  return {
+    state: initialTrainingState(params, createOptimizer(config.training.optimizer), isTrained(model, { trainable })),
+    step: 0,
+  };
 }
 
 /**
@@ -73,7 +79,7 @@ export function startOfRun(config: RunConfig, from?: LoadedModel): RunPosition {
  */
 export async function runTraining(options: RunOptions): Promise<RunPosition> {
   checkTokenizer(options);
-  const { state, step } = options.from ?? startOfRun(options.config);
+  const { state, step } = options.from ?? startOfRun(options.config, undefined, options.trainable);
   let position: RunPosition = { state, step };
   for (const stage of stagesOf(options.config.training)) {
     if (stage.until <= position.step || options.signal?.aborted) continue;
@@ -130,6 +136,9 @@ async function runStage(options: RunOptions, stage: Stage, from: RunPosition): P
     optimizer: createOptimizer(training.optimizer),
     training,
     engine,
+    objective: options.objective,
+    trainable: options.trainable,
+    reduce: options.reduce,
     state: from.step > after ? from.state : withoutMemory(from.state),
   });
   try {

@@ -1,6 +1,7 @@
+import { OptionError } from "../base/errors.ts";
 import type { Batch } from "./data/batch.ts";
 import type { Engine } from "../engine/engine.ts";
-import { isOf, named, nameOf } from "../graph/names.ts";
+import { isOf, named, nameOf, pathsOf } from "../graph/names.ts";
 import { createStore, type Store } from "../engine/store/store.ts";
 import { floatTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import { flatten, prefixed, type Flat } from "../tensor/tree.ts";
@@ -18,7 +19,7 @@ import {
   type WriteStrength,
 } from "./gradients.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { trainingStep, updateStep, type UpdateConfig } from "./programs.ts";
+import { isTrained, trainingStep, updateStep, type UpdateConfig } from "./programs.ts";
 import { scoring } from "./scored.ts";
 
 /** Everything that a step changes: `params.*`, `optimizer.*` and, where it is carried on, the lanes' `memory.*`. */
@@ -44,19 +45,31 @@ export interface Stepper {
   dispose(): Promise<void>;
 }
 
+/** Gradients by path to gradients by path. */
+export type Reduce = (gradients: Flat<HostTensor>) => Flat<HostTensor> | Promise<Flat<HostTensor>>;
+
 export interface StepperOptions extends GradientOptions {
   readonly engine: Engine;
   readonly optimizer: Optimizer;
+  /**
+   * From the gradients of the step, by path of the parameter, to those that the update takes: of several machines, the mean. All of
+   * them must get the same. Default: as they are. Not with memory that lanes carry.
+   */
+  readonly reduce?: Reduce | undefined;
   /** State to continue from. Default: the parameters and a fresh optimizer. */
   readonly state?: TrainingState;
 }
 
-/** The state before the first step. */
-export function initialTrainingState(params: ModelParams<FloatTensor>, optimizer: Optimizer): TrainingState {
+/** The state before the first step; the optimizer has one of what is trained alone, by default all. */
+export function initialTrainingState(
+  params: ModelParams<FloatTensor>,
+  optimizer: Optimizer,
+  trained: (path: string) => boolean = () => true,
+): TrainingState {
   const state: Record<string, HostTensor> = {};
   for (const [name, value] of Object.entries(flatten<FloatTensor>(params))) {
     state[nameOf("params", name)] = value;
-    Object.assign(state, named("optimizer", prefixed(name, optimizer.init(value))));
+    if (trained(name)) Object.assign(state, named("optimizer", prefixed(name, optimizer.init(value))));
   }
   return state;
 }
@@ -78,9 +91,11 @@ export function withoutMemory(state: TrainingState): TrainingState {
 /** Compiles what a run needs: one graph when nothing is accumulated, several otherwise. */
 export async function createStepper(options: StepperOptions): Promise<Stepper> {
   const { params, optimizer, training } = options;
-  const start = options.state ?? initialTrainingState(params, optimizer);
-  const isFused = training.accumulate === 1 && training.mode === "parallel";
-  const gradients = isFused ? {} : noGradients(params);
+  const start = options.state ?? initialTrainingState(params, optimizer, isTrained(options.model, options));
+  const isFused = training.accumulate === 1 && training.mode === "parallel" && !options.reduce;
+  if (options.reduce && carriesMemory(training))
+    throw new OptionError("reduce: is not for training that carries memory from step to step");
+  const gradients = isFused ? {} : noGradients(options);
   const store = createStore(options.engine, { ...emptyMemory(options.model, training), ...start, ...gradients });
   const runner = await (isFused ? fusedRunner(options, store) : accumulatingRunner(options, store));
   return {
@@ -115,10 +130,13 @@ interface Runner {
   dispose(): Promise<void>;
 }
 
-async function fusedRunner({ model, params, training, optimizer }: StepperOptions, store: Store): Promise<Runner> {
+async function fusedRunner(
+  { model, params, training, optimizer, ...parts }: StepperOptions,
+  store: Store,
+): Promise<Runner> {
   const { shape, pick } = scoring(training);
   const update = { ...training, optimizer };
-  const program = await store.compile(trainingStep(model, params, shape, update, carriesMemory(training)));
+  const program = await store.compile(trainingStep(model, params, shape, update, carriesMemory(training), parts));
   return {
     async run(batches, rates) {
       const [batch] = batches.map(pick);
@@ -138,7 +156,7 @@ async function accumulatingRunner(options: StepperOptions, store: Store): Promis
   const update: UpdateConfig = { ...training, optimizer };
   const gradientsOf = training.mode === "parallel" ? parallelGradients : rematerializedGradients;
   const source = await gradientsOf(options, store);
-  const program = await store.compile(updateStep(model, params, update));
+  const program = await store.compile(updateStep(model, params, update, options));
   return {
     async run(batches, rates) {
       store.clear(isGradient);
@@ -148,6 +166,10 @@ async function accumulatingRunner(options: StepperOptions, store: Store): Promis
         const result = await source.add(batch, rates);
         loss += result.loss;
         strength = addWriteStrength(strength, result);
+      }
+      if (options.reduce) {
+        const reduced = await options.reduce(pathsOf("gradients", await store.read(isGradient)));
+        store.write(named("gradients", reduced));
       }
       const outputs = await program.run(rates);
       return { loss, gradientNorm: scalarOf(outputs.gradientNorm), ...strength };

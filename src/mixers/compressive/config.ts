@@ -17,9 +17,11 @@ export function checkCompressive({ segmentLength: N, memoryLength, compressedLen
     throw new OptionError(`rate ${rate} does not divide segmentLength ${N}`);
   }
   if (!(memoryLength > 0 && memoryLength % N === 0)) {
-    throw new OptionError(`memoryLength ${memoryLength} is no whole number of segments of ${N}`);
+    throw new OptionError(`memoryLength ${memoryLength} is not a whole number of segments of ${N}`);
   }
   if (!(compressedLength > 0 && compressedLength % (N / rate) === 0)) {
-    throw new OptionError(`compressedLength ${compressedLength} is no multiple of segmentLength / rate, ${N / rate}`);
+    throw new OptionError(
+      `compressedLength ${compressedLength} is not a multiple of segmentLength / rate, ${N / rate}`,
+    );
   }
 }

@@ -203,9 +203,11 @@ describe("the size of a layer", () => {
     const build = (variant: Partial<CompressiveConfig>) => () => compressiveAttention(configOf(variant));
     expect(build({ rate: 3 })).toThrow(new OptionError("rate 3 does not divide segmentLength 4"));
     expect(build({ rate: 0 })).toThrow(new OptionError("rate 0 does not divide segmentLength 4"));
-    expect(build({ memoryLength: 6 })).toThrow(new OptionError("memoryLength 6 is no whole number of segments of 4"));
+    expect(build({ memoryLength: 6 })).toThrow(
+      new OptionError("memoryLength 6 is not a whole number of segments of 4"),
+    );
     expect(build({ compressedLength: 3 })).toThrow(
-      new OptionError("compressedLength 3 is no multiple of segmentLength / rate, 2"),
+      new OptionError("compressedLength 3 is not a multiple of segmentLength / rate, 2"),
     );
   });
 });

@@ -14,12 +14,12 @@ export interface MemorizingConfig extends HeadsConfig {
   readonly scaleInit: number;
 }
 
-/** Throws OptionError, naming the value, for a store that is no whole number of segments or has fewer than `topK` pairs. */
+/** Throws OptionError, naming the value, for a store that is not a whole number of segments or has fewer than `topK` pairs. */
 export function checkMemorizing({ storeSize, segmentLength, topK }: MemorizingConfig): void {
   if (!(storeSize > 0 && storeSize % segmentLength === 0)) {
-    throw new OptionError(`storeSize ${storeSize} is no whole number of segments of ${segmentLength}`);
+    throw new OptionError(`storeSize ${storeSize} is not a whole number of segments of ${segmentLength}`);
   }
   if (!(Number.isInteger(topK) && 1 <= topK && topK <= storeSize)) {
-    throw new OptionError(`topK ${topK} is no whole number from 1 to storeSize ${storeSize}`);
+    throw new OptionError(`topK ${topK} is not a whole number from 1 to storeSize ${storeSize}`);
   }
 }

@@ -186,10 +186,10 @@ describe("the size of a layer", () => {
 
   it("must fit", () => {
     const build = (variant: Partial<MemorizingConfig>) => () => memorizingAttention(configOf(variant));
-    expect(build({ storeSize: 6 })).toThrow(new OptionError("storeSize 6 is no whole number of segments of 4"));
-    expect(build({ storeSize: 0 })).toThrow(new OptionError("storeSize 0 is no whole number of segments of 4"));
-    expect(build({ topK: 9 })).toThrow(new OptionError("topK 9 is no whole number from 1 to storeSize 8"));
-    expect(build({ topK: 0 })).toThrow(new OptionError("topK 0 is no whole number from 1 to storeSize 8"));
+    expect(build({ storeSize: 6 })).toThrow(new OptionError("storeSize 6 is not a whole number of segments of 4"));
+    expect(build({ storeSize: 0 })).toThrow(new OptionError("storeSize 0 is not a whole number of segments of 4"));
+    expect(build({ topK: 9 })).toThrow(new OptionError("topK 9 is not a whole number from 1 to storeSize 8"));
+    expect(build({ topK: 0 })).toThrow(new OptionError("topK 0 is not a whole number from 1 to storeSize 8"));
   });
 });
 

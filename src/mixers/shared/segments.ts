@@ -10,10 +10,10 @@ import type { ChunkPlace } from "../contract.ts";
 
 /* Whole segments and the one that is still open. */
 
-/** How many segments of N tokens x [B, S*N, D] has. Throws GraphError when the length is no whole number of them. */
+/** How many segments of N tokens x [B, S*N, D] has. Throws GraphError when the length is not a whole number of them. */
 export function countSegments(x: Tensor, N: number): number {
   const length = axisSize(x.shape, 1);
-  if (length % N !== 0) throw new GraphError(`${length} tokens are no whole number of segments of ${N}`);
+  if (length % N !== 0) throw new GraphError(`${length} tokens are not a whole number of segments of ${N}`);
   return length / N;
 }
 

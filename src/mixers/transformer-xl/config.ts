@@ -17,7 +17,7 @@ export interface TransformerXlConfig {
 /** Throws OptionError where the cache does not fit the segments, or the sinusoids the model. */
 export function checkTransformerXl({ modelDim, cacheLength, segmentLength }: TransformerXlConfig): void {
   if (!(cacheLength > 0 && cacheLength % segmentLength === 0)) {
-    throw new OptionError(`cacheLength ${cacheLength} is no multiple of the segmentLength ${segmentLength}`);
+    throw new OptionError(`cacheLength ${cacheLength} is not a multiple of the segmentLength ${segmentLength}`);
   }
   if (modelDim % 2 !== 0) throw new OptionError(`modelDim ${modelDim} must be even`);
 }

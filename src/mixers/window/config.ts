@@ -12,7 +12,7 @@ export interface WindowConfig extends HeadsConfig {
 /** Throws OptionError where the window or the sinks do not fit the segments. */
 export function checkWindow({ windowLength, segmentLength, sinks }: WindowConfig): void {
   if (!(windowLength > 0 && windowLength % segmentLength === 0)) {
-    throw new OptionError(`windowLength ${windowLength} is no multiple of the segmentLength ${segmentLength}`);
+    throw new OptionError(`windowLength ${windowLength} is not a multiple of the segmentLength ${segmentLength}`);
   }
   if (!(Number.isInteger(sinks) && sinks >= 0 && sinks <= segmentLength)) {
     throw new OptionError(`sinks ${sinks} must be a whole number from 0 to the segmentLength ${segmentLength}`);

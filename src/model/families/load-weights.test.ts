@@ -116,6 +116,17 @@ describe("weights of a family", () => {
   });
 });
 
+it("is refused where an element is not finite, by name and place", async () => {
+  const broken = (value: number): Flat<HostTensor> => {
+    const { shape, data } = flat[QUERY] ?? zeros([0]);
+    return { ...flat, [QUERY]: floatTensor(shape, data.with(5, value)) };
+  };
+  for (const value of [Number.NaN, Infinity, -Infinity]) {
+    const message = `folder/model.safetensors: "${QUERY}" has an element that is not finite, the one at 5`;
+    await expect(load(broken(value))).rejects.toThrow(message);
+  }
+});
+
 describe("familyOf", () => {
   it("is ours for our config, and for what nobody claims, so that our schema says what is wrong", () => {
     expect(familyOf(json)).toBe(infiniFamily);

@@ -5,6 +5,7 @@ import { floatTensor, sizeOf, type FloatTensor, type Shape } from "../../tensor/
 import { isFloat, toFloat32 } from "../../tensor/number-types.ts";
 import { SafetensorsError } from "../../tensor/safetensors.ts";
 import type { TensorInfo, TensorSource } from "../../tensor/source.ts";
+import { checkFinite } from "../../tensor/check-finite.ts";
 import { flatten, unflatten, type Flat } from "../../tensor/tree.ts";
 import type { Model, ModelParams } from "../transformer.ts";
 import type { Family } from "./family.ts";
@@ -15,7 +16,8 @@ import type { Family } from "./family.ts";
  *
  * @param rng Draws what the family lets files lack.
  * @param file Names the tensors in errors.
- * @throws {SafetensorsError} naming the file and the tensor, when one is missing, has another shape or no fractions, or is not asked for.
+ * @throws {SafetensorsError} naming the file and the tensor, when one is missing, has another shape or no fractions, is not asked for or
+ *   has an element that is not finite.
  */
 export async function loadWeights(
   { specs }: Pick<Model, "specs">,
@@ -33,6 +35,7 @@ export async function loadWeights(
     const parts: FloatTensor[] = [];
     for (const name of names) {
       const tensor = toFloat32(await source.read(name));
+      checkFinite(tensor, name, file);
       parts.push(isTurned && spec.role === "matrix" ? transposed(tensor) : tensor);
     }
     params[path] = parts.length === 0 ? spec.init(rng) : stacked(parts, spec.shape);
