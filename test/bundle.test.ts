@@ -6,7 +6,7 @@ const BROWSER_PATHS = Object.keys(manifest.exports).filter((path) => !["./node",
 /** An optional peer, imported when an engine is asked for. */
 const RUNTIMES = ["onnxruntime-web/wasm", "onnxruntime-web/webgpu"];
 /** Of all sub-paths together, minified, without what is loaded when it is asked for. Raise it only with what needs the room. */
-const MOST_BYTES = 750_000;
+const MOST_BYTES = 780_000;
 
 describe("everything but infini-transformer/node", () => {
   it("bundles for the browser, without a module of Node and in little room", async () => {

@@ -57,6 +57,7 @@ describe("train", () => {
       "config.json",
       "metrics.jsonl",
       "model.safetensors",
+      "report.html",
       "training.json",
     ]);
     const lines = (await readFile(join(at("model"), "metrics.jsonl"), "utf8")).trim().split("\n");
@@ -392,7 +393,8 @@ describe("help", () => {
     const [usage = "", options = ""] = help.split(" Options: ");
     expect(usage).toContain(`Usage: infini ${command} [options]`);
     // What may be left out without taking something else in its place.
-    const bare = ["--data", "--from", "--out", "--prompt", "--json", "--resume", "--load", "--save", "--ask", "--help"];
+    const texts = ["--data", "--from", "--out", "--prompt", "--json", "--load", "--save", "--ask", "--validate"];
+    const bare = [...texts, "--resume", "--help"];
     for (const [, flag = "", text = ""] of options.matchAll(/(--[a-z-]+)( .*?)(?= --[a-z]| -h, |$)/g)) {
       if (!bare.includes(flag)) expect(text, flag).toMatch(/\(default: |, default: |\(choices: .*default: /);
     }

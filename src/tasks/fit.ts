@@ -46,15 +46,19 @@ export function fitRecall(task: RecallTask, options: FitOptions): FittedRecall {
     return { prompt: tokenizer.encode(prompt), answer: tokenizer.encode(answer), references };
   };
   if (tokenizer === byteTokenizer) return sampleWith(length, rng, textOf(options, rng));
-  const draws = rng.integer(2 ** 31);
-  const sampleAt = (bytes: number): FittedRecall => {
-    const drawn = rng.fork(draws);
-    return sampleWith(bytes, drawn, textOf(options, drawn));
-  };
-  const bare = (): FittedRecall => sampleWith(task.minBytes, rng.fork(draws), NO_TEXT);
   const spare = ({ prompt, answer }: FittedRecall): number =>
     length - prompt.length - Math.max(0, answer.length - answerRoom);
-  return fillLength(task, { sampleAt, bare, spare, length });
+  for (let tries = 0; tries < MOST_DRAWS; tries++) {
+    const draws = rng.integer(2 ** 31);
+    const sampleAt = (bytes: number): FittedRecall => {
+      const drawn = rng.fork(draws);
+      return sampleWith(bytes, drawn, textOf(options, drawn));
+    };
+    const bare = (): FittedRecall => sampleWith(task.minBytes, rng.fork(draws), NO_TEXT);
+    const fitted = fillLength(task, { sampleAt, bare, spare, length });
+    if (fitted) return fitted;
+  }
+  throw new OptionError(`${task.name} does not fit ${length} tokens with what it drew, ${MOST_DRAWS} times over`);
 }
 
 /** Throws `OptionError` for a length in tokens without room for the task. */
@@ -82,6 +86,8 @@ export function emptyLines(size: number, tokenizer: Tokenizer): Int32Array {
 // --- internal ---
 
 const MOST_TRIES = 12;
+/** What a task draws may take more tokens than anything that was measured; another draw then takes its place. */
+const MOST_DRAWS = 8;
 const SHORTEST_DRAWS = 32;
 const NO_TEXT: TextSource = () => "";
 
@@ -120,13 +126,12 @@ interface Filling {
   readonly length: number;
 }
 
-/** The sample with the least to spare, but nothing below zero, among those of some sizes in bytes. */
-function fillLength({ name, minBytes }: RecallTask, { sampleAt, bare, spare, length }: Filling): FittedRecall {
+/** The sample with the least to spare, but nothing below zero, among those of some sizes in bytes; undefined where none fits. */
+function fillLength({ minBytes }: RecallTask, { sampleAt, bare, spare, length }: Filling): FittedRecall | undefined {
   const enough = Math.max(24, length / 128);
   let best = sampleAt(minBytes);
   if (spare(best) < 0) best = bare();
-  if (spare(best) < 0)
-    throw new OptionError(`${name} needs ${-spare(best)} tokens more than ${length} for what it drew`);
+  if (spare(best) < 0) return undefined;
   let [low, high, bytes, left] = [minBytes, Infinity, minBytes, spare(best)];
   for (let tries = 0; tries < MOST_TRIES && spare(best) > enough && high - low > 1; tries++) {
     const guess = Math.round(bytes + ((left - enough / 2) * bytes) / (length - left)); // at as many bytes a token

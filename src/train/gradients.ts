@@ -9,6 +9,7 @@ import type { TrainingConfig } from "./config.ts";
 import {
   accumulateGradients,
   compileAll,
+  compileStep,
   isTrained,
   segmentBackward,
   segmentForward,
@@ -55,7 +56,7 @@ export async function parallelGradients(
   store: Store,
 ): Promise<GradientSource> {
   const { shape, pick } = scoring(training);
-  const program = await store.compile(accumulateGradients(model, params, shape, parts));
+  const program = await compileStep(store, accumulateGradients(model, params, shape, parts));
   return {
     async add(batch, rates) {
       const outputs = await program.run({ ...rates, ...pick(batch) });

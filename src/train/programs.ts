@@ -4,6 +4,7 @@ import type { Store } from "../engine/store/store.ts";
 import { add, constant, div, input, min, scalar, sqrt, square, sum } from "../graph/builder.ts";
 import { createGraph, type Graph } from "../graph/graph.ts";
 import { named, nameOf, nextValues } from "../graph/names.ts";
+import { hasLossByChunks } from "../graph/passes/linear-cross-entropy.ts";
 import type { FloatTensor } from "../tensor/host-tensor.ts";
 import { SMALLEST_DENOMINATOR } from "../graph/limits.ts";
 import type { Weight } from "../nn/weight.ts";
@@ -134,13 +135,18 @@ export function updateStep(
   return createGraph(applyUpdate(model, params, flat, slopes, update));
 }
 
+/** Compiles a graph of training; one whose loss goes by chunks gives back what it took for them. */
+export function compileStep(store: Pick<Store, "compile">, graph: Graph): Promise<Program> {
+  return store.compile(graph, { sparing: hasLossByChunks(graph) });
+}
+
 /** Compiles several graphs in turn. */
 export async function compileAll<Name extends string>(
-  { compile }: Pick<Store, "compile">,
+  store: Pick<Store, "compile">,
   graphs: Record<Name, Graph>,
 ): Promise<Record<Name, Program>> {
   const programs: Partial<Record<Name, Program>> = {};
-  for (const name in graphs) programs[name] = await compile(graphs[name]);
+  for (const name in graphs) programs[name] = await compileStep(store, graphs[name]);
   return programs as Record<Name, Program>;
 }
 

@@ -19,7 +19,7 @@ import {
   type WriteStrength,
 } from "./gradients.ts";
 import type { Optimizer } from "./optimizer.ts";
-import { isTrained, trainingStep, updateStep, type UpdateConfig } from "./programs.ts";
+import { compileStep, isTrained, trainingStep, updateStep, type UpdateConfig } from "./programs.ts";
 import { scoring } from "./scored.ts";
 
 /** Everything that a step changes: `params.*`, `optimizer.*` and, where it is carried on, the lanes' `memory.*`. */
@@ -136,7 +136,7 @@ async function fusedRunner(
 ): Promise<Runner> {
   const { shape, pick } = scoring(training);
   const update = { ...training, optimizer };
-  const program = await store.compile(trainingStep(model, params, shape, update, carriesMemory(training), parts));
+  const program = await compileStep(store, trainingStep(model, params, shape, update, carriesMemory(training), parts));
   return {
     async run(batches, rates) {
       const [batch] = batches.map(pick);
@@ -156,7 +156,7 @@ async function accumulatingRunner(options: StepperOptions, store: Store): Promis
   const update: UpdateConfig = { ...training, optimizer };
   const gradientsOf = training.mode === "parallel" ? parallelGradients : rematerializedGradients;
   const source = await gradientsOf(options, store);
-  const program = await store.compile(updateStep(model, params, update, options));
+  const program = await compileStep(store, updateStep(model, params, update, options));
   return {
     async run(batches, rates) {
       store.clear(isGradient);

@@ -63,8 +63,8 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared
     };
   };
   return {
-    async compile(graph, isFixed) {
-      const prepared = await prepare(graph, isFixed ? { isFixed } : {});
+    async compile(graph, options) {
+      const prepared = await prepare(graph, options);
       return { ...bindTo(prepared), dispose: () => prepared.dispose() };
     },
     prepare,

@@ -169,7 +169,7 @@ export function storeSuite(
 
     it("computes the same with values that are fixed", async () => {
       const store = createStore(engine, { count: row(1, 2), weight: row(3, 3) });
-      const program = await store.compile(COUNTING, (each) => each === "weight");
+      const program = await store.compile(COUNTING, { isFixed: (each) => each === "weight" });
       for (const expected of [4, 7]) {
         await program.run({ by: row(0, 0) });
         store.keep();

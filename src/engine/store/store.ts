@@ -17,11 +17,8 @@ export interface Store {
    * store, and `rows.NAME` [B, .., C, n] are rows for NAME [B, .., N, n]: of each lane the first `length` go there from
    * `offset` on, two int32 [B] that the run is fed. Neither is among the results of a run, and neither takes effect before {@link keep}.
    * A run throws FeedError for rows that do not fit there. May be called while something runs.
-   *
-   * @param isFixed Names that nothing is to replace as long as the program is used. On the host their values become part of the
-   *   program, which takes as much memory as they do and is faster for it. Default: none.
    */
-  compile(graph: Graph, isFixed?: (name: string) => boolean): Promise<Program>;
+  compile(graph: Graph, options?: PrepareOptions): Promise<Program>;
   /**
    * A program as by {@link Store.compile} that other stores of this engine can {@link Store.bind} too, if they have values of the
    * same names and shapes and share the same {@link SharedValues}.
@@ -53,7 +50,10 @@ export interface Store {
 
 /** How a program is prepared. */
 export interface PrepareOptions extends CompileOptions {
-  /** As in {@link Store.compile}. */
+  /**
+   * Names whose values nothing replaces as long as the program is used. On the host they become part of the program, which takes as
+   * much memory as they do and is faster for it. Default: none.
+   */
   readonly isFixed?: (name: string) => boolean;
 }
 

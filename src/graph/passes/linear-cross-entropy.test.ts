@@ -18,6 +18,7 @@ import {
 } from "../builder.ts";
 import { createGraph, topologicalOrder, type Graph } from "../graph.ts";
 import type { Tensor } from "../tensor.ts";
+import { hasLossByChunks } from "./linear-cross-entropy.ts";
 import { optimize } from "./optimize.ts";
 
 const [B, T, V, D] = [2, 5, 13, 3];
@@ -63,6 +64,14 @@ const inChunks =
     linearCrossEntropy(hidden, weight, targets, rowsAtOnce);
 
 const whole = (weight: Tensor): Tensor => crossEntropy(matmul(hidden, matrixTranspose(weight)), targets);
+
+describe("hasLossByChunks", () => {
+  it("tells a loss of one chunk from one of several, and from none", () => {
+    const isByChunks = (lossesOf: (weight: Tensor) => Tensor): boolean =>
+      hasLossByChunks(graphOf(lossesOf, { embedding }, true));
+    expect([inChunks(R), inChunks(R - 1), whole].map(isByChunks)).toEqual([false, true, false]);
+  });
+});
 
 describe("linearCrossEntropy", () => {
   it.each([true, false])("is the cross-entropy of the product, with its gradients, tied: %s", (isTied) => {

@@ -16,7 +16,8 @@ import {
 } from "../builder.ts";
 import { intTensor, sizeOf } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../infer.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Graph } from "../graph.ts";
+import { isOp, type Tensor } from "../tensor.ts";
 
 /*
  * The cross-entropy of logits x W^T, of which a vocabulary times all tokens would be the largest tensor of a training step by far.
@@ -76,6 +77,11 @@ export function elementOfRow(x: Tensor, indices: Tensor): Tensor {
     ),
   );
   return gather(reshape(x, [R * n]), add(indices, starts));
+}
+
+/** Whether a graph has a loss that goes by several chunks, beside which everything else that it computes is small. */
+export function hasLossByChunks({ nodes }: Graph): boolean {
+  return nodes.some((node) => isOp(node, "linearCrossEntropy") && sizeOf(node.shape) > node.attributes.rowsAtOnce);
 }
 
 // --- internal ---
