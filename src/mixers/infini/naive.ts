@@ -221,8 +221,8 @@ function mixHead(
   const i = memoryHeads(config).indexOf(Math.floor(h / group)); // of the memory that h reads
   if (i < 0) return { gate: 0, memory: zeros(config.headDim), local: A_dot, resemblance: alone.map(() => 0) };
   const readFrom = (held: readonly Memory[]): Vector => readMemory(config, weights, at(held, i), at(q, h), i); // eq. 7
-  const g0 = i * group + (h % group); // of the gate of h
-  const gate = sigmoid(at(weights.beta, g0) + (weights.betaInput ? at(times(x, weights.betaInput), g0) : 0));
+  const own = i * group + (h % group); // of the gate of h
+  const gate = sigmoid(at(weights.beta, own) + (weights.betaInput ? at(times(x, weights.betaInput), own) : 0));
   const [A_mem, g] = [readFrom(memories), alone.length === 0 ? 0 : gate]; // at first there is nothing to read
   const resemblance = alone.map((held) => cosine(A_mem, readFrom(held)));
   return { gate, memory: scale(g, A_mem), local: scale(1 - g, A_dot), resemblance };
