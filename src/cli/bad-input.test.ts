@@ -159,7 +159,7 @@ describe("flags and arguments", () => {
       ["passkey", "@model", "--lengths", "4k,4q"],
       /'--lengths <list>' argument '4k,4q' is invalid. "4q" is not a length/,
     ],
-    ["an endless length", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the most/],
+    ["an endless length", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the maximum/],
     ["an empty length", ["passkey", "@model", "--lengths", "0"], /'--lengths <list>' argument '0' is invalid/],
     [
       "a length without room for the key",

@@ -299,6 +299,17 @@ describe("inspect", () => {
     expect(code).toBe(0);
   });
 
+  it("prints what each layer has where they differ", async () => {
+    const layers = [{ mixer: { kind: "gated-deltanet" } }, {}, {}, { memory: { update: "linear", heads: [1] } }];
+    const model = { ...tinyRun.model, numKeyValueHeads: 2, numLayers: 4, layers };
+    await writeFile(at("layers.json"), JSON.stringify({ ...tinyRun, model }));
+    const { stdout, code } = await callCommand("inspect", at("layers.json"));
+    expect(stdout).toContain("layer 0                 gated-deltanet\n");
+    expect(stdout).toContain("layers 1 to 2           memory token-delta\n");
+    expect(stdout).toContain("layer 3                 memory linear, key/value heads 1\n");
+    expect(code).toBe(0);
+  });
+
   it("takes a recipe, and writes JSON to standard output", async () => {
     const { stdout } = await callCommand("inspect", at("recipe.json"), "--json", "-");
     const result = JSON.parse(stdout) as { parameters: number };

@@ -1,4 +1,5 @@
 import { createRng } from "../base/random.ts";
+import { layersOf } from "../model/layers.ts";
 import type { StoredModel } from "../model/transformer.ts";
 import type { GenerateOptions } from "./generate.ts";
 import { sampleToken } from "./sampler.ts";
@@ -64,5 +65,6 @@ function roomBefore({ loaded, position }: Pick<Session, "loaded" | "position">, 
 
 /** Whether local attention sees tokens of the segment before. */
 function seesBack({ model: { config } }: StoredModel): boolean {
-  return config.mixer !== undefined || config.memory.cache;
+  const seesMore = layersOf(config).some((layer) => layer.kind !== "infini" || layer.memory.cache);
+  return seesMore || config.mixer?.kind === "recurrent-memory";
 }

@@ -7,12 +7,11 @@ import { createRng } from "../base/random.ts";
 /** Tokens of a segment of {@link tinyModel} unless specified. */
 export const SEGMENT = 4;
 
-/** A small random model with weights so large that every earlier token matters. */
-export function tinyModel(
-  mixing: Pick<ModelConfigInput, "memory" | "mixer"> = {},
-  vocabularySize = 20,
-  segmentLength = SEGMENT,
-): LoadedModel {
+/** What a model of two layers and two heads mixes the sequence with. */
+export type Mixing = Pick<ModelConfigInput, "memory" | "mixer" | "layers" | "numKeyValueHeads">;
+
+/** A small random model with weights so large that every token before matters. */
+export function tinyModel(mixing: Mixing = {}, vocabularySize = 20, segmentLength = SEGMENT): LoadedModel {
   const config = parseModelConfig({
     vocabularySize,
     modelDim: 12,

@@ -96,6 +96,23 @@ describe("a look inside", () => {
     for (const head of reading) expect([first, end]).toContain(mostAlike(head, answering));
   });
 
+  it("shows zeros in the layers and heads that have no memory", async () => {
+    const loaded = tinyModel({
+      numKeyValueHeads: 2,
+      layers: [{ mixer: { kind: "gated-deltanet" } }, { memory: { heads: [1] } }],
+    });
+    const looks = await lookAt(loaded, randomTokens(3 * SEGMENT));
+    expect(looks.length).toBe(3);
+    for (const { index, layers: shown } of looks) {
+      const [[first, second] = [], [third, remembering] = []] = shown;
+      for (const head of [first, second, third]) {
+        expect(numbersOfHead(head)).toEqual(Array(SEGMENT * (2 + index)).fill(0));
+      }
+      expect(remembering?.gate.every((gate) => gate > 0 && gate < 1)).toBe(true);
+      expect(remembering?.memoryShare.every((share) => (index === 0 ? share === 0 : share > 0))).toBe(true);
+    }
+  });
+
   it.each([
     ["without a memory", tinyModel({ memory: { update: "none" } })],
     ["with another mixer", tinyModel({ mixer: { kind: "gated-deltanet" } })],
@@ -128,6 +145,10 @@ describe("a look inside", () => {
 });
 
 // --- internal ---
+
+function numbersOfHead(head: HeadLook | undefined): number[] {
+  return head ? [...head.gate, ...head.memoryShare, ...head.resemblance.flatMap((row) => [...row])] : [];
+}
 
 async function lookAt(
   loaded: LoadedModel,

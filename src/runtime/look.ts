@@ -3,6 +3,7 @@ import { createStore } from "../engine/store/store.ts";
 import { changeKind, named, nameOf } from "../graph/names.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
+import { memoriesOf } from "../model/layers.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { StoredModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
@@ -34,6 +35,7 @@ export interface SegmentLook {
   readonly tokens: Int32Array; // [n], n tokens up to a segment
   /** Index of the segment that `resemblance` begins with. */
   readonly firstEarlier: number;
+  /** All of them; layers and heads without a memory show zeros. */
   readonly layers: readonly (readonly HeadLook[])[];
 }
 
@@ -115,8 +117,11 @@ function segmentLook(
 ): SegmentLook {
   const { numLayers, numHeads: H, segmentLength: N } = config;
   const firstEarlier = Math.max(0, index - earlier);
+  const remembers = memoriesOf(config);
   const row = (layer: number, name: string, at: number): Float32Array =>
-    dataOf(results, nameOf("look", String(layer), name)).slice(at * N, at * N + tokens.length);
+    remembers.has(layer)
+      ? dataOf(results, nameOf("look", String(layer), name)).slice(at * N, at * N + tokens.length)
+      : new Float32Array(tokens.length);
   const head = (layer: number, h: number): HeadLook => ({
     gate: row(layer, "gate", h),
     memoryShare: row(layer, "memoryShare", h),

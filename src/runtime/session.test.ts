@@ -8,10 +8,9 @@ import type { Graph } from "../graph/graph.ts";
 import { floatTensor } from "../tensor/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../tensor/safetensors.ts";
-import type { ModelConfigInput } from "../model/config.ts";
 import { stateBytes } from "../model/cost.ts";
 import type { LoadedModel } from "../model/transformer.ts";
-import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
+import { randomTokens, SEGMENT, tinyModel, type Mixing } from "./fixtures.ts";
 import { commitProgram } from "./programs.ts";
 import { SessionError, type LaneTokens } from "./lane-tokens.ts";
 import { createSession, type Session } from "./session.ts";
@@ -24,15 +23,15 @@ beforeAll(async () => {
   engine = await createNodeEngine({ threads: 1 });
 });
 
-interface Mixing {
+interface Mixed {
   readonly name: string;
-  readonly mixing: Pick<ModelConfigInput, "memory" | "mixer">;
-  /** Whether it sees tokens at any distance back. */
+  readonly mixing: Mixing;
+  /** Whether it sees what lies any number of tokens back. */
   readonly remembers: boolean;
   /** Largest distance between logits that differ only in the order of additions. */
   readonly tolerance: number;
 }
-const models: Mixing[] = [
+const models: Mixed[] = [
   ...MEMORY_UPDATES.map((update) => ({
     name: `${update} memory`,
     mixing: { memory: { update } },
@@ -45,6 +44,15 @@ const models: Mixing[] = [
     remembers: ["recurrent-memory", "mamba2", "gated-deltanet"].includes(mixer.kind),
     tolerance: 1e-4, // large weights through an inverse, as in a Gated DeltaNet
   })),
+  {
+    name: "a memory of one head and windows",
+    mixing: {
+      numKeyValueHeads: 2,
+      layers: [{ memory: { heads: [1] } }, { mixer: { kind: "window", windowLength: 8 } }],
+    },
+    remembers: true,
+    tolerance: 1e-4,
+  },
 ];
 
 describe.each(

@@ -4,7 +4,7 @@ import { createSession } from "../../../src/runtime/session.ts";
 import { floatTensor, intTensor, type HostTensor } from "../../../src/tensor/host-tensor.ts";
 import { flatten, type Flat } from "../../../src/tensor/tree.ts";
 import { parseModelConfig } from "../../../src/model/config.ts";
-import { layersOf } from "../../../src/model/stack.ts";
+import { layerNames } from "../../../src/model/stack.ts";
 import { createFullAttention, fullAttentionStep, ropeFeeds } from "./full-attention.ts";
 import { benchTokens, withFreshWeights } from "./models.ts";
 
@@ -36,7 +36,7 @@ describe("full attention with a key/value cache", () => {
       const results = await program.run({ ...feeds, token: intTensor([1, 1], Int32Array.of(token)) });
       const row = wanted.subarray(position * config.vocabularySize, (position + 1) * config.vocabularySize);
       row.forEach((logit, i) => expect(results["logits"]?.data[i]).toBeCloseTo(logit, 5));
-      const names = layersOf(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
+      const names = layerNames(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
       cache = Object.fromEntries(names.map((name) => [name, longer(cache[name], results[`next.${name}`])]));
     }
   });

@@ -10,7 +10,7 @@ import type { Tensor } from "../../../src/graph/tensor.ts";
 import { flatten, type Flat, type Tree } from "../../../src/tensor/tree.ts";
 import type { ModelConfig } from "../../../src/model/config.ts";
 import { parameterInputs } from "../../../src/model/inputs.ts";
-import { layersOf, runLayers } from "../../../src/model/stack.ts";
+import { layerNames, runLayers } from "../../../src/model/stack.ts";
 import type { LoadedModel } from "../../../src/model/transformer.ts";
 import { applyRope, type RopeTables } from "../../../src/nn/rope.ts";
 import { embed, linear } from "../../../src/nn/weight.ts";
@@ -28,7 +28,7 @@ export interface FullAttention {
 export async function createFullAttention(loaded: LoadedModel, engine: Engine, cached: number): Promise<FullAttention> {
   const { config } = loaded.model;
   const shape = [1, 1, config.numKeyValueHeads, cached, config.headDim];
-  const names = layersOf(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
+  const names = layerNames(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
   const cache = Object.fromEntries(names.map((name) => [name, filled(shape, 0.1)]));
   const program = await engine.compile(fullAttentionStep(loaded, cached));
   const weights: Flat<HostTensor> = flatten<FloatTensor>(loaded.params, "params");
