@@ -1,4 +1,4 @@
-/** What a model of the shape of SmolLM2-135M costs: memory and times, each in its own process. See README.md. */
+/** The cost of a model with the shape of SmolLM2-135M: memory and times, each in its own process. See README.md. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -22,12 +22,14 @@ const SMOLLM2 = {
 };
 const TINY = { ...SMOLLM2, vocabularySize: 300, modelDim: 16, numLayers: 2, headDim: 2, feedForwardDim: 32 };
 
-/** Of the model that is trained: few, so that what the vocabulary costs stands out. */
+/** Layers of the trained model: few, so that the cost of the vocabulary stands out. */
 const TRAINED_LAYERS = 2;
 
 const MEMORIES = { none: { memory: { update: "none", shift: "none" } }, default: {} } as const;
 
-/** What there is to measure, and what each measurement reads. `x` marks memory that is also given in bytes of the weights. */
+/**
+ * The measurements, and what each reads. `x` marks memory that is also reported relative to the bytes of the weights.
+ */
 const MEASUREMENTS: Readonly<Record<string, Readonly<Record<string, { label: string; unit: "s" | "B" | "x" | "" }>>>> =
   {
     make: { weights: { label: "weights", unit: "B" } },
@@ -80,22 +82,22 @@ interface Flags {
 
 const flags = new Command("bench:house")
   .description(
-    "Measure what a model of the shape of SmolLM2-135M, with random weights, costs. Build first: npm run build.",
+    "Measure the cost of a model with the shape of SmolLM2-135M and random weights. Build first: npm run build.",
   )
   .addOption(
     new Option("--memory <kind>", "the memory of its layers").choices(Object.keys(MEMORIES)).default("default"),
   )
   .addOption(
-    new Option("--only <names>", `what to measure, with commas between: ${NAMES.join(", ")}`).argParser((text) =>
+    new Option("--only <names>", `what to measure, separated by commas: ${NAMES.join(", ")}`).argParser((text) =>
       text.split(","),
     ),
   )
-  .option("--quick", "a tiny model, only to see that everything runs", false)
+  .option("--quick", "a tiny model, only to check that everything runs", false)
   .option("--child <file>", "the program that measures: a copy of children/house.ts for another version", "house.ts")
   .option("--graph-child <file>", "the same for children/house-graph.ts", "house-graph.ts")
   .option("--source <folder>", "the checkout whose source is counted", REPOSITORY)
   .option("--json <file>", "write the readings to a file too, or to standard output with -")
-  .option("--beside <file>", "readings of another version, for a column beside these")
+  .option("--beside <file>", "readings of another version, for a column next to these")
   .parse()
   .opts<Flags>();
 

@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("npm run bench", () => {
-  it("runs every benchmark at a tiny size, without PyTorch, and makes the report of the results", async () => {
+  it("runs every benchmark at a tiny size, without PyTorch, and writes the report from the results", async () => {
     const [json, docs] = [join(folder, "results.json"), join(folder, "performance.md")];
     const none = join(folder, "no-python");
     const { stderr } = await bench("--quick", "--rounds", "1", "--python", none, "--json", json);
@@ -48,7 +48,7 @@ describe("npm run bench", () => {
     expect(await readFile(docs, "utf8")).toContain("## Rematerialized");
   }, 120_000);
 
-  it("runs the house at a tiny size, and shows other readings beside it", async () => {
+  it("runs the house at a tiny size, and shows other readings next to it", async () => {
     const json = join(folder, "house.json");
     const house = (...options: string[]): Promise<{ stdout: string }> =>
       run(process.execPath, ["--import", "tsx", "lab/bench/house.ts", "--quick", ...options]);
@@ -60,7 +60,7 @@ describe("npm run bench", () => {
     expect(stdout).toMatch(new RegExp(`lines +│ ${readings["lines"]?.toLocaleString("en-US")} +│ [\\d,]+ `));
   }, 120_000);
 
-  it("refuses names that it does not know, and results that are none", async () => {
+  it("refuses unknown names, and files that are not results", async () => {
     await expect(bench("--only", "decod")).rejects.toThrow(
       /error: option '--only <names>' .*There is no benchmark "decod" .*"decode"/,
     );

@@ -56,15 +56,19 @@ interface Flags {
 }
 
 const flags = new Command("bench")
-  .description("Measure speed and memory, in turns with what they are compared with. Build first: npm run build.")
+  .description("Measure speed and memory, taking turns with what they are compared with. Build first: npm run build.")
   .addOption(
-    new Option("--only <names>", `what to measure, with commas between: ${NAMES.join(", ")} (default: all)`).argParser(
+    new Option("--only <names>", `what to measure, separated by commas: ${NAMES.join(", ")} (default: all)`).argParser(
       checkNames,
     ),
   )
   .addOption(new Option("--rounds <count>", "turns of each contestant").argParser(wholeNumber(1)).default(5))
-  .option("--against <checkout>", `measure in turns with another checkout; by default ${COMPARED.join(", ")}`)
-  .option("--quick", "tiny models and lengths, only to see that everything runs; writes no file unless told to", false)
+  .option("--against <checkout>", `take turns with another checkout; by default ${COMPARED.join(", ")}`)
+  .option(
+    "--quick",
+    "tiny models and lengths, only to check that everything runs; writes no file unless told to",
+    false,
+  )
   .option("--python <path>", "a Python with torch and numpy, for the PyTorch peers", "python3")
   .option("--json <file>", "write this run to a file too, or to standard output with -")
   .option("--results <file>", "where the results of all runs are kept (default: lab/bench/results.json)")
@@ -72,7 +76,7 @@ const flags = new Command("bench")
   .option("--docs <file>", "the report (default: docs/performance.md)")
   .option(
     "--update-budget",
-    "measure nothing: take the present figures of the graphs as the budget, lab/bench/budget.json",
+    "measure nothing: take the current figures of the graphs as the budget, lab/bench/budget.json",
     false,
   )
   .parse()
@@ -132,7 +136,7 @@ async function measure({ name, about, contests }: Benchmark, given: Flags, folde
   return { about, date, commit: currentCommit(), quick, rounds, machine: thisMachine(), contests: held };
 }
 
-/** Replaces the former results of a benchmark; those of others stay. */
+/** Replaces the previous results of a benchmark; those of others stay. */
 async function keep(name: string, results: BenchResults, file = RESULTS): Promise<void> {
   const former = await readResults(file).catch((error: unknown): BenchResults => {
     if (error instanceof FileError) return {};

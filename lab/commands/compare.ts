@@ -42,7 +42,7 @@ export function compareCommand(): Command {
     .description(
       "Train many kinds of memory on the same text and at the same size, and measure each on unseen documents. Continues where it was stopped.",
     )
-    .argument("<suite>", `what to compare on: ${names}`)
+    .argument("<suite>", `the suite to compare on: ${names}`)
     .option(
       "--data <folder>",
       "folders train, validation and test of text, as `npm run lab -- data` makes them (default: data/SUITE)",
@@ -58,18 +58,18 @@ export function compareCommand(): Command {
     .addOption(
       new Option(
         "--only <names>",
-        "systems to run, with commas between them, so that processes can share the work (default: all)",
+        "systems to run, separated by commas, so that processes can share the work (default: all)",
       ).argParser((text: string) => text.split(",")),
     )
     .addOption(
-      new Option("--seeds <count>", "seeds of each main system (default: that of the suite)").argParser(wholeNumber(1)),
+      new Option("--seeds <count>", "seeds of each main system (default: from the suite)").argParser(wholeNumber(1)),
     )
     .addOption(
-      new Option("--tokens <count>", "tokens of one training, such as 512k (default: that of the suite)").argParser(
+      new Option("--tokens <count>", "tokens of one training, such as 512k (default: from the suite)").argParser(
         parseLengths,
       ),
     )
-    .option("--smoke", "tiny models on made-up text, only to see that everything runs", false)
+    .option("--smoke", "tiny models on made-up text, only to check that everything runs", false)
     .option("--list", "list the systems, their parameters and about how long they take", false)
     .option("--report-only", "write the results of the existing runs", false)
     .addOption(deviceOption())
@@ -153,7 +153,7 @@ async function collect(place: SuiteRuns): Promise<Comparison> {
   return summarize(place.suite, place.texts.about, found);
 }
 
-/** Writes the results; where there are none, an existing file stays. */
+/** Writes the results; if there are none, an existing file stays. */
 async function report(comparison: Comparison, out: string, json: string | undefined): Promise<void> {
   const { systems, missing } = comparison;
   const file = join(out, `compare-${comparison.suite}`);
@@ -174,7 +174,7 @@ function renderText({ head, rows }: TextTable): string {
   return renderTable(head, rows);
 }
 
-/** What two cores reach in such small models. */
+/** The speed that two cores reach in such small models. */
 const FLOPS_PER_SECOND = 60e9;
 
 async function list(suite: Suite, systems: readonly System[], { json }: CompareFlags): Promise<void> {

@@ -26,7 +26,7 @@ describe("data", () => {
     expect(report).toBe(await readFile(at("out/data.json"), "utf8"));
   });
 
-  it("lists what there is, with licences and what is needed", async () => {
+  it("lists the datasets, with licences and requirements", async () => {
     const { stdout, code } = await callLab("data", "--list");
     expect(code).toBe(0);
     for (const name of ["books", "maths", "speeches", "folder"]) expect(stdout).toMatch(new RegExp(`^${name}: `, "m"));
@@ -41,16 +41,16 @@ describe("data", () => {
     ["there is no output", ["books"], /--out: name a folder/],
     ["there is no input", ["folder", "--out", "@new"], /--from: name the folder of texts/],
     [
-      "the input is for another",
+      "the input belongs to another dataset",
       ["books", "--out", "@new", "--from", "@texts"],
       /--from: is for folder, not for books/,
     ],
     [
-      "a package is for another",
+      "a package belongs to another dataset",
       ["folder", "--out", "@new", "--from", "@texts", "--deb", "x"],
       /--deb: folder needs no/,
     ],
-    ["the output is taken", ["folder", "--from", "@texts", "--out", "@texts"], /--out: .*texts is not empty/],
+    ["the output is not empty", ["folder", "--from", "@texts", "--out", "@texts"], /--out: .*texts is not empty/],
     ["the package is missing", ["maths", "--out", "@new", "--deb", "@no.deb"], /no\.deb: there is no such file/],
   ])("is refused when %s", async (_, args, problem) => {
     const paths = args.map((arg) => (arg.startsWith("@") ? at(arg.slice(1)) : arg));

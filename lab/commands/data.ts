@@ -32,7 +32,7 @@ const NAMES = [...Object.keys(DATASETS), FOLDER];
 export function dataCommand(): Command {
   return new Command("data")
     .description(
-      "Prepare text: folders train, validation and test of .txt files, as PG-19 has them, beside a data.json with sources and checksums.",
+      "Prepare text: folders train, validation and test of .txt files, as in PG-19, next to a data.json with sources and checksums.",
     )
     .argument("[name]", `what to prepare: ${NAMES.join(", ")}`)
     .option("--list", "show the datasets and their sources", false)

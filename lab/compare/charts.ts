@@ -2,7 +2,7 @@ import type { EChartsOption } from "echarts";
 import type { Plot } from "./plots.ts";
 import type { SystemResult } from "./results.ts";
 
-/** Lines with their names on the right: there are too many for a row above. */
+/** Lines with their names on the right: there are too many for a legend row above. */
 export function lineChart({ title, axis, places, logarithmic, lines }: Plot): EChartsOption {
   return {
     title: { text: title },

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("compare", () => {
-  it("trains and measures the systems that are asked for, and says which are missing", async () => {
+  it("trains and measures the requested systems, and says which are missing", async () => {
     const { stdout, stderr, code } = await smoke("--only", "local,infini-delta");
     expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
     expect(stdout).toMatch(
@@ -44,7 +44,7 @@ describe("compare", () => {
     }
   }, 30_000);
 
-  it("does nothing again, and adds what another process has made", async () => {
+  it("repeats nothing, and adds what another process has finished", async () => {
     const before = await modified();
     const { stdout } = await smoke("--only", "local");
     expect(stdout.match(/exists already/g)).toHaveLength(3);
@@ -52,7 +52,7 @@ describe("compare", () => {
     expect((await comparison()).systems).toHaveLength(2);
   });
 
-  it("writes a page that needs nothing else, from the runs that are there", async () => {
+  it("writes a self-contained page from the existing runs", async () => {
     const page = await readFile(at("out/compare-books.html"), "utf8");
     expect(page).toContain("<th>Books: perplexity</th>");
     expect(page.match(/<svg /g)).toHaveLength(5); // position, lengths, memory, loss, and the gates of one system
@@ -72,11 +72,11 @@ describe("compare", () => {
     for (const { deviation } of rows) expect(Math.abs(deviation)).toBeLessThan(0.01);
   });
 
-  it("reads the folders of a dataset, and says how one is made", async () => {
+  it("reads the folders of a dataset, and says how to make one", async () => {
     const missing = await callLab("compare", "books", "--data", at("data"));
     expect(missing).toMatchObject({ code: 1, stdout: "" });
     expect(missing.stderr).toContain(
-      `error: --data: there is not a folder ${at("data/train")}; \`npm run lab -- data books`,
+      `error: --data: there is no folder ${at("data/train")}; \`npm run lab -- data books`,
     );
     for (const split of ["train", "validation", "test"]) {
       await mkdir(at(`data/${split}`), { recursive: true });
@@ -99,7 +99,7 @@ describe("compare", () => {
     [["books", "--only", "infini-lineer"], '--only: "infini-lineer" is not a system (did you mean "infini-linear"?)'],
     [["books", "--tokens", "10"], "--tokens: a learning rate is tried on a share of 1"],
     [["books", "--tokens", "1m,2m"], "--tokens: expected one number"],
-    [["books", "--seeds", "0"], "Expected a whole number from 1 up"],
+    [["books", "--seeds", "0"], "Expected a whole number of at least 1"],
   ])("refuses %j", async (args, problem) => {
     const { stderr, code } = await callLab("compare", ...args);
     expect(stderr).toContain(problem);

@@ -2,7 +2,10 @@ import type { Experiment, Measured, RowOf } from "./experiments.ts";
 import type { Plot } from "./plots.ts";
 import { inFull, sortedValues, type TextTable } from "./tables.ts";
 
-/** Pass keys in one haystack, a row for each memory and place of the key: table 3 of the paper. None where nothing was measured. */
+/**
+ * Pass keys in one haystack, a row for each memory and place of the key: table 3 of the paper. None if nothing was
+ * measured.
+ */
 export function passkeyTable(experiments: readonly Experiment[], haystack: string): TextTable | undefined {
   const models = experiments.flatMap(({ name, evaluations }) =>
     evaluations.flatMap((found) =>
@@ -25,7 +28,7 @@ export function passkeyTable(experiments: readonly Experiment[], haystack: strin
   };
 }
 
-/** Recall of as many facts as zoology asks for, right after they are told. None where nothing was measured. */
+/** Recall of as many facts as zoology asks for, right after they are stated. None if nothing was measured. */
 export function factsTable(experiments: readonly Experiment[]): TextTable | undefined {
   const models = mqarModels(experiments, (rows) => distancesOf(rows).at(-1) === 0);
   if (models.length === 0) return undefined;
@@ -42,7 +45,7 @@ export function factsTable(experiments: readonly Experiment[]): TextTable | unde
   };
 }
 
-/** Recall over the number of facts, a line for each memory. None where nothing was measured. */
+/** Recall over the number of facts, a line for each memory. None if nothing was measured. */
 export function factsPlot(experiments: readonly Experiment[]): Plot | undefined {
   const models = mqarModels(experiments, (rows) => distancesOf(rows).length === 1 && distancesOf(rows)[0] !== 0);
   return sharesPlot(models, {
@@ -52,7 +55,7 @@ export function factsPlot(experiments: readonly Experiment[]): Plot | undefined 
   });
 }
 
-/** Recall over the distance between facts and questions, a line for each memory. None where nothing was measured. */
+/** Recall over the distance between facts and questions, a line for each memory. None if nothing was measured. */
 export function distancePlot(experiments: readonly Experiment[]): Plot | undefined {
   const models = mqarModels(experiments, (rows) => distancesOf(rows).length > 1);
   const segment = Math.min(...models.map(({ segmentLength }) => segmentLength));
@@ -63,7 +66,7 @@ export function distancePlot(experiments: readonly Experiment[]): Plot | undefin
   });
 }
 
-/** The tasks of RULER over lengths, and their mean in the last row. None where nothing was measured. */
+/** The tasks of RULER over lengths, and their mean in the last row. None if nothing was measured. */
 export function recallTable(experiments: readonly Experiment[]): TextTable | undefined {
   const rows = experiments.flatMap((experiment) => rowsOf(experiment, "recall"));
   if (rows.length === 0) return undefined;
@@ -107,7 +110,7 @@ interface MqarModel {
   readonly rows: readonly RowOf<"mqar">[];
 }
 
-/** The models, each with its rows of those evaluations that are wanted. */
+/** The models, each with its rows of the requested evaluations. */
 function mqarModels(
   experiments: readonly Experiment[],
   wanted: (rows: readonly RowOf<"mqar">[]) => boolean,
@@ -130,7 +133,7 @@ interface SharesOptions {
   place(row: RowOf<"mqar">): number;
 }
 
-/** Lines over places that are set side by side, however far apart their numbers are: they grow by factors. */
+/** Lines over evenly spaced places, however far apart their numbers are: they grow by factors. */
 function sharesPlot(models: readonly MqarModel[], { title, axis, place }: SharesOptions): Plot | undefined {
   if (models.length === 0) return undefined;
   const places = sortedValues(models.flatMap(({ rows }) => rows.map(place)));

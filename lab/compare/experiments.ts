@@ -35,7 +35,7 @@ const memoryRow = z.strictObject({
   /** Median of the repeats, and all of them. */
   tokensPerSecond: number,
   allTokensPerSecond: z.array(number),
-  /** What a key/value cache of so many tokens would take. */
+  /** What a key/value cache of that many tokens would take. */
   keyValueCacheBytes: number,
 });
 
@@ -47,7 +47,7 @@ const measured = <Kind extends string, Row extends z.ZodType>(kind: Kind, row: R
     rows: z.array(row),
   });
 
-/** What was measured of one model, in one way. */
+/** The results of measuring one model in one way. */
 export const measuredSchema = z.discriminatedUnion("kind", [
   measured("passkey", passkeyRow),
   measured("mqar", mqarRow),
@@ -67,7 +67,7 @@ export const experimentSchema = z.strictObject({
   parameters: number,
   /** Of one stream. */
   stateBytes: number,
-  /** None where a model folder was used unchanged. */
+  /** None if a model folder was used unchanged. */
   trained: z.strictObject({ steps: number, tokens: number, minutes: number }).optional(),
   hardware: z.strictObject({ cpu: z.string(), cores: number, memoryBytes: number }),
   versions: z.record(z.string(), z.string()),

@@ -55,7 +55,7 @@ export const TEXTS: Comparison["texts"] = {
   test: { documents: 2, bytes: 2000 },
 };
 
-/** A comparison of systems whose runs `perform` gives. Default: each seed is worse by 0.2 than the one before. */
+/** A comparison of systems whose runs `perform` returns. Default: each seed is 0.2 worse than the one before. */
 export async function comparisonOf(
   bits: Readonly<Record<string, number>>,
   perform: (run: PlannedRun) => RunResult | undefined = (run) =>

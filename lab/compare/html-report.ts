@@ -7,7 +7,7 @@ import { renderSvg } from "../../src/cli/terminal/chart.ts";
 import { escapeHtml, htmlPage, htmlTable } from "../../src/cli/terminal/html.ts";
 import { formatBytes, formatCount } from "../../src/cli/terminal/output.ts";
 
-/** A comparison as one HTML page that needs nothing else. */
+/** A comparison as a self-contained HTML page. */
 export async function renderComparison(comparison: Comparison): Promise<string> {
   const lengths = lengthTable(comparison);
   const gates = comparison.systems.map(gateChart).filter((chart) => chart !== undefined);
@@ -73,7 +73,7 @@ async function figure(option: EChartsOption, width?: number, height?: number): P
   return `<figure>${await renderSvg(option, width, height)}</figure>`;
 }
 
-/** One after the other, so that they have the same bytes every time. */
+/** One at a time, so that they have the same bytes every time. */
 async function figures(options: readonly EChartsOption[], width: number, height: number): Promise<string[]> {
   const drawn: string[] = [];
   for (const option of options) drawn.push(await figure(option, width, height));

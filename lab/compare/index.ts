@@ -14,7 +14,10 @@ export function parseComparison(value: unknown, source = "comparison"): Comparis
   return parseConfig(comparisonSchema, value, source);
 }
 
-/** What `npm run reproduce` wrote of an experiment, checked. Throws ConfigError that names the source and every key at fault. */
+/**
+ * What `npm run reproduce` wrote about an experiment, checked. Throws ConfigError that names the source and every key
+ * at fault.
+ */
 export function parseExperiment(value: unknown, source = "experiment"): Experiment {
   return parseConfig(experimentSchema, value, source);
 }

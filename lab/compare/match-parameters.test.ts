@@ -37,14 +37,14 @@ describe("matchParameters", () => {
     );
   });
 
-  it("keeps the least width where even that has more weights than the target", () => {
+  it("keeps the smallest width where even that has more weights than the target", () => {
     expect(matchParameters(config, 10).config.feedForwardDim).toBe(8);
   });
 });
 
 describe("matchedSystem", () => {
   it.each(SYSTEMS)(
-    "$name is as large as a plain transformer in each suite, and its weights are counted right",
+    "$name is as large as a plain transformer in each suite, and its weights are counted correctly",
     (system) => {
       for (const { model } of SUITES) {
         const { config: matched, parameters, deviation } = matchedSystem(system, model);

@@ -12,10 +12,10 @@ export interface Matched {
   readonly deviation: number;
 }
 
-/** The config with the width of its feed-forward layers at which it has as nearly `target` weights as can be. */
+/** The config with the feed-forward width that brings its number of weights closest to `target`. */
 export function matchParameters(config: ModelConfig, target: number): Matched {
   const at = (width: number): ModelConfig => ({ ...config, feedForwardDim: width });
-  // Weights rise in a straight line with the width.
+  // The number of weights is linear in the width.
   const [one, two] = [parameterCount(at(STEP)), parameterCount(at(2 * STEP))];
   const steps = Math.max(1, Math.round(1 + (target - one) / (two - one)));
   const matched = at(steps * STEP);
@@ -23,7 +23,7 @@ export function matchParameters(config: ModelConfig, target: number): Matched {
   return { config: matched, parameters, deviation: (parameters - target) / target };
 }
 
-/** A system in a model of this shape, with as many weights as a plain transformer of the shape has. */
+/** A system in a model of this shape, with as many weights as a plain transformer of that shape. */
 export function matchedSystem(system: System, shape: ModelConfigInput): Matched {
   const target = parameterCount(parseModelConfig({ ...shape, ...PLAIN }));
   return matchParameters(parseModelConfig({ ...shape, ...system.mixing(shape) }, system.name), target);

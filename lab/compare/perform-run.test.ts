@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("performRun", () => {
-  it("trains, measures and leaves a result that is found again", async () => {
+  it("trains, measures and saves a result that is found again", async () => {
     const done: number[] = [];
     const context = inFolder("whole", { onProgress: (tokens) => done.push(tokens) });
     expect(await findRun(run, context)).toBeUndefined();
@@ -70,7 +70,7 @@ describe("performRun", () => {
     }
   });
 
-  it("measures again, without training again, where other documents are read", async () => {
+  it("measures again, without training again, when other documents are read", async () => {
     const other = { ...inFolder("whole"), suite: { ...suite, testBytes: 512 } };
     const shorter = {
       ...other,
@@ -86,7 +86,7 @@ describe("performRun", () => {
     expect(await readdir(join(folder, "whole"))).toEqual([name]);
   });
 
-  it("keeps why a run diverged, and does not try again", async () => {
+  it("records why a run diverged, and does not try again", async () => {
     const wild = { ...run, learningRate: 1e30 };
     const context = inFolder("wild");
     expect(await performRun(wild, context)).toMatchObject({ diverged: expect.stringMatching(/^step \d: the loss is/) });

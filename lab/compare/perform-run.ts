@@ -17,11 +17,11 @@ import { thisMachine } from "../../src/cli/terminal/machine.ts";
 import { trainInFolder, type Trained } from "../../src/cli/runs/train-in-folder.ts";
 import type { SuiteTexts } from "./texts.ts";
 
-/** Where runs are, and what they are of. */
+/** Where runs are kept, and what they compare. */
 export interface SuiteRuns {
   readonly suite: Suite;
   readonly texts: SuiteTexts;
-  /** Has a folder for each run. */
+  /** Contains a folder for each run. */
   readonly runs: string;
 }
 
@@ -37,7 +37,7 @@ export async function findRun(run: PlannedRun, place: SuiteRuns): Promise<RunRes
   const file = join(folderOf(run, place), RESULT);
   if (!existsSync(file)) return undefined;
   const found = parseConfig(runResultSchema, await readJson(file), file);
-  // What was measured on test text was measured on validation text too.
+  // Anything measured on test text was measured on validation text too.
   const fits = [run, { ...run, measure: "test" } as const].map((wanted) => hashOf(wanted, place));
   return fits.includes(found.hash) ? found : undefined;
 }
@@ -64,7 +64,7 @@ export async function performRun(run: PlannedRun, context: RunContext): Promise<
   return result;
 }
 
-/** Tokens of a run; those only measured count a third, as they need no backward pass. */
+/** Tokens of a run; those that are only measured count a third, as they need no backward pass. */
 export function workOf(run: PlannedRun, texts: SuiteTexts): number {
   return run.tokens + measuredTokens(run, texts) * READING;
 }
@@ -80,7 +80,7 @@ function hashOf(run: PlannedRun, { suite, texts }: SuiteRuns): string {
   return runHash(suite, run, texts.about.hash);
 }
 
-/** A folder for each training. A result with other measurements replaces the former one. */
+/** A folder for each training. A result with other measurements replaces the previous one. */
 function folderOf(run: PlannedRun, { suite, texts, runs }: SuiteRuns): string {
   const hash = trainingHash(suite, run, texts.about.hash).slice(0, 8);
   return join(runs, `${run.system.name}-length${run.length}-rate${run.learningRate}-seed${run.seed}-${hash}`);
@@ -166,7 +166,7 @@ async function measureRun(run: PlannedRun, trained: TrainedRun, context: RunCont
   }
 }
 
-/** Of a training that was measured otherwise before; 0 where there was none. */
+/** Of a training that was measured differently before; 0 if there was none. */
 async function formerResidentBytes(run: PlannedRun, place: SuiteRuns): Promise<number> {
   const file = join(folderOf(run, place), RESULT);
   if (!existsSync(file)) return 0;

@@ -32,7 +32,7 @@ describe("runs", () => {
     expect(trialsOf({ ...suite, learningRates: [0.01] }, linear)).toEqual([]);
   });
 
-  it("gives all seeds to main systems and one to the others, and lengths to those that are asked for", () => {
+  it("gives all seeds to main systems and one to the others, and lengths to the requested ones", () => {
     expect(finalsOf(suite, linear, 0.01).map(({ seed }) => seed)).toEqual([0, 1]);
     expect(finalsOf(suite, window, 0.01).map(({ seed }) => seed)).toEqual([0]);
     expect(lengthRunsOf(suite, linear, 0.01).map(({ length }) => length)).toEqual([32, 64]);
@@ -64,7 +64,7 @@ describe("runConfigOf", () => {
 describe("hashes", () => {
   const run: PlannedRun = { system: linear, seed: 0, learningRate: 0.01, tokens: 1024, length: 64, measure: "test" };
 
-  it("tell apart trainings by config and texts, and runs by what is measured too", () => {
+  it("distinguish trainings by config and texts, and runs also by what is measured", () => {
     const other = { ...suite, testBytes: 77 };
     expect(trainingHash(other, run, "a")).toBe(trainingHash(suite, run, "a"));
     expect(runHash(other, run, "a")).not.toBe(runHash(suite, run, "a"));
@@ -85,19 +85,19 @@ describe("chooseLearningRate", () => {
     return { hash, system, seed, learningRate, tokens, length, configHash, diverged: "the loss is NaN" };
   };
 
-  it("takes that of the fewest bits per byte, whatever the order, and leaves out what diverged", () => {
+  it("takes the one with the fewest bits per byte, whatever the order, ignoring diverged ones", () => {
     expect(chooseLearningRate([trial(0.001, 3), trial(0.003, 2), trial(0.01, 2.5)], suite)).toBe(0.003);
     expect(chooseLearningRate([diverged(0.01), trial(0.001, 3), trial(0.003, 4)], suite)).toBe(0.001);
   });
 
-  it("takes the only one where nothing was tried, and none where all diverged", () => {
+  it("takes the only one if nothing was tried, and none if all diverged", () => {
     expect(chooseLearningRate([], { learningRates: [0.02] })).toBe(0.02);
     expect(chooseLearningRate([diverged(0.01), diverged(0.003)], suite)).toBeUndefined();
   });
 });
 
 describe("goThrough", () => {
-  it("uses the learning rate that was best for everything after the trials", async () => {
+  it("uses the best learning rate for everything after the trials", async () => {
     const asked: PlannedRun[] = [];
     const found = await goThrough(suite, linear, async (run) => {
       asked.push(run);
@@ -111,7 +111,7 @@ describe("goThrough", () => {
     ]);
   });
 
-  it("stops at the trials where one is missing, and says what is incomplete", async () => {
+  it("stops at the trials if one is missing, and says what is incomplete", async () => {
     const none = await goThrough(suite, linear, async (run) =>
       run.learningRate === 0.01 ? undefined : resultOf(run, 2),
     );

@@ -5,7 +5,7 @@ import type { RunResult } from "./results.ts";
 import { MIXTURE, type Suite } from "./suites.ts";
 import type { System } from "./systems.ts";
 
-/** One training and what is measured of it. */
+/** One training and what is measured about it. */
 export interface PlannedRun {
   readonly system: System;
   readonly seed: number;
@@ -21,7 +21,7 @@ export interface PlannedRun {
 /** Share of the steps over which the learning rate rises. */
 const WARMUP = 0.05;
 
-/** The runs that a learning rate is chosen by; none where there is one alone. */
+/** The runs that choose a learning rate; none if there is only one. */
 export function trialsOf(suite: Suite, system: System): PlannedRun[] {
   const { learningRates, searchShare, length, seeds } = suite;
   if (learningRates.length < 2) return [];
@@ -30,8 +30,8 @@ export function trialsOf(suite: Suite, system: System): PlannedRun[] {
 }
 
 /**
- * The learning rate of the trial with the fewest bits per byte of validation text; the suite's only one where there was
- * no trial. None when all trials diverged.
+ * The learning rate of the trial with the fewest bits per byte of validation text; the suite's only one if there was no
+ * trial. None when all trials diverged.
  */
 export function chooseLearningRate(
   trials: readonly RunResult[],
@@ -81,19 +81,19 @@ export function runConfigOf({ model, batch, length }: Suite, run: PlannedRun): R
   return parseRunConfig({ model: matchedSystem(run.system, model).config, training }, run.system.name);
 }
 
-/** Tells apart trainings on other texts or with other configs. */
+/** Distinguishes trainings on other texts or with other configs. */
 export function trainingHash(suite: Suite, run: PlannedRun, dataHash: string): string {
   return configHash({ config: runConfigOf(suite, run), dataHash });
 }
 
-/** Tells apart runs with other trainings or other measurements. */
+/** Distinguishes runs with other trainings or other measurements. */
 export function runHash(suite: Suite, run: PlannedRun, dataHash: string): string {
   const { validationBytes, testBytes, edges } = suite;
   const measured = run.measure === "test" ? { validationBytes, testBytes, edges } : { validationBytes };
   return configHash({ training: trainingHash(suite, run, dataHash), measured });
 }
 
-/** All runs of a system, those that two experiments share once; the learning rate is not known yet. */
+/** All runs of a system, with those that two experiments share only once; the learning rate is not known yet. */
 export function runsOf(suite: Suite, system: System): PlannedRun[] {
   const lengths = lengthRunsOf(suite, system, 0).filter(({ length }) => length !== suite.length);
   return [...trialsOf(suite, system), ...finalsOf(suite, system, 0), ...lengths];
@@ -102,17 +102,17 @@ export function runsOf(suite: Suite, system: System): PlannedRun[] {
 export interface SystemRuns {
   readonly system: System;
   readonly trials: readonly RunResult[];
-  /** None where trials are missing, or all have diverged. */
+  /** None if trials are missing, or all have diverged. */
   readonly learningRate?: number;
   readonly finals: readonly RunResult[];
   readonly lengths: readonly RunResult[];
-  /** Whether there are all. */
+  /** Whether all runs are there. */
   readonly complete: boolean;
 }
 
 /**
- * Goes through the runs of a system in order: a learning rate is tried, chosen, and used for the others. `perform` gives
- * the result of a run, or nothing to leave it out.
+ * Goes through the runs of a system in order: a learning rate is tried, chosen, and used for the others. `perform`
+ * returns the result of a run, or nothing to leave it out.
  */
 export async function goThrough(
   suite: Suite,

@@ -1,14 +1,14 @@
 import type { Comparison } from "./results.ts";
 import { binLabel, inFull, sortedValues } from "./tables.ts";
 
-/** Lines over an axis, for whatever draws them. */
+/** Lines over an axis, independent of what draws them. */
 export interface Plot {
   readonly title: string;
-  /** What the axis below has. */
+  /** The label of the horizontal axis. */
   readonly axis: string;
-  /** Names of places that are set side by side; `x` is then the number of one, from 0. Default: `x` is what it is. */
+  /** Names of evenly spaced places; `x` is then the index of one, from 0. Default: `x` is a plain number. */
   readonly places?: readonly string[];
-  /** Whether the axis beside grows by factors. Default: no. */
+  /** Whether the vertical axis is logarithmic. Default: no. */
   readonly logarithmic?: boolean;
   readonly lines: readonly PlotLine[];
 }
@@ -60,7 +60,7 @@ export function lengthPlot({ lengths, title }: Comparison): Plot {
   };
 }
 
-/** What one stream keeps over its length in MB, beside a key/value cache of full attention. */
+/** What one stream keeps over its length in MB, next to a key/value cache of full attention. */
 export function memoryPlot({ systems }: Comparison): Plot {
   const perToken = systems[0]?.keyValueBytesPerToken ?? 0;
   const line = (label: string, bytesAt: (tokens: number) => number): PlotLine => ({

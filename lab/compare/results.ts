@@ -13,7 +13,7 @@ const binSchema = z.strictObject({ from: number, to: number.optional(), tokens: 
 const lossSchema = z.array(z.tuple([number, number]));
 
 const runKeys = {
-  /** Of the config, the texts and what is measured. */
+  /** Hash of the config, the texts and what is measured. */
   hash: z.string(),
   system: z.string(),
   seed: number,
@@ -32,7 +32,9 @@ const measuredSchema = z.strictObject({
     tokens: number,
     minutes: number,
     loss: lossSchema,
-    /** Most resident memory of the process after any step; absent where no step was made in the process that measured. */
+    /**
+     * Peak resident memory of the process after any step; absent if the process that measured took no step.
+     */
     residentBytes: number.optional(),
   }),
   validation: z.strictObject({ bitsPerByte: number, tokens: number }),
@@ -41,7 +43,7 @@ const measuredSchema = z.strictObject({
       bitsPerByte: number,
       perplexity: number,
       tokens: number,
-      /** Of one stream, counting everything that is read, and compilation. */
+      /** Of one stream, including everything that is read, and compilation. */
       tokensPerSecond: number,
       byPosition: z.array(binSchema),
     })
@@ -53,7 +55,7 @@ const measuredSchema = z.strictObject({
   machine: machineSchema,
 });
 
-/** What the file of a run holds: what was measured, or why there was nothing to measure. */
+/** The contents of a run's file: what was measured, or why there was nothing to measure. */
 export const runResultSchema = z.union([measuredSchema, divergedSchema]);
 export type RunResult = z.output<typeof runResultSchema>;
 export type MeasuredRun = z.output<typeof measuredSchema>;
@@ -67,7 +69,7 @@ const systemSchema = z.strictObject({
   label: z.string(),
   model: z.looseObject({ segmentLength: number }),
   parameters: number,
-  /** From those of a plain transformer, as a share of them. */
+  /** Difference from those of a plain transformer, as a share of them. */
   deviation: number,
   /** Kept between segments, by table 1 of the paper where it has the system. */
   keptNumbers: number,
@@ -83,7 +85,7 @@ const systemSchema = z.strictObject({
   byPosition: z.array(z.strictObject({ from: number, to: number.optional(), tokens: number, bitsPerByte: meanSchema })),
   trainingTokensPerSecond: meanSchema,
   streamingTokensPerSecond: meanSchema,
-  /** While training; the least of the runs, since a process keeps something of what it did before. */
+  /** While training; the lowest of the runs, since a process retains some memory from earlier work. */
   residentBytes: number.optional(),
   /** Of the first seed. */
   loss: lossSchema,
@@ -139,7 +141,7 @@ export const comparisonSchema = z.strictObject({
 });
 export type Comparison = z.output<typeof comparisonSchema>;
 
-/** A curve of at most `points` points, each the mean loss of as many steps. */
+/** A curve of at most `points` points, each the mean loss of the same number of steps. */
 export function lossCurve(
   losses: readonly number[],
   tokensPerStep: number,

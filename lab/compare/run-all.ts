@@ -13,7 +13,7 @@ export async function runAll(systems: readonly System[], context: Omit<RunContex
     const seen = new Set<string>();
     await goThrough(context.suite, system, async (run) => {
       const found = await findRun(run, context);
-      // The run of the suite's own length is one of two experiments.
+      // The run at the suite's own length belongs to two experiments.
       const again = found && seen.has(found.hash);
       const label = again ? "" : `[${++number}/${all.length}] ${describe(run)}`;
       const result = found ?? (await performWithBar(run, label, context, pace));
@@ -28,15 +28,15 @@ export async function runAll(systems: readonly System[], context: Omit<RunContex
 // --- internal ---
 
 interface Pace {
-  /** Work that was done before. */
+  /** Adds work that was done before. */
   skip(work: number): void;
-  /** Work that took these seconds. */
+  /** Adds work that took these seconds. */
   add(work: number, seconds: number): void;
-  /** Minutes left, with so much of a run done in so many seconds; none where that is not known. */
+  /** Minutes left, given the work of the current run done so far and its seconds; none if unknown. */
   left(work?: number, seconds?: number): number | undefined;
 }
 
-/** How long the remaining work will take, judged by the work done here. */
+/** How long the remaining work will take, estimated from the work done here. */
 function createPace(total: number): Pace {
   let [left, worked, spent] = [total, 0, 0];
   return {

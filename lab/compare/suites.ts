@@ -4,9 +4,9 @@ import type { RunConfigInput } from "../../src/train/config.ts";
 /** What systems are compared on. Everything that changes the figures is here or in systems.ts. */
 export interface Suite {
   readonly name: string;
-  /** What the texts are, as the table's column has it. */
+  /** The kind of texts, as in the table's column. */
   readonly title: string;
-  /** All but what mixes the sequence; `feedForwardDim` is that of the plain transformer. */
+  /** Everything except the mixer; `feedForwardDim` is that of the plain transformer. */
   readonly model: ModelConfigInput;
   /** Sequences of a training step. */
   readonly batch: number;
@@ -14,29 +14,35 @@ export interface Suite {
   readonly length: number;
   /**
    * Tokens after which a training document starts again with an empty memory, as the paper's sequences of 32,768 do. A
-   * memory that never was empty in training makes nothing of an empty one.
+   * model whose memory was never empty in training cannot use an empty one.
    */
   readonly partLength: number;
   /** Of one training. */
   readonly tokens: number;
   readonly learningRates: readonly number[];
-  /** Share of the tokens that each learning rate is tried with. */
+  /** Share of the tokens used to try each learning rate. */
   readonly searchShare: number;
-  /** Seeds of main systems. The others get the first of them. */
+  /** Seeds of main systems. The others get only the first. */
   readonly seeds: readonly number[];
-  /** Bytes of validation text, over all its documents, that learning rates are chosen by. */
+  /** Bytes of validation text, over all its documents, used to choose learning rates. */
   readonly validationBytes: number;
   /** Bytes of each test document, from its start. */
   readonly testBytes: number;
-  /** Positions in a document at which another bin begins. */
+  /** Positions in a document at which a new bin begins. */
   readonly edges: readonly number[];
-  /** The paper's longer training in small: these systems, on sequences of these tokens, as many tokens in all. */
+  /**
+   * The paper's longer training on a small scale: these systems, on sequences of these lengths, with the same total
+   * tokens.
+   */
   readonly lengths: { readonly systems: readonly string[]; readonly of: readonly number[] };
 }
 
 const K = 1024;
 
-/** What training reads: documents from start to end is what is compared, so this is the one place to say it. */
+/**
+ * What training reads: whole documents, from start to end, are what is compared, so this is the only place that says
+ * it.
+ */
 export const MIXTURE: NonNullable<RunConfigInput["training"]["mixture"]> = [{ task: "documents", share: 1 }];
 
 const SMALL: Omit<Suite, "name" | "title"> = {
@@ -59,7 +65,7 @@ export const SUITES: readonly Suite[] = [
   { ...SMALL, name: "maths", title: "Maths" },
 ];
 
-/** A suite in a form that only shows that everything runs. */
+/** A suite at a size that only shows that everything runs. */
 export function smokeOf(suite: Suite): Suite {
   return {
     ...suite,

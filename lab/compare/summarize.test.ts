@@ -21,7 +21,7 @@ describe("summarize", () => {
     expect(comparison).toMatchObject({ missing: [], diverged: [], machines: [{ hardware: { cpu: "a CPU" } }] });
   });
 
-  it("leaves out and names what is missing, and what diverged", async () => {
+  it("leaves out and names what is missing or diverged", async () => {
     const comparison = await comparisonOf(BITS, (run) => {
       if (run.system.name === "local") return undefined;
       const result = resultOf(run, 2);
@@ -38,7 +38,7 @@ describe("summarize", () => {
 });
 
 describe("tables", () => {
-  it("are those of the paper: what is kept, the cache, the segment, perplexity", async () => {
+  it("match the paper: what is kept, the cache, the segment, perplexity", async () => {
     // 2 layers of 2 heads of 8: 8 * 9 * 2 * 2 numbers
     expect(toMarkdown(tableTwo(await comparisonOf(BITS))))
       .toBe(`| model | memory (comp.) | XL cache | segment | Books: perplexity | bits per byte |
@@ -72,7 +72,7 @@ describe("meanOf", () => {
 });
 
 describe("lossCurve", () => {
-  it("has means of as many steps each, the rest last", () => {
+  it("has means of equally many steps, the rest last", () => {
     expect(lossCurve([1, 2, 3, 4, 5], 10, 3)).toEqual([
       [20, 1.5],
       [40, 3.5],

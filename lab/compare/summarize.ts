@@ -5,7 +5,7 @@ import type { Comparison, Mean, MeasuredRun, RunResult, SystemResult } from "./r
 import type { Suite } from "./suites.ts";
 import { keptNumbers } from "./systems.ts";
 
-/** All results of a suite in one: means over seeds, and what is missing. */
+/** All results of a suite combined: means over seeds, and what is missing. */
 export function summarize(suite: Suite, texts: Comparison["texts"], systems: readonly SystemRuns[]): Comparison {
   const runs = systems.flatMap(({ trials, finals, lengths }) => [...trials, ...finals, ...lengths]);
   const machines = measured(runs).map(({ machine }) => machine);
@@ -58,7 +58,7 @@ function tested(runs: readonly RunResult[]): TestedRun[] {
   return measured(runs).filter((run): run is TestedRun => run.test !== undefined);
 }
 
-/** Nothing where no run was measured on test text. */
+/** Nothing if no run was measured on test text. */
 function summarizeSystem(suite: Suite, { system, trials, learningRate, finals }: SystemRuns): SystemResult | undefined {
   const runs = tested(finals);
   const [first] = runs;

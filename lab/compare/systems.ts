@@ -7,11 +7,11 @@ import { createModel } from "../../src/model/transformer.ts";
 /** One way to mix the sequence, in a model that is otherwise the same for all. */
 export interface System {
   readonly name: string;
-  /** As it stands in tables. */
+  /** As shown in tables. */
   readonly label: string;
   /** Whether it gets all seeds of a suite; the others get one. */
   readonly main: boolean;
-  /** What it has in a model of this shape. */
+  /** Its config in a model of this shape. */
   mixing(shape: ModelConfigInput): Pick<ModelConfigInput, "memory" | "mixer">;
   /** Numbers kept between segments, by its row of table 1 of the paper. Default: those of its state. */
   kept?(config: ModelConfig): number;
@@ -19,11 +19,11 @@ export interface System {
   cacheLength?(config: ModelConfig): number;
 }
 
-/** The paper's memory beside its rule: as published, with nothing added. */
+/** The paper's memory apart from its update rule: as published, with nothing added. */
 const PAPER = { featureMap: "elu-plus-one", gate: "head", shift: "none", cache: false } as const;
-/** What recurrent models look back with; see the system that has nothing else. */
+/** How recurrent models look back; see the system that has nothing else. */
 const CONVOLUTION = { shift: "convolution", shiftInit: "random" } as const;
-/** Beside its rule: a gate that begins nearly shut, as an untrained memory only disturbs. */
+/** Apart from its update rule: a gate that starts nearly shut, since an untrained memory only disturbs. */
 const OURS = { ...CONVOLUTION, gateInit: -3 } as const;
 const NO_MEMORY = { update: "none", shift: "none" } as const;
 
@@ -32,7 +32,7 @@ const RECURRENT_SHARE = 1 / 16;
 
 /** First tokens that a window keeps; 4 as in StreamingLLM. */
 const SINKS = 4;
-/** Segments that full attention sees: as many as a training sequence of the suites has. */
+/** Segments that full attention sees: as many as in a training sequence of the suites. */
 const CONTEXT_SEGMENTS = 16;
 /** Segments in the store of Memorizing Transformers; table 2 of the paper has 32. */
 const STORE_SEGMENTS = 16;
@@ -40,7 +40,7 @@ const STORE_SEGMENTS = 16;
 const oneSegment = ({ segmentLength }: ModelConfig): number => segmentLength;
 const keptByInfini = (config: ModelConfig): number => tableOne("Infini-Transformer", config);
 
-/** Every system that is compared, in the order of the table. A new one is an entry here. */
+/** Every system that is compared, in the order of the table. To add one, add an entry here. */
 export const SYSTEMS: readonly System[] = [
   {
     name: "local",
@@ -149,7 +149,7 @@ export const SYSTEMS: readonly System[] = [
   },
 ];
 
-/** The plain transformer that the others are made as large as. */
+/** The plain transformer whose size the others match. */
 export const PLAIN: Pick<ModelConfigInput, "memory"> = { memory: { ...NO_MEMORY } };
 
 /** Numbers that a system keeps between segments. */

@@ -37,7 +37,7 @@ export function positionTable({ systems }: Comparison): TextTable {
   };
 }
 
-/** What each system has and takes. */
+/** The size and cost of each system. */
 export function costTable({ systems }: Comparison): TextTable {
   return {
     head: [
@@ -95,7 +95,7 @@ export function inFull(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** Each value once, the least first. */
+/** Each value once, in ascending order. */
 export function sortedValues(values: readonly number[]): number[] {
   return [...new Set(values)].toSorted((a, b) => a - b);
 }

@@ -11,22 +11,22 @@ import { UsageError } from "../../src/cli/terminal/errors.ts";
 /** What a suite is trained and measured on. */
 export interface SuiteTexts {
   readonly train: readonly Document[];
-  /** As much of each document as the suite reads. */
+  /** The part of each document that the suite reads. */
   readonly validation: readonly Document[];
   readonly test: readonly Document[];
   readonly about: Comparison["texts"];
 }
 
 /**
- * The texts in the folders `train`, `validation` and `test` of a dataset. Throws {@link UsageError} where there is no
- * dataset, CorpusError for one that is broken.
+ * The texts in the folders `train`, `validation` and `test` of a dataset. Throws {@link UsageError} if there is no
+ * dataset, CorpusError if it is broken.
  */
 export async function readSuiteTexts(suite: Suite, folder: string): Promise<SuiteTexts> {
   const splits = ["train", "validation", "test"].map((split) => join(folder, split));
   const missing = splits.find((split) => !existsSync(split));
   if (missing !== undefined) {
     throw new UsageError(
-      `--data: there is not a folder ${missing}; \`npm run lab -- data ${suite.name} --out ${folder}\` makes it`,
+      `--data: there is no folder ${missing}; \`npm run lab -- data ${suite.name} --out ${folder}\` makes it`,
     );
   }
   const [train = [], validation = [], test = []] = await Promise.all(splits.map((split) => readCorpus([split])));

@@ -14,7 +14,7 @@ const AUSTEN = {
   prideprejudice: "pride-and-prejudice",
 } as const;
 
-/** Seven novels of the public domain: a stand-in for PG-19 of 5.2 MB that package registries hold. */
+/** Seven public-domain novels: a stand-in for PG-19 of 5.2 MB, available from package registries. */
 export const books: Dataset = {
   summary: "Moby Dick and the six novels of Jane Austen: whole books, as in PG-19",
   split:

@@ -2,13 +2,13 @@ import { InfiniError } from "../../src/base/errors.ts";
 import { shuffled } from "../../src/tasks/draw.ts";
 import { createRng } from "../../src/base/random.ts";
 
-/** A dataset that cannot be made. The message names what is missing, and what would do. */
+/** A dataset that cannot be made. The message names what is missing, and what would work. */
 export class DatasetError extends InfiniError {
   override name = "DatasetError";
   readonly code = "ERR_DATASET";
 }
 
-/** The folders of a dataset, as PG-19 has them. */
+/** The folders of a dataset, as in PG-19. */
 export const SPLITS = ["train", "validation", "test"] as const;
 export type Split = (typeof SPLITS)[number];
 
@@ -21,19 +21,19 @@ export interface TextFile {
 
 export type Splits = Readonly<Record<Split, readonly TextFile[]>>;
 
-/** A package that texts come in. */
+/** A package that contains texts. */
 export interface PackageSource {
-  /** What brings it here: `npm pack`, or `apt-get download`. */
+  /** How to download it: `npm pack`, or `apt-get download`. */
   readonly manager: "npm" | "apt";
   readonly name: string;
-  /** The version asked for. A Debian package has the one that the system offers, and this is the one that is known. */
+  /** The requested version. For a Debian package the system decides, and this is the one that is known. */
   readonly version: string;
-  /** SHA-256 of the package files that are known, by their name. */
+  /** SHA-256 of the known package files, by name. */
   readonly sha256: Readonly<Record<string, string>>;
   readonly licence: string;
 }
 
-/** Texts that packages hold. A new dataset is a new file and a line in `index.ts`. */
+/** Texts from packages. A new dataset is a new file and a line in `index.ts`. */
 export interface Dataset {
   /** What it is, in a few words. */
   readonly summary: string;
@@ -46,13 +46,14 @@ export interface Dataset {
 
 export interface SplitShares {
   readonly seed: number;
-  /** Share of the documents, at least one of them. */
+  /** Share of the documents, at least one. */
   readonly validation: number;
   readonly test: number;
 }
 
 /**
- * Divides documents by their names and the seed alone. Throws {@link DatasetError} when there are fewer than three.
+ * Divides documents by nothing but their names and the seed. Throws {@link DatasetError} when there are fewer than
+ * three.
  */
 export function splitDocuments(documents: readonly TextFile[], { seed, validation, test }: SplitShares): Splits {
   const count = documents.length;

@@ -34,7 +34,7 @@ afterEach(() => rm(folder, { recursive: true }));
 describe("splitDocuments", () => {
   const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 3, maxLength: 60 });
 
-  it("gives each document to one split, whatever the order they come in", () => {
+  it("assigns each document to one split, whatever their order", () => {
     fc.assert(
       fc.property(names, fc.nat(), (all, seed) => {
         const documents = all.map((name) => ({ name, bytes: new Uint8Array() }));
@@ -50,7 +50,7 @@ describe("splitDocuments", () => {
     );
   });
 
-  it("deals differently with another seed, and needs three documents", () => {
+  it("splits differently with another seed, and needs three documents", () => {
     const documents = Array.from({ length: 40 }, (_, i) => ({ name: `${i}`, bytes: new Uint8Array() }));
     const shares = { validation: 0.1, test: 0.1 };
     expect(splitDocuments(documents, { seed: 1, ...shares })).not.toEqual(
@@ -61,7 +61,7 @@ describe("splitDocuments", () => {
 });
 
 describe("books", () => {
-  it("takes the novels apart as the split says, with a newline after each line", async () => {
+  it("divides the novels as the split says, with a newline after each line", async () => {
     const { rdx, rdb } = lazyLoad(NOVELS);
     await writeFiles(at("austen"), { [`${AUSTEN}.rdx`]: rdx, [`${AUSTEN}.rdb`]: rdb });
     await writeFiles(at("moby"), { "package/data/data.txt": "Call me Ishmael." });
@@ -86,7 +86,7 @@ describe("books", () => {
 });
 
 describe("speeches", () => {
-  it("are divided by their year", async () => {
+  it("are divided by year", async () => {
     const years = [1790, 1999, 2000, 2009, 2010, 2021];
     const files = years.map((year) => [`package/data/${year}_who_x.txt`, `${year}`] as const);
     await writeFiles(folder, { ...Object.fromEntries(files), "package/data/1790_who_x.json": "{}" });
@@ -99,7 +99,7 @@ describe("speeches", () => {
 });
 
 describe("maths", () => {
-  it("takes long proofs by their path, and neither copies nor short ones", async () => {
+  it("takes long proofs by path, and neither copies nor short ones", async () => {
     const proof = "let LEMMA = prove.\n".repeat(3000);
     const files = ["real.ml", "Library/real.ml", "100/pnt.ml", "Multivariate/metric.ml"];
     const others = ["database.ml", "Multivariate/complex_database.ml", "RichterHilbertAxiomGeometry/a.ml", "real.hl"];
@@ -114,7 +114,7 @@ describe("maths", () => {
 });
 
 describe("prepareDataset", () => {
-  it("writes folders of texts and what they are, which can be read as a corpus", async () => {
+  it("writes folders of texts and their description, which can be read as a corpus", async () => {
     const report = await prepareDataset("books", { out: at("out"), run });
     expect((await readdir(at("out"))).toSorted()).toEqual(["data.json", "test", "train", "validation"]);
     expect(await readdir(folder)).toEqual(["out"]);
@@ -156,7 +156,7 @@ describe("prepareDataset", () => {
     expect((await readdir(folder)).toSorted()).toEqual(["notes", "out"]);
   });
 
-  it("leaves what was there when something fails, and no other trace", async () => {
+  it("keeps what was there when something fails, and leaves no other trace", async () => {
     await prepareDataset("books", { out: at("out"), run });
     const broken: ProgramRunner = async (program, args, where) => {
       if (program === "tar") throw Object.assign(new Error("tar"), { stderr: "unexpected end" });
@@ -170,13 +170,13 @@ describe("prepareDataset", () => {
     expect(await readdir(folder)).toEqual(["out"]);
   });
 
-  it("takes no Debian package where none is needed", async () => {
+  it("refuses a Debian package where none is needed", async () => {
     await expect(prepareDataset("speeches", { out: at("out"), deb: "x.deb", run })).rejects.toThrow(/^--deb: speeches/);
   });
 });
 
 describe("prepareFolder", () => {
-  it("divides a folder by document, each under a name of its own", async () => {
+  it("divides a folder by document, each under a unique name", async () => {
     const lines = Array.from({ length: 17 }, (_, i) => JSON.stringify({ text: `line ${i}` })).join("\n");
     await writeFiles(at("from"), { "a/x.txt": "1", "b/x.txt": "2", "x.2.txt": "3", "papers.jsonl": lines });
     const report = await prepareFolder({ from: at("from"), out: at("out"), seed: 3 });
@@ -198,7 +198,7 @@ describe("prepareFolder", () => {
     await writeFiles(at("half"), { "train/1.txt": "a", "test/1.txt": "c" });
     await writeFiles(at("few"), { "1.txt": "a" });
     const from = (name: string): Promise<unknown> => prepareFolder({ from: at(name), out: at("out") });
-    await expect(from("half")).rejects.toThrow(/half has a folder train, but none validation/);
+    await expect(from("half")).rejects.toThrow(/half has a folder train, but no folder validation/);
     await expect(from("few")).rejects.toThrow(/needs three documents or more, got 1/);
     await expect(from("gone")).rejects.toThrow(/--from: .*gone is not a folder/);
   });
@@ -206,7 +206,7 @@ describe("prepareFolder", () => {
 
 // --- internal ---
 
-/** Programs that bring the packages of `books`, of another version than the known one. */
+/** Programs that deliver the packages of `books`, in a version other than the known one. */
 const run: ProgramRunner = async (program, args, where) => {
   const target = args.at(-1) ?? "";
   if (program === "npm") await writeFiles(where, { "moby.tgz": "archive" });

@@ -40,7 +40,7 @@ export const rList = (
     ...Object.values(entries),
     join8(rInt(2 | HAS_TAG), symbol, rStrings(Object.keys(entries)), rInt(254)),
   );
-/** A reference to the symbol met first. */
+/** A reference to the first symbol. */
 export const FIRST_SYMBOL: Uint8Array = rInt(255 | (1 << 8));
 
 /** A whole file of version 3. */

@@ -8,7 +8,7 @@ export const HELD_OUT = { validation: 0.05, test: 0.05 } as const;
 
 /**
  * The documents of a folder of `.txt` and `.jsonl` files. One with folders `train`, `validation` and `test` keeps its
- * split; any other is divided by document. Throws {@link DatasetError}, and CorpusError for what is not text.
+ * split; any other is divided by document. Throws {@link DatasetError}, and CorpusError for anything that is not text.
  */
 export async function readFolder(folder: string, seed: number): Promise<{ splits: Splits; split: string }> {
   if (!(await isFolder(folder))) throw new DatasetError(`--from: ${folder} is not a folder`);
@@ -18,7 +18,8 @@ export async function readFolder(folder: string, seed: number): Promise<{ splits
     return { splits, split: `by document with seed ${seed}: 5 % test, 5 % validation, at least one of each` };
   }
   const missing = SPLITS.filter((split) => !own.includes(split));
-  if (missing.length > 0) throw new DatasetError(`--from: ${folder} has a folder ${own[0]}, but none ${missing[0]}`);
+  if (missing.length > 0)
+    throw new DatasetError(`--from: ${folder} has a folder ${own[0]}, but no folder ${missing[0]}`);
   const texts = await Promise.all(SPLITS.map(async (split) => [split, await readTexts(join(folder, split))] as const));
   return { splits: Object.fromEntries(texts) as Record<Split, TextFile[]>, split: "that of the folder" };
 }
@@ -30,7 +31,7 @@ async function isFolder(path: string): Promise<boolean> {
   return info?.isDirectory() ?? false;
 }
 
-/** Documents under unique names: files in two folders may have the same one. */
+/** Documents under unique names: files in two folders may have the same name. */
 async function readTexts(folder: string): Promise<TextFile[]> {
   const taken = new Set<string>();
   return (await readCorpus([folder])).map(({ name, tokens }) => {

@@ -9,7 +9,7 @@ import { openPackage, type Package, type ProgramRunner } from "./packages.ts";
 import { speeches } from "./speeches.ts";
 import { checkTarget, writeDataset, type DatasetReport } from "./write.ts";
 
-/** Every dataset that packages hold, by its name. */
+/** Every dataset from packages, by name. */
 export const DATASETS: Readonly<Record<string, Dataset>> = { books, maths, speeches };
 
 interface PrepareOptions {
@@ -17,16 +17,16 @@ interface PrepareOptions {
   readonly out: string;
   /** Whether to replace an existing dataset. Default false. */
   readonly force?: boolean;
-  /** Called with what is being done. */
+  /** Called with a description of the current step. */
   onStep?(step: string): void;
-  /** Called with the bytes written and all of them. */
+  /** Called with the bytes written and the total. */
   onProgress?(done: number, total: number): void;
 }
 
 export interface PackageOptions extends PrepareOptions {
   /** The Debian package, as a file or as the folder that it is unpacked in, instead of a download. */
   readonly deb?: string;
-  /** What runs npm, apt-get, tar and dpkg-deb. Default: it does. */
+  /** Runs npm, apt-get, tar and dpkg-deb. Default: runs the real programs. */
   readonly run?: ProgramRunner;
 }
 
@@ -37,8 +37,8 @@ export interface FolderOptions extends PrepareOptions {
 }
 
 /**
- * Downloads the texts of a dataset, divides them and writes them with a `data.json` that tells where they are from.
- * Throws DatasetError, FileError or CorpusError, and leaves nothing behind then.
+ * Downloads the texts of a dataset, divides them and writes them with a `data.json` that states their sources.
+ * Throws DatasetError, FileError or CorpusError, and then leaves nothing behind.
  */
 export async function prepareDataset(name: string, options: PackageOptions): Promise<DatasetReport> {
   const dataset = DATASETS[name];

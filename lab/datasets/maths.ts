@@ -4,18 +4,18 @@ import { checkText } from "../../src/platform/node/corpus.ts";
 import { readBytes } from "../../src/platform/node/files.ts";
 import { splitDocuments, type Dataset, type TextFile } from "./dataset.ts";
 
-/** Bytes of the shortest proof taken: what is shorter says little about a long memory. */
+/** Bytes of the shortest proof taken: shorter ones say little about a long memory. */
 const SHORTEST = 50_000;
 
 /**
- * What repeats other files, nearly line by line, and would put into the training text what is tested: lists of all
- * theorems that a program wrote, and a folder that tells the geometry and topology of others again.
+ * Files that repeat others, nearly line by line, and would leak test text into training: lists of all theorems written
+ * by a program, and a folder that repeats the geometry and topology of others.
  */
 const COPIES = [/(^|_)database\.ml$/, /^RichterHilbertAxiomGeometry\//];
 
 const SPLIT = { seed: 0, validation: 0.05, test: 0.05 };
 
-/** Proofs that a proof assistant checks, written by people: lemmas come back long after they were proved. */
+/** Proofs checked by a proof assistant and written by people: lemmas return long after they were proved. */
 export const maths: Dataset = {
   summary: "the proofs of HOL Light: formal mathematics in files of 50 kB to 1.7 MB",
   split: `files of at least ${SHORTEST} bytes, copies left out, in the order that seed 0 shuffles them to: 5 % test, 5 % validation, the rest train`,

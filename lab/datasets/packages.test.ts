@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("openPackage", () => {
-  it("packs, checks and unpacks a package of npm", async () => {
+  it("packs, checks and unpacks an npm package", async () => {
     const steps: string[] = [];
     const opened = await openPackage(npm, { folder, run: fake(), onStep: (step) => steps.push(step) });
     expect(opened.provenance).toEqual({
@@ -52,14 +52,14 @@ describe("openPackage", () => {
     expect(steps).toEqual(["downloading @scope/texts by npm", "unpacking scope-texts-1.2.3.tgz"]);
   });
 
-  it("downloads a Debian package of whatever version there is, and tells it", async () => {
+  it("downloads a Debian package of whatever version is available, and reports it", async () => {
     const opened = await openPackage(apt, { folder, run: fake({ version: "2-1" }) });
     expect(opened.provenance).toMatchObject({ version: "2-1", file: "texts_2-1_all.deb", known: true });
     expect(calls[0]).toBe("apt-get --quiet download texts");
     expect(await readFile(join(opened.folder, "text.txt"), "utf8")).toBe("text");
   });
 
-  it("takes a package file instead, known or not", async () => {
+  it("accepts a package file instead, known or not", async () => {
     await writeFiles(folder, { "mine.deb": "other bytes" });
     const given = join(folder, "mine.deb");
     const { provenance } = await openPackage(apt, { folder: join(folder, "new"), given, run: fake() });
@@ -67,7 +67,7 @@ describe("openPackage", () => {
     expect(calls.every((call) => call.startsWith("dpkg-deb "))).toBe(true);
   });
 
-  it("takes the folder that a package is unpacked in, without any program", async () => {
+  it("accepts the folder that a package is unpacked in, without running any program", async () => {
     const opened = await openPackage(apt, { folder: join(folder, "new"), given: folder, run: fake() });
     expect(opened).toMatchObject({ folder, provenance: { version: undefined, known: false } });
     expect(calls).toEqual([]);
@@ -92,7 +92,7 @@ describe("openPackage", () => {
       {},
       /scope-texts-1\.2\.3\.tgz: is not the package @scope\/texts that is known: SHA-256 is [0-9a-f]{64}, not 0{64}$/,
     ],
-    ["the package is another one", { ...apt, name: "books" }, {}, /^--deb: .* is the package texts, not books$/],
+    ["the package is a different one", { ...apt, name: "books" }, {}, /^--deb: .* is the package texts, not books$/],
   ])("refuses when %s", async (_, source, options, problem) => {
     const error: unknown = await openPackage(source, { folder, run: fake(options) }).catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(DatasetError);
@@ -109,7 +109,7 @@ interface FakeOptions {
   readonly nothing?: boolean;
 }
 
-/** Programs that do what the real ones would, for the packages above. */
+/** Programs that imitate the real ones for the packages above. */
 function fake({ version = "1-1", missing, failing, nothing }: FakeOptions = {}): ProgramRunner {
   return async (program, args, where) => {
     calls.push([program, ...args].join(" "));

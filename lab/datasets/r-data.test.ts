@@ -18,7 +18,7 @@ describe("decodeR", () => {
     ["a symbol", join8(rInt(1), rString("x")), "x"],
     ["a list with names", rList({ a: rInts([1]), b: rInt(254) }), named(["a", "b"], vector(1), null)],
     [
-      "a list in a list, whose name refers to a symbol met before",
+      "a list in a list, whose name refers to an earlier symbol",
       rList({ inner: rList({ a: rInts([1]) }) }, FIRST_SYMBOL),
       named(["inner"], named(["a"], vector(1))),
     ],
@@ -35,7 +35,7 @@ describe("decodeR", () => {
   it.each<[string, Uint8Array, RegExp]>([
     ["text", new TextEncoder().encode("A\n"), /file: is not in R's big-endian format/],
     ["a value of another type", rFile(rInt(3)), /file: holds a value of type 3/],
-    ["a symbol that was never met", rFile(FIRST_SYMBOL), /file: refers to a symbol/],
+    ["a symbol that has not appeared", rFile(FIRST_SYMBOL), /file: refers to a symbol/],
     ["a vector of no known length", rFile(join8(rInt(13), rInt(-1))), /file: has a vector that is too long/],
     ["a pairlist that continues as something else", rFile(join8(rInt(2), rInts([1]), rInt(13))), /without an end/],
   ])("refuses %s", (_, bytes, problem) => {
@@ -43,7 +43,7 @@ describe("decodeR", () => {
     expect(() => decodeR(bytes, "file")).toThrow(problem);
   });
 
-  it("says of every part of a file that it is cut off", () => {
+  it("reports that a file is cut off, wherever that is", () => {
     const whole = rFile(rList({ a: rStrings(["one", "two"]), b: rDoubles([1]) }));
     for (let length = 2; length < whole.length; length++) {
       expect(() => decodeR(whole.subarray(0, length), "file")).toThrow(/^file: is cut off$/);
@@ -52,7 +52,7 @@ describe("decodeR", () => {
 });
 
 describe("readCharacterVectors", () => {
-  it("gives what was stored, by name", () => {
+  it("returns what was stored, by name", () => {
     const lines = fc.array(fc.string({ unit: "grapheme" }));
     fc.assert(
       fc.property(fc.dictionary(fc.stringMatching(/^[a-z]+$/), lines, { noNullPrototype: true }), (vectors) => {

@@ -12,7 +12,7 @@ export interface RVector {
   readonly attributes: Readonly<Record<string, RValue>>;
 }
 
-/** A value of R: what it has of vectors, symbols and pairlists. Anything else is refused. */
+/** A value of R: a vector, symbol or pairlist. Anything else is refused. */
 export type RValue = RVector | string | null;
 
 /** The variables of a lazy-load database by name, each the lines of a character vector. Throws {@link FileError}. */
@@ -48,7 +48,7 @@ interface Reader {
   skip(length: number): void;
 }
 
-/** Types of values, by the number that R gives them. */
+/** Types of values, by R's numbers for them. */
 const TYPES = {
   symbol: 1,
   pairlist: 2,
@@ -73,7 +73,7 @@ function readItem(reader: Reader, symbols: string[]): RValue {
     case TYPES.nil:
       return null;
     case TYPES.reference:
-      return symbols[(flags >>> 8 || reader.int()) - 1] ?? fail(reader, "refers to a symbol that it has not");
+      return symbols[(flags >>> 8 || reader.int()) - 1] ?? fail(reader, "refers to a symbol that it does not have");
     case TYPES.symbol: {
       const name = readItem(reader, symbols);
       if (typeof name !== "string") return fail(reader, "has a symbol without a name");

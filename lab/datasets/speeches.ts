@@ -4,10 +4,10 @@ import { checkText } from "../../src/platform/node/corpus.ts";
 import { readBytes } from "../../src/platform/node/files.ts";
 import type { Dataset, TextFile } from "./dataset.ts";
 
-/** First years of the validation and the test text: everything tested was said after everything trained on. */
+/** First years of the validation and the test text: all test text was spoken after all training text. */
 const [VALIDATION_FROM, TEST_FROM] = [2000, 2010];
 
-/** Speeches that every president of the United States gives each year. */
+/** The speeches that presidents of the United States give each year. */
 export const speeches: Dataset = {
   summary: "the State of the Union addresses from 1790 to 2021: a speech a document",
   split: `by year: train to ${VALIDATION_FROM - 1}, validation ${VALIDATION_FROM} to ${TEST_FROM - 1}, test from ${TEST_FROM}`,

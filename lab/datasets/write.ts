@@ -9,7 +9,7 @@ export interface DatasetReport {
   readonly name: string;
   /** How documents are divided. */
   readonly split: string;
-  /** The packages that the texts are from. */
+  /** The packages that the texts come from. */
   readonly sources: readonly Provenance[];
   /** The folder they come from, if not a package. */
   readonly from?: string;
@@ -30,7 +30,7 @@ export interface WriteOptions {
   readonly split: string;
   readonly sources: readonly Provenance[];
   readonly from?: string;
-  /** Called with the bytes done and all of them. */
+  /** Called with the bytes done and the total. */
   onProgress?(done: number, total: number): void;
 }
 
@@ -52,8 +52,8 @@ export async function checkTarget(folder: string, force: boolean): Promise<void>
 }
 
 /**
- * Writes documents as folders `train`, `validation` and `test` of `.txt` files beside `data.json`. Everything is
- * written beside the folder first, so nobody sees half of it. Throws FileError.
+ * Writes documents as folders `train`, `validation` and `test` of `.txt` files next to `data.json`. Everything is first
+ * written next to the folder, so no one sees half of it. Throws FileError.
  */
 export async function writeDataset(folder: string, splits: Splits, options: WriteOptions): Promise<DatasetReport> {
   const target = resolve(folder);
@@ -72,7 +72,7 @@ export async function writeDataset(folder: string, splits: Splits, options: Writ
 
 // --- internal ---
 
-/** Puts a new folder where there may be an old one, which is moved away. */
+/** Puts a new folder in place; an existing one is moved away. */
 async function replaceFolder(target: string, replacement: string, old: string): Promise<void> {
   try {
     await rename(target, old).catch((cause: NodeJS.ErrnoException) => {

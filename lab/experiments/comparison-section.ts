@@ -6,7 +6,7 @@ import { renderSvg } from "../../src/cli/terminal/chart.ts";
 import { formatBytes, formatCount } from "../../src/cli/terminal/output.ts";
 import type { Section } from "./report-sections.ts";
 
-/** Table 2 of the paper measured again on one suite; nothing where no system was measured. */
+/** Table 2 of the paper, measured again on one suite; nothing if no system was measured. */
 export async function comparisonSection(comparison: Comparison): Promise<Section | undefined> {
   const { suite, systems, title, missing } = comparison;
   if (systems.length === 0) return undefined;

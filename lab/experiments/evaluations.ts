@@ -20,7 +20,7 @@ export interface EvaluationContext {
   /** The model folder that `loaded` is from. */
   readonly folder: string;
   readonly engine: Engine;
-  /** Called with the share that is done, in 0..1; what it throws ends the evaluation. */
+  /** Called with the share done, in 0..1; an error that it throws ends the evaluation. */
   onProgress(share: number): void;
 }
 
@@ -99,7 +99,7 @@ async function measureMemory(
   });
 }
 
-/** Memory that one reading leaves behind must not count for the next. */
+/** Memory left behind by one reading must not count for the next. */
 async function readInOwnProcess(folder: string, tokens: number): Promise<TokensRead> {
   const args = ["--import", "tsx", inRepository("lab/experiments/read-tokens.ts"), folder, String(tokens)];
   const child = spawn(process.execPath, args, { cwd: inRepository(""), stdio: ["ignore", "pipe", "pipe"] });

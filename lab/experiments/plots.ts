@@ -1,7 +1,7 @@
 import { renderSvg } from "../../src/cli/terminal/chart.ts";
 import type { Plot } from "../compare/plots.ts";
 
-/** Shares as lines over places that are set side by side. */
+/** Shares as lines over evenly spaced places. */
 export async function sharesChart({ title, axis, places = [], lines }: Plot): Promise<string> {
   return renderSvg({
     title: { text: title },

@@ -1,4 +1,4 @@
-/** Reads so many tokens with a model, in blocks, and writes as JSON how much memory and time it took. */
+/** Reads a number of tokens with a model, in blocks, and writes the memory and time it took as JSON. */
 import { pathToFileURL } from "node:url";
 import { encodeText } from "../../src/text/bytes.ts";
 import { createNodeEngine } from "../../src/engine/ort/ort-node.ts";
@@ -7,7 +7,7 @@ import { loadModelFolder } from "../../src/platform/node/model-folder.ts";
 
 export interface TokensRead {
   readonly tokens: number;
-  /** Most resident memory that the process ever had. */
+  /** Peak resident memory of the process. */
   readonly residentBytes: number;
   /** After the first block, which compiles the programs. */
   readonly tokensPerSecond: number;

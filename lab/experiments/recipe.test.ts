@@ -8,21 +8,21 @@ import { inRepository } from "./texts.ts";
 const source: ModelSource = { recipe: "recipes/passkey.json", data: [] };
 
 describe("runConfigOf", () => {
-  it("takes a recipe as it is", async () => {
+  it("takes a recipe unchanged", async () => {
     const recipe: unknown = JSON.parse(readFileSync(inRepository(source.recipe), "utf8"));
     const { model, training } = await runConfigOf(source);
     expect({ model, training }).toEqual(parseRunConfig(recipe));
     expect(stagesOf(training).at(-1)?.writePenalty).toBeGreaterThan(0);
   });
 
-  it.each(["linear", "delta"])("puts no price on what the memory of the paper writes, update %s", async (update) => {
+  it.each(["linear", "delta"])("does not penalize writes of the paper's memory, update %s", async (update) => {
     const { model, training } = await runConfigOf({ ...source, model: { memory: { ...PAPER_MEMORY, update } } });
     expect(model.memory).toMatchObject({ ...PAPER_MEMORY, update });
     const ours = await runConfigOf(source);
     expect(stagesOf(training)).toEqual(stagesOf(ours.training).map((stage) => ({ ...stage, writePenalty: 0 })));
   });
 
-  it("takes changes in place of keys, and keeps the others", async () => {
+  it("replaces keys with changes, and keeps the others", async () => {
     const ours = await runConfigOf(source);
     const { model, training } = await runConfigOf({
       ...source,
@@ -44,7 +44,7 @@ describe("runConfigOf", () => {
     ]);
   });
 
-  it("refuses a change that the config does not know", async () => {
+  it("refuses a change with an unknown key", async () => {
     await expect(runConfigOf({ ...source, model: { modelDimm: 16 } })).rejects.toThrow(/passkey\.json: .*"modelDim"/);
   });
 });

@@ -17,7 +17,7 @@ export async function runConfigOf({ recipe, model, training, oneSegment }: Model
 
 // --- internal ---
 
-/** As much of a recipe file as is looked at before it is checked. */
+/** The parts of a recipe file that are read before it is checked. */
 interface RecipeFile {
   readonly model: { readonly memory?: { readonly update?: MemoryUpdate }; readonly segmentLength?: number };
   readonly training: Stage & { readonly curriculum?: readonly Stage[] };
@@ -30,7 +30,7 @@ interface Stage {
   readonly writeMargin?: number;
 }
 
-/** Where the memory writes all it is given, there is nothing to put a price on. */
+/** A memory that writes everything it is given has nothing to penalize. */
 function withoutPrice(recipe: RecipeFile): RecipeFile {
   const { update } = recipe.model.memory ?? {};
   if (update === undefined || choosesWrites(update)) return recipe;
@@ -40,7 +40,7 @@ function withoutPrice(recipe: RecipeFile): RecipeFile {
   };
 }
 
-/** Every stage in segments as long as its sequences. */
+/** Every stage with segments as long as its sequences. */
 function inOneSegment({ model, training }: RecipeFile): RecipeFile {
   const { curriculum = [], ...main } = training;
   return {

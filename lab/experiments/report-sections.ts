@@ -11,7 +11,7 @@ import { formatBytes, formatCount } from "../../src/cli/terminal/output.ts";
 import { sharesChart } from "./plots.ts";
 import type { Result } from "./results.ts";
 
-/** A part of the report: blocks of Markdown, and the plots that they show. */
+/** A part of the report: blocks of Markdown, and the plots in them. */
 export interface Section {
   readonly title: string;
   readonly lines: readonly string[];
@@ -19,7 +19,7 @@ export interface Section {
   readonly plots?: readonly (readonly [string, string])[];
 }
 
-/** Headings of what is measured, in their order. */
+/** Headings of the measurements, in order. */
 export const TITLES = {
   passkey: "Pass keys",
   facts: "Many facts at once",

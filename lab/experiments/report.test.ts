@@ -28,7 +28,7 @@ Share of`);
     expect(markdown).toContain("### In _Moby Dick_");
   });
 
-  it("has the facts of zoology's sizes in a table, and plots with a line for each memory", async () => {
+  it("has a table of facts at zoology's sizes, and plots with a line for each memory", async () => {
     const { markdown, plots } = await renderReport(resultsOf(NAMES), READING, NAMES);
     expect(sectionOf(markdown, "Many facts at once")).toContain(`| memory | 64 facts | 128 facts |
 | --- | --- | --- |
@@ -85,7 +85,7 @@ Share of`);
     for (const file of plots.keys()) expect(section).toContain(`](plots/${file})`);
   });
 
-  it("says only what is missing where there is nothing at all", async () => {
+  it("says only what is missing if there are no results at all", async () => {
     const { markdown } = await renderReport(new Map(), "## Pass keys\n\nNothing yet.\n", ["ruler"]);
     expect(headings(markdown)).toEqual([]);
     expect(markdown).toContain("Not run yet: `ruler`.");
@@ -99,7 +99,7 @@ describe("writeReport", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it("makes the same files from the files of results alone, again and again", async () => {
+  it("makes the same files every time, from the files of results alone", async () => {
     const out = join(folder, "results");
     for (const result of resultsOf(NAMES).values()) await writeResult(out, result);
     await writeFile(join(folder, "reading.md"), READING);
@@ -116,7 +116,7 @@ describe("writeReport", () => {
     expect(first.at(-1)).toBe((await renderReport(resultsOf(NAMES), READING, NAMES)).markdown);
   });
 
-  it("reads comparisons beside the other results", async () => {
+  it("reads comparisons along with the other results", async () => {
     const out = join(folder, "results");
     await writeAtomically(join(out, "compare-books.json"), toJson(await comparisonOf(BITS)));
     await writeFile(join(folder, "reading.md"), READING);

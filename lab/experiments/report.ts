@@ -25,9 +25,9 @@ export interface Report {
 export interface ReportOptions {
   /** Folder of the results. */
   readonly out: string;
-  /** Folder that gets `results.md` and `plots/`. */
+  /** Folder that receives `results.md` and `plots/`. */
   readonly docs: string;
-  /** Markdown file with what the figures say. */
+  /** Markdown file with the discussion of the figures. */
   readonly reading: string;
   readonly expected: readonly Pick<Experiment, "name">[];
 }
@@ -46,8 +46,8 @@ export async function writeReport(options: ReportOptions): Promise<{ file: strin
 }
 
 /**
- * The report on these results, which are of the experiments of these names, in their order. A passage of `reading`
- * stands in the section of the same heading, or in a new section after the others.
+ * The report on these results, which are of the experiments of these names, in their order. A passage of `reading` goes
+ * into the section with the same heading, or into a new section after the others.
  */
 export async function renderReport(
   results: ReadonlyMap<string, Result>,
@@ -84,7 +84,7 @@ export async function renderReport(
 
 // --- internal ---
 
-/** One after the other: charts that are drawn in the same order have the same bytes. */
+/** One at a time: charts that are drawn in the same order have the same bytes. */
 async function sectionsOf(comparisons: readonly Comparison[]): Promise<(Section | undefined)[]> {
   const sections: (Section | undefined)[] = [];
   for (const comparison of comparisons) sections.push(await comparisonSection(comparison));
@@ -95,7 +95,7 @@ function renderSection({ title, lines }: Section, passage?: string): string {
   return [`## ${title}`, ...(passage === undefined ? [] : [passage]), ...lines].join("\n\n");
 }
 
-/** What stands under each heading, where there is anything. */
+/** The passage under each heading, if any. */
 function passagesOf(reading: string): Map<string, string> {
   const parts = reading.split(/^## /m).slice(1);
   const passages = parts.map((part): [string, string] => {

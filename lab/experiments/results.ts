@@ -9,18 +9,18 @@ import { readJson, toJson, writeAtomically } from "../../src/platform/node/files
 export type { Measured, MemoryRow } from "../compare/experiments.ts";
 export type Result = Experiment;
 
-/** An evaluation and its rows as they go to the file. Throws ConfigError when rows lack what the report reads. */
+/** An evaluation and its rows as written to the file. Throws ConfigError when rows lack what the report reads. */
 export function toMeasured(value: unknown): Measured {
   return parseConfig(measuredSchema, value, "rows of an evaluation");
 }
 
-/** The result of an experiment, or nothing when there is none. Throws FileError or ConfigError for a broken file. */
+/** The result of an experiment, or nothing if there is none. Throws FileError or ConfigError for a broken file. */
 export async function readResult(folder: string, name: string): Promise<Result | undefined> {
   const file = join(folder, `${name}.json`);
   return existsSync(file) ? parseConfig(experimentSchema, await readJson(file), file) : undefined;
 }
 
-/** Every result of a folder, by its name; none when there is not a folder. */
+/** Every result of a folder, by its name; none if there is no folder. */
 export async function readResults(folder: string): Promise<Map<string, Result>> {
   const results = new Map<string, Result>();
   for (const file of (await jsonFiles(folder)).filter((name) => !name.startsWith(COMPARISON))) {
@@ -30,7 +30,7 @@ export async function readResults(folder: string): Promise<Map<string, Result>> 
   return results;
 }
 
-/** What `npm run lab -- compare` has left in a folder, by the name of the suite; none when there is not a folder. */
+/** The results of `npm run lab -- compare` in a folder, by the name of the suite; none if there is no folder. */
 export async function readComparisons(folder: string): Promise<Comparison[]> {
   const files = (await jsonFiles(folder))
     .filter((name) => name.startsWith(COMPARISON))
@@ -44,7 +44,7 @@ export async function writeResult(folder: string, result: Result): Promise<void>
 
 // --- internal ---
 
-/** Begins the names of files that `npm run lab -- compare` writes. */
+/** Prefix of the files that `npm run lab -- compare` writes. */
 const COMPARISON = "compare-";
 
 async function jsonFiles(folder: string): Promise<string[]> {

@@ -74,7 +74,7 @@ describe("runExperiment", () => {
     ]);
   });
 
-  it("does nothing where config and settings are the same", async () => {
+  it("does nothing if config and settings are the same", async () => {
     await run(experiment);
     const before = await readJson(join(folder, "results", "tiny.json"));
     await rm(join(folder, "runs"), { recursive: true });
@@ -83,7 +83,7 @@ describe("runExperiment", () => {
     expect(await readJson(join(folder, "results", "tiny.json"))).toEqual(before);
   });
 
-  it("measures only what is new, with the model that was trained, and drops what is no longer asked", async () => {
+  it("measures only what is new, with the trained model, and drops what is no longer requested", async () => {
     await run(experiment);
     const more: Evaluation = { ...passkey, haystack: "moby-dick" };
     expect(await run({ ...experiment, evaluations: [more, passkey] })).toMatchObject({ ran: true, steps: [] });
@@ -115,7 +115,7 @@ describe("runExperiment", () => {
     expect((await read()).trained).toMatchObject({ steps: 3, tokens: 3 * 2 * 384 });
   });
 
-  it("keeps the evaluations that were done when it is stopped in a later one", async () => {
+  it("keeps finished evaluations when it is stopped in a later one", async () => {
     const twice = { ...experiment, evaluations: [passkey, { ...passkey, seed: 1 }] };
     const stop = new AbortController();
     let measured = 0;
@@ -137,7 +137,7 @@ describe("runExperiment", () => {
 
 // --- internal ---
 
-/** Whether there was anything to do, and the training steps that were done. */
+/** Whether there was anything to do, and the training steps done. */
 async function run(
   what: Experiment,
   changes: Partial<Pick<RunOptions, "signal" | "onProgress">> = {},

@@ -21,18 +21,18 @@ export interface RunOptions {
   readonly out: string;
   /** Folder of the training runs. */
   readonly runs: string;
-  /** Whether models that are shipped are trained again too. */
+  /** Whether shipped models are trained again too. */
   readonly retrain: boolean;
   readonly engine: Engine;
   readonly signal: AbortSignal;
-  /** Called with what is being done and how much of it, in 0..1. */
+  /** Called with the current task and its progress, in 0..1. */
   onProgress(what: string, share: number, note?: string): void;
 }
 
 /**
- * Trains and evaluates what the file of results does not hold yet, and writes it after each evaluation. Returns
- * false when there was nothing to do. Throws {@link InterruptedError} when it is stopped: what was trained is kept
- * in the folder of runs, and the evaluations that were done in that of results.
+ * Trains and evaluates whatever the file of results lacks, and writes it after each evaluation. Returns false when
+ * there was nothing to do. Throws {@link InterruptedError} when it is stopped: training is kept in the folder of runs,
+ * and finished evaluations in that of results.
  */
 export async function runExperiment(experiment: Experiment, options: RunOptions): Promise<boolean> {
   const source = await sourceOf(experiment, options);
@@ -40,7 +40,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
   const done = former?.modelHash === source.modelHash ? former.evaluations : [];
   const wanted = experiment.evaluations.map((evaluation) => done.find((found) => isOf(evaluation, found)));
   if (former && wanted.every((found) => found !== undefined)) {
-    // Measurements that are no longer asked for are dropped.
+    // Measurements that are no longer requested are dropped.
     if (done.length > wanted.length) await writeResult(options.out, { ...former, evaluations: wanted });
     return false;
   }
@@ -56,7 +56,7 @@ export async function runExperiment(experiment: Experiment, options: RunOptions)
 
 // --- internal ---
 
-/** A model that is not made yet, and what tells it apart from others. */
+/** A model that is not made yet, and what distinguishes it from others. */
 interface Source {
   readonly config: RunConfig;
   readonly modelHash: string;

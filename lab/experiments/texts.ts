@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { Document } from "../../src/text/document.ts";
 import { readCorpus } from "../../src/platform/node/corpus.ts";
 
-/** A path from the top of the repository. */
+/** A path from the root of the repository. */
 export function inRepository(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }

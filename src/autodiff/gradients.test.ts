@@ -54,7 +54,7 @@ describe("gradients", () => {
     expect(at(X, gradients(loss, [middle, loss, x]))).toEqual([[7, 7, 7], [1], X.map((v) => 14 * v)]);
   });
 
-  it("counts what flows through a target to the targets before it", () => {
+  it("includes what flows through a target to the targets before it", () => {
     const middle = mul(x, 2);
     expect(at(X, gradients(sum(add(middle, x)), [x, middle]))).toEqual([
       [3, 3, 3],
@@ -94,7 +94,7 @@ describe("gradients", () => {
   });
 
   it.each([[() => add(sum(x), sum(square(x)))], [() => add(sum(square(x)), sum(x))]])(
-    "leaves it to an addition to spread the gradient of a sum: %#",
+    "leaves broadcasting the gradient of a sum to an addition: %#",
     (build) => {
       const [gradient = x] = gradients(build(), [x]);
       expect(at(X, [gradient])).toEqual([X.map((v) => 1 + 2 * v)]);
@@ -102,7 +102,7 @@ describe("gradients", () => {
     },
   );
 
-  it("builds nothing for operands that lead to no target", () => {
+  it("builds nothing for operands that do not depend on a target", () => {
     const weight = input("weight", [3, 3]);
     const features = tanh(matmul(input("batch", [4, 3]), weight));
     const [gradient = x] = gradients(sum(mul(features, x)), [x]);

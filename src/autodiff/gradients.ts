@@ -64,14 +64,14 @@ function addGradients(parts: readonly Tensor[]): Tensor {
   );
 }
 
-/** What an addition broadcasts implicitly. */
+/** What an addition would broadcast implicitly. */
 function beforeBroadcast(part: Tensor): Tensor {
   return isOp(part, "broadcastTo") ? (part.inputs[0] ?? part) : part;
 }
 
 /**
- * The gradients of slices, those that lie side by side joined: adding up as many padded tensors of the full size
- * would cost quadratically in their number.
+ * The gradients of slices, adjacent ones joined: adding up one padded tensor of the full size for each would take time
+ * quadratic in their number.
  */
 function joinSlices(pads: readonly Tensor<"pad">[]): Tensor[] {
   const runs: Tensor<"pad">[][] = [];

@@ -108,7 +108,7 @@ const reduction = (build: typeof sum): Case[] => [
 const TWO = cast(scalar(2), "int32");
 const NOT_DIFFERENTIABLE = null;
 
-/** Several of every operation. Total: an operation without an entry does not compile. */
+/** Several cases of every operation. Total: an operation without an entry does not compile. */
 const cases: { readonly [K in Op]: readonly Case[] | typeof NOT_DIFFERENTIABLE } = {
   input: NOT_DIFFERENTIABLE,
   constant: NOT_DIFFERENTIABLE,
@@ -289,7 +289,7 @@ describe("gradient rules", () => {
     expectValue(gradient, { x: { shape: [2], data: Float64Array.of(1, -1) } }, [3, 3]);
   });
 
-  it("gives the gradient of min and max to the second operand where both are equal", () => {
+  it("sends the gradient of min and max to the second operand where both are equal", () => {
     const [a, b] = [input("a", []), input("b", [])];
     const feeds = { a: { shape: [], data: Float64Array.of(2) }, b: { shape: [], data: Float64Array.of(2) } };
     for (const build of [min, max]) {
@@ -299,7 +299,7 @@ describe("gradient rules", () => {
     }
   });
 
-  it("gives ELU + 1 the slope one at zero", () => {
+  it("gives ELU + 1 a slope of one at zero", () => {
     const x = input("x", []);
     expectValue(gradients(eluPlusOne(x), [x])[0], { x: { shape: [], data: Float64Array.of(0) } }, [1]);
   });
@@ -338,7 +338,7 @@ describe("sumTo", () => {
 
 type Feeds = Readonly<Record<string, Float64Tensor>>;
 
-/** A random weighted sum of what `build` makes of inputs, and these inputs with values. */
+/** A random weighted sum of what `build` returns for some inputs, and these inputs with values. */
 function linearFunctional(
   operands: readonly Operand[],
   build: Case["build"],

@@ -37,9 +37,9 @@ import type { Op } from "../graph/ops.ts";
 import { isMatrixTranspose, type Tensor } from "../graph/tensor.ts";
 
 /**
- * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in
- * order; `null` for an operand that has none (indices, conditions), or whose gradient is not needed. What is never read is left out
- * of a graph anyway: rules look at `needed` where gradients are computed together.
+ * From a result y and the gradient dy of the loss with respect to it, the gradient for each operand, in order; `null`
+ * for an operand that has none (indices, conditions), or whose gradient is not needed. Graphs leave out whatever is
+ * never read, so rules check `needed` only where gradients are computed together.
  */
 type GradientRule<K extends Op> = (y: Tensor<K>, dy: Tensor, needed: readonly boolean[]) => readonly (Tensor | null)[];
 
@@ -68,7 +68,7 @@ export const gradientRules: { readonly [K in Op]: GradientRule<K> | typeof NOT_D
   },
   div: (y, dy) => {
     const [a, b] = [operand(y, 0), operand(y, 1)];
-    // Summed before it is divided, which is the less to divide where b is broadcast.
+    // Summed before it is divided: where b is broadcast, that leaves fewer elements to divide.
     return [sumTo(div(dy, b), a.shape), neg(div(sumTo(mul(dy, y), b.shape), b))];
   },
   // At equality the gradient goes to the second operand.
@@ -211,7 +211,10 @@ function operand(y: Tensor, index: number): Tensor {
   return x;
 }
 
-/** The sum over the innermost axis of x [.., n] times a vector [n] -> [.., 1]: a product, which reads x once and writes little. */
+/**
+ * The sum over the innermost axis of x [.., n] times a vector [n] -> [.., 1]: a product, which reads x once and writes
+ * little.
+ */
 function rowDots(x: Tensor, vector: Tensor): Tensor {
   const n = axisSize(vector.shape, 0);
   const dots = matmul(reshape(x, [sizeOf(x.shape) / n, n]), reshape(vector, [n, 1]));
@@ -238,7 +241,7 @@ function spread(y: Tensor<"sum" | "mean">, dy: Tensor): Tensor {
 }
 
 function matmulGradients(a: Tensor, b: Tensor, dy: Tensor): Tensor[] {
-  // (dY^T B^T)^T and the like: what undoes the transposition of an operand meets it, and neither is computed.
+  // (dY^T B^T)^T and the like: a transposition that undoes that of an operand cancels it, and neither is computed.
   const da = isMatrixTranspose(a) ? matrixTranspose(matmul(b, matrixTranspose(dy))) : matmul(dy, matrixTranspose(b));
   return [sumTo(da, a.shape), rightGradient(a, b, dy)];
 }
@@ -251,7 +254,7 @@ function rightGradient(a: Tensor, b: Tensor, dy: Tensor): Tensor {
   return sumTo(db, b.shape);
 }
 
-/** For one matrix shared by a whole batch: a single product over all rows, no sum over the batch. */
+/** For one matrix shared by a whole batch: a single product over all rows instead of a sum over the batch. */
 function weightGradient(a: Tensor, dy: Tensor): Tensor {
   const rows = (x: Tensor): Tensor => reshape(x, [sizeOf(x.shape.slice(0, -1)), ...x.shape.slice(-1)]);
   return matmul(matrixTranspose(rows(a)), rows(dy));

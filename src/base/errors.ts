@@ -1,6 +1,6 @@
 /**
- * An error whose message says all that the reader needs: what is wrong, and with which flag, key, shape or file. The command line
- * prints the message alone; anything that is not an `InfiniError` is a defect and keeps its stack.
+ * An error whose message says everything the reader needs: what is wrong, and with which flag, key, shape or file. The
+ * command line prints the message alone; anything that is not an `InfiniError` is a defect and keeps its stack.
  */
 export abstract class InfiniError extends Error {
   /** Which family of errors this is, as in `ERR_CONFIG`. Stable: programs may branch on it. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createQueue } from "./queue.ts";
 
 describe("a queue", () => {
-  it("does one task after the other, in order, whatever fails", async () => {
+  it("runs tasks one at a time, in order, even after a failure", async () => {
     const inTurn = createQueue();
     const seen: string[] = [];
     const task = (name: string, fails = false): Promise<string> =>

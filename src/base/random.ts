@@ -6,9 +6,9 @@ export interface Rng {
   uniform(): number;
   /** A whole number in [0, limit). */
   integer(limit: number): number;
-  /** A number of the standard normal distribution. */
+  /** A number from the standard normal distribution. */
   normal(): number;
-  /** An independent source that depends on this one's seed and the label alone, not on what was drawn. */
+  /** An independent source that depends only on this one's seed and the label, not on what was drawn. */
   fork(label: string | number): Rng;
 }
 

@@ -1,4 +1,4 @@
-/** NaN for no value. */
+/** NaN for no values. */
 export function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
@@ -11,7 +11,10 @@ export function standardError(values: readonly number[]): number {
   return Math.sqrt(variance / values.length);
 }
 
-/** -Infinity for no value. For any number of values, where those of `Math.max(...values)` must fit on the stack. */
+/**
+ * -Infinity for no values. Takes any number of values, whereas the arguments of `Math.max(...values)` must fit on the
+ * stack.
+ */
 export function maximum(values: Iterable<number>): number {
   let most = -Infinity;
   for (const value of values) most = Math.max(most, value);

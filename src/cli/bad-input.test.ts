@@ -95,7 +95,7 @@ describe("a text that cannot be used", () => {
     expect(code).toBe(1);
   });
 
-  it("nothing at all on standard input", async () => {
+  it("nothing on standard input", async () => {
     const [stream, binary, generate] = await Promise.all([
       spawnCommand(["stream", at("model"), "-"]),
       spawnCommand(["stream", at("model"), "-"], "ab\0c"),
@@ -121,7 +121,7 @@ describe("flags and arguments", () => {
     ],
     ["a flag that is missing", ["export", "@model"], /required option '--out <folder>' not specified/],
     ["a model whose vocabulary is too small for mqar", ["eval", "@model", "--task", "mqar"], /8,?192/],
-    ["pairs in words", ["eval", "@model", "--task", "mqar", "--pairs", "few"], /--pairs.*whole number from 1 up/],
+    ["pairs in words", ["eval", "@model", "--task", "mqar", "--pairs", "few"], /--pairs.*whole number of at least 1/],
     ["no text to train on", ["train", "@recipe.json", "--out", "@new"], /--data: the mixture of this run reads text/],
     ["no text to predict", ["eval", "@model"], /--data: perplexity needs a text file/],
     [
@@ -140,7 +140,7 @@ describe("flags and arguments", () => {
     [
       "no steps",
       ["train", "@recipe.json", "--data", "@text.txt", "--out", "@new", "--steps", "0"],
-      /'--steps <count>' argument '0' is invalid. Expected a whole number from 1 up/,
+      /'--steps <count>' argument '0' is invalid. Expected a whole number of at least 1/,
     ],
     ["half a prompt", ["passkey", "@model", "--samples", "1.5"], /'--samples <count>' argument '1\.5' is invalid/],
     [
@@ -151,7 +151,7 @@ describe("flags and arguments", () => {
     [
       "a negative seed",
       ["passkey", "@model", "--seed", "-1"],
-      /'--seed <number>' argument '-1' is invalid. Expected a whole number from 0 up/,
+      /'--seed <number>' argument '-1' is invalid. Expected a whole number of at least 0/,
     ],
     ["an empty seed", ["passkey", "@model", "--seed", ""], /'--seed <number>' argument '' is invalid/],
     [
@@ -159,8 +159,8 @@ describe("flags and arguments", () => {
       ["passkey", "@model", "--lengths", "4k,4q"],
       /'--lengths <list>' argument '4k,4q' is invalid. "4q" is not a length/,
     ],
-    ["a length without end", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the most/],
-    ["a length of nothing", ["passkey", "@model", "--lengths", "0"], /'--lengths <list>' argument '0' is invalid/],
+    ["an endless length", ["passkey", "@model", "--lengths", "1k,2000m"], /"2000m" is too long; 1024m is the maximum/],
+    ["an empty length", ["passkey", "@model", "--lengths", "0"], /'--lengths <list>' argument '0' is invalid/],
     [
       "a length without room for the key",
       ["passkey", "@model", "--lengths", "1k,100"],
@@ -195,7 +195,7 @@ describe("flags and arguments", () => {
       [...evalArgs, "--task", "vt,niah_singel_1"],
       /"niah_singel_1" is not a task \(did you mean "niah_single_1"\?\)/,
     ],
-    ["a task beside perplexity", [...evalArgs, "--task", "vt,perplexity"], /perplexity is measured alone/],
+    ["a task beside perplexity", [...evalArgs, "--task", "vt,perplexity"], /perplexity must be measured alone/],
     ["a prompt of no tokens", ["generate", "@model", "--prompt", ""], /--prompt: the prompt has no tokens/],
     [
       "a question of no tokens",
@@ -262,7 +262,7 @@ describe("a config that cannot be used", () => {
     ["has a segment of no tokens", segment(0), /bad\.json: model\.segmentLength: .*>0/],
     ["has a segment of one and a half tokens", segment(1.5), /bad\.json: model\.segmentLength: .*expected int/],
     ["has a segment of -3 tokens", segment(-3), /bad\.json: model\.segmentLength: .*>0/],
-    ["has a segment in words", segment("eight"), /bad\.json: model\.segmentLength: .*expected number/],
+    ["has a segment length in words", segment("eight"), /bad\.json: model\.segmentLength: .*expected number/],
     [
       "has sequences of broken segments",
       ({ model, training }) => ({ model, training: { ...training, length: 20 } }),
@@ -294,7 +294,7 @@ describe("a config that cannot be used", () => {
     await expectRefusal(["inspect", "@bad.json"], problem);
   });
 
-  it("names everything wrong at once", async () => {
+  it("names everything that is wrong at once", async () => {
     await writeFile(
       at("bad.json"),
       JSON.stringify({ ...tinyRun, model: { ...tinyRun.model, segmentLength: 0, layers: 1 } }),
@@ -469,7 +469,7 @@ describe("a full disk", () => {
   it.each<[string, Args, string]>([
     ["the state of a stream", ["stream", "@model", "@text.txt", "--save", "@state"], "state"],
     ["JSON", ["inspect", "@model", "--json", "@old.json"], "old.json"],
-  ])("leaves %s as it was", async (_, args, file) => {
+  ])("leaves %s unchanged", async (_, args, file) => {
     await writeFile(at("old.json"), "{}\n");
     const before = await snapshot();
     const { stderr, code } = await callOnFullDisk(0, args);
@@ -507,7 +507,7 @@ describe("a full disk", () => {
     expect(await readdir(at("broken"))).toEqual(await readdir(at("twin")));
   });
 
-  it("is told of by name when a step cannot be logged", async () => {
+  it("is reported by name when a step cannot be logged", async () => {
     const run = await openRunFolder({ folder: at("gone"), config: parseRunConfig(tinyRun), resume: false });
     await rm(at("gone"), { recursive: true });
     const logged = run.log({ step: 1, loss: 1, gradientNorm: 1, learningRate: 1, tokensPerSecond: 1 });
@@ -515,7 +515,7 @@ describe("a full disk", () => {
     await expect(logged).rejects.toThrow(/gone\/metrics\.jsonl: cannot be written: ENOENT/);
   });
 
-  /** Runs a command on a disk that has room for so many files and no more. */
+  /** Runs a command on a disk that has room for only this many files. */
   async function callOnFullDisk(room: number, args: Args): Promise<Ran> {
     const anyFile = await open("/dev/null");
     await anyFile.close();
@@ -533,7 +533,7 @@ describe("a full disk", () => {
 
   function expectFull(stderr: string, file: string): void {
     const line = stderr.split("\n").find((candidate) => candidate.startsWith("error: ")) ?? "";
-    expect(line.endsWith(`${file}: the disk is full; the former content is unharmed`), line).toBe(true);
+    expect(line.endsWith(`${file}: the disk is full; the old content is unchanged`), line).toBe(true);
     expect(stderr).not.toMatch(STACK);
   }
 });
@@ -545,7 +545,7 @@ const STACK = /^\s+at /m;
 type Tensors = ReturnType<typeof decodeSafetensors>["tensors"];
 type Tensor = Tensors[string];
 
-/** Fails unless the command ends with one line that says what is wrong, and leaves every file unchanged. */
+/** Fails unless the command ends with one line that says what is wrong, and changes no file. */
 async function expectRefusal(args: Args, problem: RegExp): Promise<void> {
   const before = await snapshot();
   const { stdout, stderr, code } = await call(args);
@@ -573,7 +573,7 @@ async function snapshot(): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(contents)) as Record<string, string>;
 }
 
-/** A copy of the model in which one file is another. */
+/** A copy of the model with one file replaced. */
 async function brokenModel(file: string, change: (bytes: Uint8Array) => Uint8Array | string): Promise<void> {
   await rm(at("broken"), { recursive: true, force: true });
   await cp(at("model"), at("broken"), { recursive: true });
@@ -585,7 +585,7 @@ function segment(segmentLength: unknown): Edit {
   return ({ model, training }) => ({ model: { ...model, segmentLength }, training });
 }
 
-/** Weights in whose header one text stands for another of the same length. */
+/** Weights in whose header one text is replaced by another of the same length. */
 function header(from: string, to: string): (bytes: Uint8Array) => Uint8Array {
   return (bytes) => {
     const place = Buffer.from(bytes).indexOf(from);

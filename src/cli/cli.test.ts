@@ -180,7 +180,7 @@ describe("passkey", () => {
 describe("stream", () => {
   const QUESTION = "What way? ";
 
-  it("saves what it remembers, and continues from it to the same answer", async () => {
+  it("saves what it remembers, and continues from there to the same answer", async () => {
     await writeFile(at("first.txt"), TEXT.slice(0, 1001));
     await writeFile(at("rest.txt"), TEXT.slice(1001));
     const first = await spawnCommand(["stream", at("model"), at("first.txt"), "--save", at("state"), "--json", "-"]);
@@ -245,7 +245,7 @@ describe("generate", () => {
     expect(other.stdout).not.toBe(first.stdout);
   });
 
-  it("reads a prompt from standard input, as JSON says", async () => {
+  it("reads a prompt from standard input, and writes JSON", async () => {
     const flags = ["--max-tokens", "7", "--temperature", "0", "--json", "-"];
     const { stdout, code } = await spawnCommand(["generate", at("model"), "--prompt", "-", ...flags], "It is\n");
     const result = z
@@ -258,7 +258,7 @@ describe("generate", () => {
 });
 
 describe("inspect", () => {
-  it("says nothing when who reads it has seen enough", async () => {
+  it("ends silently when its reader has seen enough", async () => {
     const { stdout, stderr } = await spawnUnread(["inspect", "paper-lm"]);
     expect({ stdout, stderr }).toEqual({ stdout: "", stderr: "" });
   });
@@ -296,6 +296,17 @@ describe("inspect", () => {
     const { params } = await loadModelFolder(at("model"));
     const beta = flatten<FloatTensor>(params)["blocks.1.attention.gate"]?.data[1] ?? NaN;
     expect(gates[1]?.[1]).toBeCloseTo(1 / (1 + Math.exp(-beta)), 10);
+    expect(code).toBe(0);
+  });
+
+  it("prints what each layer has where they differ", async () => {
+    const layers = [{ mixer: { kind: "gated-deltanet" } }, {}, {}, { memory: { update: "linear", heads: [1] } }];
+    const model = { ...tinyRun.model, numKeyValueHeads: 2, numLayers: 4, layers };
+    await writeFile(at("layers.json"), JSON.stringify({ ...tinyRun, model }));
+    const { stdout, code } = await callCommand("inspect", at("layers.json"));
+    expect(stdout).toContain("layer 0                 gated-deltanet\n");
+    expect(stdout).toContain("layers 1 to 2           memory token-delta\n");
+    expect(stdout).toContain("layer 3                 memory linear, key/value heads 1\n");
     expect(code).toBe(0);
   });
 
@@ -375,13 +386,13 @@ describe("help", () => {
     expect((await callCommand("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it.each(COMMANDS)("of %s names what every option takes when it is left out", async (command) => {
+  it.each(COMMANDS)("of %s names the default of every option", async (command) => {
     const { stdout, code } = await callCommand(command, "--help");
     expect(code).toBe(0);
     const help = stdout.replaceAll(/\s+/g, " ");
     const [usage = "", options = ""] = help.split(" Options: ");
     expect(usage).toContain(`Usage: infini ${command} [options]`);
-    // What may be left out without taking something else in its place.
+    // Options that may be left out without a default.
     const texts = ["--data", "--from", "--out", "--prompt", "--json", "--load", "--save", "--ask", "--validate"];
     const bare = [...texts, "--resume", "--help"];
     for (const [, flag = "", text = ""] of options.matchAll(/(--[a-z-]+)( .*?)(?= --[a-z]| -h, |$)/g)) {

@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("infini demo", () => {
-  it("asks for every key on the way, where the book is long enough, and at the end", () => {
+  it("asks for every key along the way, where the book is long enough, and at the end", () => {
     const asked = (from: number): number[] =>
       result.answers.filter(({ position }) => Math.abs(position - from) < 200).map(({ distance }) => distance);
     const [start, middle, end] = [0.01, 0.5]
@@ -52,7 +52,7 @@ describe("infini demo", () => {
     for (const { key, answer, right } of result.answers) expect(right).toBe(answer === key);
   });
 
-  it("shows an untrained model's failure as what it is", () => {
+  it("reports an untrained model's failure honestly", () => {
     expect(result.answers.some(({ right }) => right)).toBe(false);
     expect(printed).toContain("holds            every key up to 0 tokens; the first wrong answer came after 4,096");
   });
@@ -64,7 +64,7 @@ describe("infini demo", () => {
     expect(result.samples.at(-1)?.tokens).toBeGreaterThan(BOOK_LENGTH);
   });
 
-  it("writes a page that needs nothing else: every answer and two charts", () => {
+  it("writes a self-contained page: every answer and two charts", () => {
     expect(page.match(/<svg/g)).toHaveLength(2);
     expect(page.match(/<tr><td>/g)).toHaveLength(result.answers.length);
     expect(page).not.toMatch(/(src|href)="http/);

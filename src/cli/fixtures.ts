@@ -39,7 +39,7 @@ export function spawnCommand(args: readonly string[], input = "", env: NodeJS.Pr
   return outcomeOf(spawnMain(args, env), input);
 }
 
-/** Runs the command line with its standard output closed at the other end. */
+/** Runs the command line with its standard output closed by the reader. */
 export function spawnUnread(args: readonly string[]): Promise<Ran> {
   const child = spawnMain(args, {});
   child.stdout.destroy();
@@ -57,7 +57,7 @@ function outcomeOf(child: ChildProcessWithoutNullStreams, input: string): Promis
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.on("error", reject);
     child.on("close", (code) => resolve({ stdout: plain(stdout), stderr: plain(stderr), code: code ?? -1 }));
-    child.stdin.on("error", () => {}); // a command that reads none may end before it is written
+    child.stdin.on("error", () => {}); // a command that does not read its input may end before it is written
     child.stdin.end(input);
   });
 }
@@ -84,7 +84,7 @@ async function callMain(main: string, args: readonly string[]): Promise<Ran> {
   const spies = [
     capture("stdout"),
     capture("stderr"),
-    vi.spyOn(process.stdout, "on").mockReturnThis(), // the error when nobody reads any more
+    vi.spyOn(process.stdout, "on").mockReturnThis(), // the error when no one reads any more
     vi.spyOn(process.stderr, "on").mockReturnThis(),
     vi.spyOn(process, "exit").mockImplementation((code) => {
       if (!ended) ran.code = Number(code ?? 0);

@@ -8,7 +8,7 @@ export interface TextModel {
   readonly tokenizer: Tokenizer;
 }
 
-/** A model and what it reads text with. Throws what `loadModelFolder` and `loadTokenizer` throw. */
+/** A model and its tokenizer. Throws what `loadModelFolder` and `loadTokenizer` throw. */
 export async function loadTextModel(folder: string): Promise<TextModel> {
   const loaded = await loadModelFolder(folder);
   return { loaded, tokenizer: await loadTokenizer(loaded.model.config, folder) };

@@ -88,7 +88,7 @@ describe("a model with a tokenizer.json", () => {
     await expectRefusal(resume, /--resume: the run began with another tokenizer, .*resumed\/tokenizer\.json/);
   });
 
-  it("is asked for pass keys, in prompts of so many of its tokens", async () => {
+  it("is asked for pass keys, in prompts measured in its tokens", async () => {
     const asked = [
       "--lengths",
       "300,400",
@@ -114,7 +114,7 @@ describe("a model with a tokenizer.json", () => {
     await expectRefusal(["passkey", at("model"), "--lengths", "100"], /--lengths: .* at least \d+ tokens, got 100/);
   });
 
-  it("is asked the prompts of recall tasks, in so many of its tokens", async () => {
+  it("is asked the prompts of recall tasks, measured in its tokens", async () => {
     const tasks = ["eval", at("model"), "--task", "niah_single_2,babilong_qa1", "--data", at("text.txt")];
     const ran = await callCommand(...tasks, "--lengths", "600", "--samples", "2", "--json", at("recall.json"));
     expect(ran.stderr).toBe("");
@@ -126,8 +126,8 @@ describe("a model with a tokenizer.json", () => {
     await expectRefusal([...tasks, "--lengths", "60"], /--lengths: niah_single_2 needs at least \d+ tokens, got 60/);
   });
 
-  it("is asked for the pairs of mqar where it has the vocabulary", async () => {
-    const problem = /mqar has a vocabulary of 8192 tokens, but the model one of 263/;
+  it("is asked for the pairs of mqar if its vocabulary is large enough", async () => {
+    const problem = /mqar has a vocabulary of 8192 tokens, but the model has one of 263/;
     await expectRefusal(["eval", at("model"), "--task", "mqar", "--lengths", "64", "--pairs", "4"], problem);
   });
 
@@ -163,7 +163,7 @@ describe("a model with the tokenizer of GPT-2", () => {
 describe("a recipe whose tokenizer cannot be used", () => {
   it.each<[string, object, object, RegExp]>([
     [
-      "with fewer tokens than GPT-2 has",
+      "with fewer tokens than GPT-2",
       { tokenizer: "gpt2" },
       {},
       /model\.vocabularySize: is 256, but the tokenizer gpt2 has 50257 tokens/,

@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("a training run", () => {
-  it("that is killed again and again ends with the bits of one that was not", { timeout: 40_000 }, async () => {
+  it("that is killed again and again ends bit for bit like one that was not", { timeout: 40_000 }, async () => {
     const rng = createRng(3);
     let reached = 0;
     for (const [kill, stepsBefore] of [0, 3, 20, 8, 6].entries()) {
@@ -76,7 +76,7 @@ describe("a training run", () => {
     await expectSameAsWhole("killed");
   });
 
-  it("that is interrupted saves its step, says how to resume, and does", { timeout: 20_000 }, async () => {
+  it("that is interrupted saves its step, says how to resume, and resumes", { timeout: 20_000 }, async () => {
     const process = start("rare.json", "stopped");
     await until(process, async () => (await metricsOf("stopped")).length > 0);
     process.kill("SIGINT");
@@ -140,14 +140,14 @@ async function until(process: Running, holds: () => Promise<boolean>): Promise<v
   }
 }
 
-/** The step of the checkpoint, which must be whole; nothing when there may be none yet, and there is none. */
+/** The step of the checkpoint, which must be complete; nothing when none is allowed yet and there is none. */
 async function positionOf(out: string, needed = true): Promise<number | undefined> {
   const file = at(out, "checkpoint.safetensors");
   const bytes = needed ? await readFile(file) : await readFile(file).catch(() => undefined);
   return bytes && decodeRunState(bytes, startOfRun(config).state, config, file).step;
 }
 
-/** What was logged, without a line that is cut off. */
+/** The log, without a line that is cut off. */
 async function metricsOf(out: string): Promise<StepMetrics[]> {
   const text = await readFile(at(out, "metrics.jsonl"), "utf8").catch(() => "");
   const lines = text.split("\n").filter((line) => line.endsWith("}"));

@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("a run that is resumed", () => {
-  it("goes on with more steps, another rate and more text, and says each in a line", async () => {
+  it("continues with more steps, another rate and more text, and reports each in a line", async () => {
     await cp(at("whole"), at("longer"), { recursive: true });
     const changed = ["--steps", "8", "--learning-rate", "0.002", "--data", at("text.txt"), at("more.txt"), "--resume"];
     const { code, stderr } = await callCommand("train", at("recipe.json"), "--out", at("longer"), ...changed);
@@ -48,7 +48,7 @@ describe("a run that is resumed", () => {
     expect(JSON.parse(await readFile(at("longer", "training.json"), "utf8"))).toMatchObject({ steps: 8 });
   });
 
-  it("says nothing where nothing has changed, and is not stopped by a damaged line of its metrics", async () => {
+  it("reports nothing if nothing has changed, and is not stopped by a damaged line of its metrics", async () => {
     await cp(at("whole"), at("damaged"), { recursive: true });
     const metrics = at("damaged", "metrics.jsonl");
     await writeFile(metrics, `\0\0\0\n{"step": 1, "loss"\n{}}\n${await readFile(metrics, "utf8")}`);
@@ -58,7 +58,7 @@ describe("a run that is resumed", () => {
     expect(await readFile(metrics, "utf8")).toBe(await readFile(at("whole", "metrics.jsonl"), "utf8"));
   });
 
-  it("is refused with another model by the name of the key", async () => {
+  it("is refused with another model, naming the key", async () => {
     await writeFile(at("other.json"), JSON.stringify({ ...tinyRun, model: { ...tinyRun.model, numLayers: 3 } }));
     const { code, stderr } = await callCommand(
       "train",
@@ -75,12 +75,12 @@ describe("a run that is resumed", () => {
 });
 
 describe("a run that starts from a model", () => {
-  it("begins with its weights", async () => {
+  it("starts with its weights", async () => {
     expect((await train("tuned", "--from", at("whole"), "--steps", "1", "--learning-rate", "1e-30")).code).toBe(0);
     expect(await weightsIn("tuned")).toEqual(await weightsIn("whole"));
   });
 
-  it("is refused one of another structure or another tokenizer, by name", async () => {
+  it("is refused one with another structure or tokenizer, naming it", async () => {
     await writeFile(at("other.json"), JSON.stringify({ ...tinyRun, model: { ...tinyRun.model, headDim: 4 } }));
     const refused = await callCommand(
       "train",
@@ -146,7 +146,7 @@ describe("validation", () => {
     expect(await readFile(at("worse", "best", "model.safetensors"))).toEqual(before);
   });
 
-  it("goes on after a resume as if there had been no end", async () => {
+  it("continues after a resume as if it had never stopped", async () => {
     expect(
       (await train("halves", "--validate", at("held-out.txt"), "--validate-every", "3", "--steps", "3")).code,
     ).toBe(0);
@@ -155,7 +155,7 @@ describe("validation", () => {
     expect((await linesOf("halves")).filter(isValidation).map(({ step }) => step)).toEqual([3, 6]);
   });
 
-  it("is drawn in a page that needs nothing else", async () => {
+  it("is drawn in a self-contained page", async () => {
     const page = await readFile(at("validated", "report.html"), "utf8");
     expect(page.match(/<svg/g)).toHaveLength(2);
     expect(page).toMatch(
@@ -166,7 +166,7 @@ describe("validation", () => {
 
   it.each([
     ["missing text", ["--validate", "nowhere.txt"], "nowhere.txt"],
-    ["no steps between", ["--validate", "x", "--validate-every", "0"], "Expected a whole number from 1 up."],
+    ["no steps between", ["--validate", "x", "--validate-every", "0"], "Expected a whole number of at least 1."],
   ])("is refused with %s", async (_, flags, problem) => {
     const { code, stderr } = await train("refused", ...flags);
     expect(code).not.toBe(0);
@@ -174,7 +174,7 @@ describe("validation", () => {
   });
 });
 
-it("a run that diverges leaves its last checkpoint and its best weights as they are", async () => {
+it("a run that diverges keeps its last checkpoint and its best weights", async () => {
   await cp(at("whole"), at("diverged"), { recursive: true });
   const flags = [
     "--steps",

@@ -30,13 +30,13 @@ import { operationCases } from "./operations.suite.ts";
 import { evaluate, type NumericTensor } from "./reference/reference.ts";
 
 export interface SuiteOptions {
-  /** Why the suite cannot run here. It is then listed as one skipped test. */
+  /** Why the suite cannot run here; it is then listed as one skipped test. */
   readonly skip?: string | undefined;
   /** Largest difference, relative to one plus the size of the expected value. Default 1e-5. */
   readonly tolerance?: number;
 }
 
-/** What every engine must do: each operation as the reference computes it, and the contract of `run`. */
+/** What every engine must do: compute each operation as the reference does, and keep the contract of `run`. */
 export function engineSuite(
   name: string,
   createEngine: () => Engine | Promise<Engine>,
@@ -120,7 +120,7 @@ function intoTests(engine: () => Engine, run: Run): void {
     expect(elements(into.total)).toEqual([6]);
   });
 
-  it("writes some outputs into given tensors and makes the others", async () => {
+  it("writes some outputs into given tensors and allocates the others", async () => {
     const into = { doubled: filled([3], -1) };
     const results = await run(createGraph({ doubled, total: sum(x) }), { x: VECTOR }, into);
     expect(elements(into.doubled)).toEqual([2, 4, 6]);
@@ -134,7 +134,7 @@ function intoTests(engine: () => Engine, run: Run): void {
     expect(elements(into.sum)).toEqual([6, -8]);
   });
 
-  it.each(["float16", "bfloat16", "uint8"] as const)("takes and gives %s unchanged", async (dtype) => {
+  it.each(["float16", "bfloat16", "uint8"] as const)("takes and returns %s unchanged", async (dtype) => {
     const bytes = Uint8Array.of(0, 0x3c, 1, 0, 0xff, 0x7b, 0, 0x80);
     const value = tensorOver(dtype, [bytes.length / ELEMENT_BYTES[dtype]], bytes.buffer);
     const given = input("given", value.shape, dtype);
@@ -155,7 +155,7 @@ function intoTests(engine: () => Engine, run: Run): void {
 }
 
 function outputTests(run: Run): void {
-  it("refuses to let a bool out", async () => {
+  it("refuses a bool output", async () => {
     await expect(run(createGraph({ negative: less(x, 0) }), { x: VECTOR })).rejects.toThrow(TypeError);
   });
 
@@ -203,7 +203,7 @@ function outputTests(run: Run): void {
 const NAMES = ["t0", "t1", "t2", "h0", "h1", "int64:0", "blocks.0.gate"];
 
 function nameTests(run: Run): void {
-  it.each(NAMES)("lets an input be named %s", async (name) => {
+  it.each(NAMES)("allows an input named %s", async (name) => {
     const named = input(name, [3]);
     const updates = sum(add(reshape(named, [3, 1]), 1), [0]);
     const table = scatterAdd(updates, input("index", [1], "int32"), 2);
@@ -211,7 +211,7 @@ function nameTests(run: Run): void {
     expect(elements(results["table"])).toEqual([0, 9]);
   });
 
-  it.each(NAMES)("lets an output be named %s", async (name) => {
+  it.each(NAMES)("allows an output named %s", async (name) => {
     const shifted = add(reshape(x, [3, 1]), 1);
     const table = scatterAdd(sum(shifted, [0]), input("index", [1], "int32"), 2);
     const results = await run(createGraph({ table, [name]: shifted }), { x: VECTOR, index: intRow(1) });
@@ -242,7 +242,7 @@ function feedTests(run: Run): void {
     await expect(run(graph, { x: n, n })).rejects.toThrow('"x" must be float32[3], got int32[3]');
   });
 
-  it("leaves its feeds alone", async () => {
+  it("does not change its feeds", async () => {
     const feeds = { x: row(1, 2, 3), n: intRow(4, 5, 6) };
     await run(graph, feeds);
     expect([...feeds.x.data, ...feeds.n.data]).toEqual([1, 2, 3, 4, 5, 6]);
@@ -270,7 +270,7 @@ function programTests(engine: () => Engine): void {
     await program.dispose();
   });
 
-  it("keeps programs of one engine apart", async () => {
+  it("keeps programs of the same engine separate", async () => {
     const value = input("x", [1]);
     const plus = await engine().compile(createGraph({ y: add(value, 1) }));
     const minus = await engine().compile(createGraph({ y: sub(value, 1) }));

@@ -9,21 +9,21 @@ import type { Flat } from "../tensor/tree.ts";
 export interface Engine {
   /** Where it computes, as in `cpu` or `webgpu`. */
   readonly device: string;
-  /** What it computes, and in which types it takes and gives tensors. */
+  /** What it computes, and the types of tensors that it takes and returns. */
   readonly target: Target;
   /** Prepares a graph to be run many times. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /**
-   * Prepares a graph of which some outputs stay on the device, by name. Absent where the memory of the device is that of the
-   * host, and where the runtime cannot; see store.ts, which is how to use it.
+   * Prepares a graph some of whose outputs, by name, stay on the device. Absent where device and host share memory, and
+   * where the runtime cannot do it; use it through store.ts.
    */
   readonly compileResident?: CompileResident;
 }
 
 export interface CompileOptions {
   /**
-   * Gives the memory that a run has computed in back when it ends, for programs of which a run takes very much; what is small
-   * runs faster in memory that is kept. Engines that cannot ignore it. Default false.
+   * Returns the working memory of a run when it ends, for programs that need very much of it; small ones run faster in
+   * memory that is kept. Engines that cannot do this ignore it. Default false.
    */
   readonly sparing?: boolean;
 }
@@ -39,7 +39,7 @@ export interface Program {
    * @throws {FeedError} when an input is missing or has another type or shape.
    */
   run(feeds: Flat<HostTensor>, into?: Flat<HostTensor>): Promise<Flat<HostTensor>>;
-  /** Frees what the program holds outside the JavaScript heap. */
+  /** Frees memory that the program holds outside the JavaScript heap. */
   dispose(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export interface Program {
 export interface DeviceTensor {
   readonly dtype: HostTensor["dtype"];
   readonly shape: Shape;
-  /** Frees it. No collector does. */
+  /** Frees it. No garbage collector does. */
   release(): void;
 }
 
@@ -64,7 +64,7 @@ export interface ResidentProgram {
 
 export interface ResidentResults {
   readonly onHost: Flat<HostTensor>;
-  /** Those that were to stay; to be released by whom they are given to. */
+  /** Those that stay on the device; whoever receives them releases them. */
   readonly onDevice: Flat<DeviceTensor>;
 }
 
@@ -78,7 +78,7 @@ export class FeedError extends InfiniError {
   readonly code = "ERR_FEED";
 }
 
-/** A device that this machine or this build does not have. */
+/** A device that is missing from this machine or this build. */
 export class DeviceError extends InfiniError {
   override name = "DeviceError";
   readonly code = "ERR_DEVICE";

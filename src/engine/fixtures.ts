@@ -3,16 +3,16 @@ import type { Flat } from "../tensor/tree.ts";
 import type { Graph } from "../graph/graph.ts";
 import { FeedError, isOnDevice, type DeviceTensor, type Engine, type Program } from "./engine.ts";
 
-/** An engine with its own device memory, which is the memory of another engine's programs, and a record of what happens there. */
+/** An engine with its own device memory, simulated by another engine's programs, and a record of what happens there. */
 export interface MadeUpDevice {
   readonly engine: Engine;
   /** Tensors alive now. */
   readonly tensors: number;
-  /** Bytes that runs have sent there and brought back. */
+  /** Bytes that runs have sent to the device and back. */
   readonly moved: { toDevice: number; toHost: number };
 }
 
-/** A device in software, for tests: what is read after it was released is an error. */
+/** A device in software, for tests: reading a tensor after it was released is an error. */
 export function madeUpDevice(host: Engine): MadeUpDevice {
   const there = new Map<DeviceTensor, HostTensor>();
   const moved = { toDevice: 0, toHost: 0 };
@@ -28,7 +28,7 @@ export function madeUpDevice(host: Engine): MadeUpDevice {
       const program = await host.compile(graph);
       return {
         async run(feeds) {
-          await Promise.resolve(); // as any other device, which computes later
+          await Promise.resolve(); // like any other device, which computes later
           const fed = Object.keys(graph.inputs).map((name) => [name, fetched(name, feeds[name])] as const);
           const results = Object.entries(await program.run(Object.fromEntries(fed) as Flat<HostTensor>));
           const stay = results.filter(([name]) => resident.has(name));
@@ -62,7 +62,7 @@ export function madeUpDevice(host: Engine): MadeUpDevice {
   };
 }
 
-/** The engine with each run done by `run`, which is given the graph and a program of it. */
+/** The engine with each run performed by `run`, which gets the graph and its program. */
 export function withRuns(
   engine: Engine,
   run: (graph: Graph, program: Program, ...fed: Parameters<Program["run"]>) => ReturnType<Program["run"]>,

@@ -72,7 +72,7 @@ import { createRng } from "../base/random.ts";
 /** An operation on some operands, and what to feed for them. */
 export interface OperationCase {
   readonly op: Op;
-  /** What is computed, with the types and shapes of operands. */
+  /** The computation, with the types and shapes of its operands. */
   readonly title: string;
   readonly graph: Graph;
   readonly feeds: Flat<HostTensor>;
@@ -174,7 +174,7 @@ const alongLast = (build: (x: Tensor) => Tensor): readonly Case[] => [
   on(build, filled([2, 3], 0)),
 ];
 
-/** A matrix [5, 96] in blocks of 4 and 8 bits, without and with zero points, and what it meets. */
+/** A matrix [5, 96] in blocks of 4 and 8 bits, without and with zero points, and its other operand. */
 const blockCases = (
   build: (matrix: Blocks<Tensor>, ...others: Tensor[]) => Tensor,
   ...others: HostTensor[]
@@ -199,7 +199,7 @@ function constantBlocks({ blocks, scales }: Blocks<HostTensor>): Blocks<Tensor> 
   return { blocks: constant(blocks), scales: constant(scales) };
 }
 
-/** Several of every operation. Total: an operation without an entry does not compile. */
+/** Several cases of every operation. Total: an operation without an entry does not compile. */
 const cases: { readonly [K in Op]: readonly Case[] } = {
   input: [on((x) => x, floats()), on((x) => x, floats(2, 3)), on((x) => x, integers(9, 4))],
   constant: [

@@ -2,15 +2,15 @@ interface Disposable {
   dispose(): Promise<void>;
 }
 
-/** Programs by name, each compiled when it is first asked for. */
+/** Programs by name, each compiled when first requested. */
 export interface ProgramCache<P extends Disposable> {
-  /** The program of a name. What failed is tried again when it is next asked for. */
+  /** The program of a name. One that failed to compile is tried again at the next request. */
   get(name: string, compile: () => Promise<P>): Promise<P>;
-  /** Disposes of all, and compiles no more. */
+  /** Disposes of all of them, and compiles no more. */
   dispose(): Promise<void>;
 }
 
-/** @param owner What the error says has been disposed of, as in `the session`. */
+/** @param owner What the error names as disposed of, such as `the session`. */
 export function createProgramCache<P extends Disposable>(owner: string): ProgramCache<P> {
   const programs = new Map<string, Promise<P>>();
   let disposed = false;

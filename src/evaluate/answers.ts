@@ -3,9 +3,9 @@ import type { Session } from "../runtime/session.ts";
 import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 
 export interface AnswerOptions {
-  /** Most characters of an answer; what is written beyond is cut off. */
+  /** Maximum characters of an answer; anything beyond is cut off. */
   readonly characters: number;
-  /** Default: that of bytes. */
+  /** Default: bytes. */
   readonly tokenizer?: Tokenizer;
 }
 
@@ -20,8 +20,8 @@ export async function answerPrompts(
 }
 
 /**
- * What each lane writes, greedily, from the logits [B * V] of the token that comes next on: until every lane has so many
- * characters, and as many tokens at most.
+ * What each lane writes, greedily, starting from the logits [B * V] of the next token: until every lane has this
+ * many characters, or at most this many tokens.
  */
 export async function answersAfter(
   session: Session,

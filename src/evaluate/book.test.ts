@@ -14,7 +14,7 @@ const keys: HiddenKey[] = [
 const distances = [10_000, 100, 25_000];
 
 describe("findKeysInBook", () => {
-  it("asks at every distance that lies in the book and at its end, lane after lane, nearest first", async () => {
+  it("asks at every distance within the book and at its end, lane by lane, nearest first", async () => {
     const answers = await findKeysInBook(fakeSession(3, knows), book, keys, { distances });
     expect(answers.every(({ right, answer, key }) => right && answer === key)).toBe(true);
     const length = text.length + sentence("678").length; // that of the shortest copy, without the task
@@ -33,7 +33,7 @@ describe("findKeysInBook", () => {
     expect(answers[4]).toEqual({ key: "678", position: 20_000, distance: 100, answer: "678", right: true });
   });
 
-  it("asks right after so many tokens of the book", async () => {
+  it("asks right after that many tokens of the book", async () => {
     const rests: string[] = [];
     const session = fakeSession(1, (read) => {
       if (read.endsWith("The pass key is"))
@@ -62,7 +62,7 @@ describe("findKeysInBook", () => {
     expect(new Set(asked.map((read) => read.length % 64)).size).toBeGreaterThan(1);
   });
 
-  it("goes on after a question as if it had not been asked", async () => {
+  it("continues after a question as if it had not been asked", async () => {
     const session = fakeSession(3, knows);
     await findKeysInBook(session, book, keys, { distances });
     const length = task.length + text.length + sentence("678").length;
@@ -97,7 +97,7 @@ describe("findKeysInBook", () => {
     expect(partial.some(({ right }) => right)).toBe(false);
   });
 
-  it("tells of every block, up to the end of the book", async () => {
+  it("reports every block, up to the end of the book", async () => {
     const seen: BookProgress[] = [];
     await findKeysInBook(fakeSession(1, knows), book, keys.slice(0, 1), {
       distances: [100],

@@ -9,7 +9,7 @@ import { ANSWER_CHARACTERS } from "./passkey.ts";
 /** A key hidden in one lane's copy of a book. */
 export interface HiddenKey {
   readonly key: string;
-  /** Token of the book before which the sentence with the key stands. */
+  /** Token of the book that the sentence with the key comes before. */
   readonly position: number;
 }
 
@@ -29,18 +29,18 @@ export interface BookProgress {
 export interface BookOptions {
   /** Distances after the key to ask at, besides the end of the book; those past the end are left out. */
   readonly distances: readonly number[];
-  /** That of the model. Default: that of bytes. */
+  /** The model's tokenizer. Default: bytes. */
   readonly tokenizer?: Tokenizer;
-  /** Called after each block with the tokens read of each lane and the time it took, questions not counted. */
+  /** Called after each block with the tokens read in each lane and the time taken, not counting questions. */
   onProgress?(progress: BookProgress): void;
 }
 
-/** Tokens of each lane between two calls of `onProgress`. */
+/** Tokens in each lane between two calls of `onProgress`. */
 const BLOCK = 16_384;
 
 /**
  * Reads a book once in every lane, after the task of the pass key prompt and each with its own key hidden in it,
- * and asks for the key on the way and at the end. A question is asked on a copy of the state, so reading continues
+ * and asks for the key along the way and at the end. A question is asked on a copy of the state, so reading continues
  * as if it had not been. Answers come in the order of the keys, nearest question first. Throws `OptionError` for a model
  * whose tokenizer is missing.
  *

@@ -17,7 +17,7 @@ describe("evaluateDocuments", () => {
   });
   afterAll(() => session.dispose());
 
-  it("reads each document with an empty memory, and weighs them by their tokens", async () => {
+  it("reads each document with an empty memory, and weights them by their tokens", async () => {
     const nats: number[] = [];
     for (const document of [LONG, SHORT]) {
       await session.reset();
@@ -35,7 +35,7 @@ describe("evaluateDocuments", () => {
   });
 
   it.each([1, 3, 8, 100])(
-    "puts each token into the bin of its position, told of every %i tokens",
+    "puts each token into the bin of its position, with progress every %i tokens",
     async (reportEvery) => {
       const seen: number[] = [];
       const result = await evaluateDocuments(positionSession(), [new Int32Array(20), new Int32Array(6)], {
@@ -64,7 +64,7 @@ describe("evaluateDocuments", () => {
 });
 
 describe("binsOf", () => {
-  it("ends each bin where the next begins, and the last nowhere", () => {
+  it("ends each bin where the next begins, and leaves the last open", () => {
     expect(binsOf([0, 10, 30])).toEqual([{ from: 0, to: 10 }, { from: 10, to: 30 }, { from: 30 }]);
   });
 });

@@ -21,14 +21,14 @@ export interface DocumentsResult {
   readonly perplexity: number;
   readonly tokens: number;
   readonly tokensPerSecond: number;
-  /** Bins without a token are left out. */
+  /** Empty bins are left out. */
   readonly byPosition: readonly MeasuredBin[];
 }
 
 export interface DocumentsOptions {
   /** Where bins begin, rising from 0; the last has no end. Default: one bin. */
   readonly edges?: readonly number[];
-  /** Called with the tokens done and all of them. */
+  /** Called with the tokens done and the total. */
   onProgress?(done: number, total: number): void;
   /** Tokens between two calls of `onProgress`. Default 16,384. */
   readonly reportEvery?: number;
@@ -36,7 +36,7 @@ export interface DocumentsOptions {
 
 /**
  * Streams each document through a session of one lane that forgets everything before it. Throws `OptionError` for a
- * document of fewer than two tokens, and where there are none.
+ * document of fewer than two tokens, and when there are no documents.
  */
 export async function evaluateDocuments(
   session: Session,
@@ -44,7 +44,7 @@ export async function evaluateDocuments(
   { edges = [0], onProgress, reportEvery = 16_384 }: DocumentsOptions = {},
 ): Promise<DocumentsResult> {
   if (documents.length === 0 || documents.some(({ length }) => length < 2))
-    throw new OptionError("there must be documents, of two tokens or more each");
+    throw new OptionError("there must be at least one document, each of two tokens or more");
   const total = documents.reduce((sum, { length }) => sum + length - 1, 0);
   const started = performance.now();
   const sums = edges.map(() => ({ nats: 0, tokens: 0 }));

@@ -5,15 +5,15 @@ import type { Snapshot } from "../runtime/lanes.ts";
 import type { Session } from "../runtime/session.ts";
 
 export interface FakeSession extends Session {
-  /** What each lane has read since the last reset, questions that were taken back not counted. */
+  /** What each lane has read since the last reset, not counting questions that were taken back. */
   readonly texts: readonly string[];
   /** How often each method was called. */
   readonly calls: Readonly<Record<"prefill" | "step" | "snapshot" | "restore" | "reset", number>>;
 }
 
 /**
- * A session that remembers everything it has read and writes what `answer` makes of it: `text` is all that the lane
- * has read, `asked` counts the prompts that were read before.
+ * A session that remembers everything it has read and writes what `answer` returns: `text` is everything that the lane
+ * has read, `asked` counts the prompts read before.
  */
 export function fakeSession(
   batch: number,

@@ -2,7 +2,7 @@ import { OptionError } from "../base/errors.ts";
 import type { Session } from "../runtime/session.ts";
 import { byteTokenizer, readsBytes, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 
-/** The given tokenizer, or that of bytes. Throws `OptionError` when none was given for a model that has one. */
+/** The given tokenizer, or bytes. Throws `OptionError` when none is given for a model that has one. */
 export function modelTokenizer({ loaded }: Session, given: Tokenizer | undefined): Tokenizer {
   const { config } = loaded.model;
   if (!given && !readsBytes(config))

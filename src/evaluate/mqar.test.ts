@@ -36,7 +36,7 @@ describe("evaluateMqar of a random model", () => {
     { length: 16, pairs: 4, distance: 0 },
     { length: 16, pairs: 3, distance: 8 },
     { length: 18, pairs: 3, distance: 2 },
-  ])("is what the model gives over whole sequences of $length and $distance tokens", async (size) => {
+  ])("matches the model over whole sequences of $length and $distance tokens", async (size) => {
     const read: number[][] = [];
     const sizes = { pairs: [size.pairs], lengths: [size.length], distances: [size.distance] };
     const [row] = await evaluateMqar(recorded(session, read), {
@@ -64,7 +64,7 @@ describe("evaluateMqar of a random model", () => {
     expect(row?.exact).toBe(0);
   });
 
-  it("refuses what does not exist before anything is read", async () => {
+  it("refuses impossible sizes before reading anything", async () => {
     const read: number[][] = [];
     const refuse = async (changes: Partial<MqarEvaluation>, problem: string): Promise<void> => {
       await expect(evaluateMqar(recorded(session, read), { ...options, ...changes })).rejects.toThrow(
@@ -73,7 +73,7 @@ describe("evaluateMqar of a random model", () => {
     };
     const { vocabulary: _, ...definition } = options;
     await expect(evaluateMqar(recorded(session, read), definition)).rejects.toThrow(
-      new OptionError("mqar has a vocabulary of 8192 tokens, but the model one of 20"),
+      new OptionError("mqar has a vocabulary of 8192 tokens, but the model has one of 20"),
     );
     await refuse({ pairs: [2, 5] }, "mqar with 5 pairs needs 20 tokens without filler, got 16 tokens");
     await refuse({ distances: [0, 3] }, "the length of mqar must be even, got 19");
@@ -88,7 +88,7 @@ describe("evaluateMqar of a random model", () => {
 });
 
 describe("evaluateMqar", () => {
-  it("finds a session that recalls everything right, at every size and distance", async () => {
+  it("scores a session that recalls everything as right, at every size and distance", async () => {
     const rows = await evaluateMqar(recallingSession(2), {
       ...options,
       pairs: [2, 4],
@@ -116,15 +116,15 @@ describe("evaluateMqar", () => {
     ]);
   });
 
-  it("tells single answers from sequences that are right in all of them", async () => {
-    // In one of two lanes the key that was told last is forgotten.
+  it("tells right single answers from sequences that are right throughout", async () => {
+    // In one of two lanes the last key stated is forgotten.
     const session = recallingSession(2, (tokens, lane) => (lane === 1 ? tokens.toSpliced(6, 1, 0) : tokens));
     const [row] = await evaluateMqar(session, { ...options, samples: 4 });
     expect(row).toMatchObject({ accuracy: 0.875, exact: 0.5 });
     expect(row?.standardError).toBeCloseTo(Math.sqrt((4 * 0.125 ** 2) / 3 / 4), 12);
   });
 
-  it("reads the same sequences whatever the number of lanes, and others for another seed", async () => {
+  it("reads the same sequences for any number of lanes, and others for another seed", async () => {
     const read = async (batch: number, changes: object = {}): Promise<string[]> => {
       const sequences: number[][] = [];
       await evaluateMqar(recorded(recallingSession(batch), sequences), { ...options, samples: 6, ...changes });
@@ -137,7 +137,7 @@ describe("evaluateMqar", () => {
     expect((await read(1, { seed: 2 })).filter((sequence) => one.includes(sequence))).toEqual([]);
   });
 
-  it("scores as many sequences as asked for, though lanes are left over", async () => {
+  it("scores exactly as many sequences as requested, though lanes are left over", async () => {
     let rounds = 0;
     const session = recallingSession(4, (tokens, lane) => (rounds === 2 && lane >= 2 ? [] : tokens));
     const counted = { ...session, reset: () => ((rounds += 1), session.reset()) };
@@ -146,7 +146,7 @@ describe("evaluateMqar", () => {
     expect(rounds).toBe(2);
   });
 
-  it("tells of each row, and of all tokens at the end, never backwards", async () => {
+  it("reports each row, and all tokens at the end, never going backwards", async () => {
     const seen: [number, number][] = [];
     const told: MqarRow[] = [];
     const rows = await evaluateMqar(recallingSession(2), {
@@ -199,7 +199,7 @@ describe("a small model", () => {
 
 // --- internal ---
 
-/** The session; what each lane reads from one reset to the next goes to `read`, round after round. */
+/** The session; what each lane reads from one reset to the next goes to `read`, round by round. */
 function recorded(session: Session, read: number[][]): Session {
   let lanes: number[][] = [];
   const take = (tokens: LaneTokens): void => {
@@ -273,7 +273,7 @@ function everyLogit({ model, params }: LoadedModel, length: number): Promise<Pro
   return engine.compile(createGraph({ logits: model.logits(weights, hidden) }));
 }
 
-/** Share of the queries, which are all that is not zero after the pairs, whose value has the largest logit. */
+/** Share of the queries, the nonzero tokens after the pairs, whose value has the largest logit. */
 async function shareRight(program: Program, tokens: readonly number[], told: number): Promise<number> {
   const results = await program.run({
     ...weightsOf(loaded),

@@ -22,16 +22,16 @@ export interface MqarRow extends MqarSize {
 }
 
 export interface MqarEvaluation extends Omit<MqarShape, keyof MqarSize | "distance"> {
-  /** Number of pairs of each size. */
+  /** Number of pairs in each size. */
   readonly pairs: readonly number[];
   /** Tokens of a sequence without the filler: one for each of `pairs`, or one for all. */
   readonly lengths: readonly number[];
   /** Tokens of filler between pairs and queries, added to the length; every size at each. Default: none. */
   readonly distances?: readonly number[];
-  /** Sequences of a row. */
+  /** Sequences in a row. */
   readonly samples: number;
   readonly seed: number;
-  /** Called with what is done of the tokens of all rows. */
+  /** Called with the tokens done and the total of all rows. */
   onProgress?(doneTokens: number, totalTokens: number): void;
   /** Called after each row. */
   onRow?(row: MqarRow): void;
@@ -94,7 +94,7 @@ async function evaluateShape(
     const right = await countRight(session, examples, (read) =>
       onProgress((start / session.batch) * shape.length + read),
     );
-    // The last round may have lanes beyond the samples asked for.
+    // The last round may have more lanes than samples left.
     accuracies.push(...right.slice(0, samples - start).map((count) => count / pairs));
   }
   const seconds = (performance.now() - started) / 1000;
@@ -111,7 +111,7 @@ async function evaluateShape(
   };
 }
 
-/** Queries that each lane answers right. What stands before all queries is read without its logits. */
+/** Queries that each lane answers right. Everything before the queries is read without its logits. */
 async function countRight(
   session: Session,
   examples: readonly MqarExample[],

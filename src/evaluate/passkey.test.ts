@@ -14,7 +14,7 @@ const knows = (text: string): string => ` ${keyIn(text)}.`;
 const options: PasskeyOptions = { lengths: [300, 500], depths: [0, 0.5, 1], samples: 4, haystack: garbage, seed: 1 };
 
 describe("evaluatePasskey", () => {
-  it("finds a session that always knows the key right, in every cell", async () => {
+  it("scores a session that always knows the key as right, in every cell", async () => {
     const rows = await evaluatePasskey(fakeSession(2, knows), options);
     expect(rows.map(({ length, depth }) => [length, depth])).toEqual([
       [300, 0],
@@ -31,7 +31,7 @@ describe("evaluatePasskey", () => {
     }
   });
 
-  it.each(["", " I do not know.", "\n\n\n\n"])("finds a session that answers %j wrong", async (answer) => {
+  it.each(["", " I do not know.", "\n\n\n\n"])("scores a session that answers %j as wrong", async (answer) => {
     for (const row of await evaluatePasskey(
       fakeSession(2, () => answer),
       options,
@@ -68,14 +68,14 @@ describe("evaluatePasskey", () => {
     expect(row).toMatchObject({ exactMatch: 0, standardError: 0, samples: 1 });
   });
 
-  it("scores as many prompts as asked for, though lanes are left over", async () => {
+  it("scores exactly as many prompts as requested, though lanes are left over", async () => {
     const session = fakeSession(4, (text, asked, lane) => (asked === 1 && lane >= 2 ? "none" : knows(text)));
     const [row] = await evaluatePasskey(session, { ...options, lengths: [300], depths: [0], samples: 6 });
     expect(row).toMatchObject({ samples: 6, tokenAccuracy: 1, exactMatch: 1 });
     expect(session.calls).toMatchObject({ prefill: 2, reset: 2 });
   });
 
-  it("hides the same keys in the same haystacks for every cell and number of lanes, others for another seed", async () => {
+  it("hides the same keys in the same haystacks for every cell and number of lanes, not for another seed", async () => {
     const one = await promptsAsked(1, options);
     expect(one).toHaveLength(4 * 6);
     expect(new Set(one).size).toBe(4 * 6);
@@ -120,7 +120,7 @@ describe("evaluatePasskey", () => {
     expect(await lengths(1, shortest + 1)).toEqual([shortest, shortest + 1]);
   });
 
-  it("reads what prompts have in common once, and counts it once", async () => {
+  it("reads the common part of prompts once, and counts it once", async () => {
     const session = fakeSession(2, knows);
     let read = 0;
     const counting: Session = {
@@ -143,7 +143,7 @@ describe("evaluatePasskey", () => {
     expect(counted).toBeCloseTo(2 * read, 3);
   });
 
-  it("tells of each cell, and of all tokens at the end, never backwards", async () => {
+  it("reports each cell, and all tokens at the end, never going backwards", async () => {
     const seen: [number, number][] = [];
     const told: PasskeyRow[] = [];
     const rows = await evaluatePasskey(fakeSession(3, knows), {
@@ -163,7 +163,7 @@ describe("evaluatePasskey", () => {
 
   it.each<[string, Partial<PasskeyOptions>, RegExp]>([
     ["a length without room", { lengths: [500, 100] }, /a pass key prompt needs at least \d+ tokens, got 100/],
-    ["a depth past the end", { depths: [0, 1.5] }, /depth of a pass key lies within 0\.\.1, got 1\.5/],
+    ["a depth past the end", { depths: [0, 1.5] }, /depth of a pass key must be within 0\.\.1, got 1\.5/],
     ["an empty text", { haystack: { kind: "text", tokens: new Uint8Array() } }, /text to hide a pass key in is empty/],
   ])("refuses %s before it reads anything", async (_, changes, problem) => {
     const session = fakeSession(2, knows);
@@ -171,7 +171,7 @@ describe("evaluatePasskey", () => {
     expect(session.calls.prefill).toBe(0);
   });
 
-  it("answers as if every prompt had been read afresh", async () => {
+  it("answers as if every prompt had been read from scratch", async () => {
     const loaded = tinyModel({}, 256);
     const engine = await createNodeEngine({ threads: 1 });
     const session = createSession({ loaded, engine, batch: 2, blockLength: 8 * SEGMENT });
@@ -199,7 +199,7 @@ describe("evaluatePasskey", () => {
 
 // --- internal ---
 
-/** Every prompt that a session of so many lanes was asked. */
+/** Every prompt that a session with this many lanes was asked. */
 async function promptsAsked(batch: number, asked: PasskeyOptions): Promise<string[]> {
   const prompts: string[] = [];
   const session = fakeSession(batch, (text) => {
@@ -214,7 +214,7 @@ interface Asked {
   /** What each lane had read. */
   readonly prompts: readonly string[];
   readonly logits: Float32Array;
-  /** What each lane wrote and read again. */
+  /** What each lane wrote and read back. */
   readonly answers: number[][];
 }
 

@@ -22,19 +22,19 @@ import { mean, standardError } from "../base/statistics.ts";
 /**
  * One cell of the paper's table 3. Its prompts differ in where key and question lie in a segment, as they would
  * in a text of your own:
- * - All prompts of a round (one for each lane of the session) are shorter than `length` by the same number of tokens,
- *   less than a segment and spread evenly over the rounds; the fewer lanes, the more places of the question.
+ * - All prompts of a round (one per lane of the session) are shorter than `length` by the same number of tokens,
+ *   less than a segment and spread evenly over the rounds; the fewer lanes, the more places for the question.
  * - The sentence with the key is moved by up to a segment, differently for each prompt. At depth 0 it begins within a segment
  *   after the line with the task, at depth 1 it ends within a segment before the question, between them it
  *   lies within half a segment around its share of the haystack.
  */
 export interface PasskeyRow {
-  /** Most tokens of a prompt; the shortest has a segment less. */
+  /** Maximum tokens of a prompt; the shortest has a segment less. */
   readonly length: number;
   /** 0: the key stands at the start, 1: at the end. */
   readonly depth: number;
   readonly samples: number;
-  /** Mean share of the key's digits in their place. */
+  /** Mean share of the key's digits in the right place. */
   readonly tokenAccuracy: number;
   /** Share of the prompts answered with the whole key. */
   readonly exactMatch: number;
@@ -42,9 +42,9 @@ export interface PasskeyRow {
   readonly standardError: number;
   /** Standard error of `exactMatch`. */
   readonly exactStandardError: number;
-  /** Share of the cell in the time of the table: what several cells have in common is split evenly among them. */
+  /** The cell's share of the table's time: work common to several cells is split evenly among them. */
   readonly seconds: number;
-  /** Tokens really read, over all lanes, per second; of those that cells have in common, the share of this one. */
+  /** Tokens actually read per second, over all lanes, with this cell's share of those that cells have in common. */
   readonly tokensPerSecond: number;
 }
 
@@ -54,26 +54,26 @@ export interface PasskeyOptions {
   /** Prompts of a cell. */
   readonly samples: number;
   readonly haystack: Haystack;
-  /** That of the model. Default: that of bytes. */
+  /** The model's tokenizer. Default: bytes. */
   readonly tokenizer?: Tokenizer;
   readonly seed: number;
-  /** Called with what is read, and will have been read, of a lane; what prompts have in common counts once. */
+  /** Called with the tokens read in a lane and the total; the common part of prompts counts once. */
   onProgress?(doneTokens: number, totalTokens: number): void;
-  /** Called when a cell is done, which is in the last round. */
+  /** Called when a cell is done, during the last round. */
   onRow?(row: PasskeyRow): void;
 }
 
-/** Characters of the longest answer that is read: a space, five digits, a stop and what may come after it. */
+/** Characters of the longest answer read: a space, five digits, a full stop and anything after it. */
 export const ANSWER_CHARACTERS = 8;
 
-/** Tokens of each lane that one call of `prefill` reads, up to the next whole multiple. */
+/** Tokens that one call of `prefill` reads in each lane, up to the next multiple. */
 const BLOCK = 65_536;
 
 /**
- * Greedy answers to pass key prompts, several side by side in the lanes of the session. Key, haystack and the place
- * of the key are drawn once for each number of a prompt, not for each cell, so that the prompts of one
- * number begin alike; their common part is read once. Throws `OptionError` for a length that has no room
- * for a prompt, a text that is empty, or a model whose tokenizer is missing.
+ * Greedy answers to pass key prompts, several side by side in the lanes of the session. Key, haystack and the place of
+ * the key are drawn once per prompt number, not per cell, so that prompts with the same number begin alike; their
+ * common part is read once. Throws `OptionError` for a length that has no room for a prompt, a text that is empty, or a
+ * model whose tokenizer is missing.
  */
 export async function evaluatePasskey(session: Session, options: PasskeyOptions): Promise<PasskeyRow[]> {
   const { lengths, depths, samples, onProgress, onRow } = options;
@@ -100,12 +100,12 @@ export async function evaluatePasskey(session: Session, options: PasskeyOptions)
 
 // --- internal ---
 
-/** A cell of the table, and what has come of it so far. */
+/** A cell of the table, and its results so far. */
 interface Cell {
   readonly length: number;
   readonly depth: number;
   readonly scores: PasskeyScore[];
-  /** Share in the tokens read of a lane. */
+  /** Its share of the tokens read in a lane. */
   tokens: number;
   seconds: number;
 }
@@ -116,18 +116,18 @@ function nothingYet(): Pick<Cell, "scores" | "tokens" | "seconds"> {
 
 /** The prompts that are read side by side, those of every cell. */
 interface Round {
-  /** The keys of the lanes that count: the last round may have lanes beyond the samples asked for. */
+  /** The keys of the lanes that count: the last round may have more lanes than samples left. */
   readonly keys: readonly string[];
   readonly stretches: readonly Stretch[];
-  /** The prompts of each cell, generated again: those of a whole table at once would take much memory. */
+  /** The prompts of each cell, generated again: keeping those of a whole table would take much memory. */
   prompts(): LanePrompt[];
 }
 
-/** What the prompts of one number share. */
+/** What prompts with the same number share. */
 interface Draw {
   readonly key: string;
   readonly textStart: number;
-  /** Where the key lies in the segment that it may move by, in 0..1. */
+  /** How far the key is moved within its segment of leeway, in 0..1. */
   readonly place: number;
 }
 
@@ -171,7 +171,7 @@ function promptOf(
   return layPasskeyPrompt({ length, key, haystack, textStart, before, tokenizer });
 }
 
-/** Reads each stretch of a round once, and asks where prompts end. */
+/** Reads each stretch of a round once, and asks wherever prompts end. */
 async function readRound(
   session: Session,
   { keys, stretches, prompts }: Round,
@@ -222,7 +222,7 @@ async function readStretch(
   }
 }
 
-/** Splits the cost of a stretch among the cells that it is part of. */
+/** Splits the cost of a stretch among the cells that use it. */
 function share(cells: readonly Cell[], { from, to, prompts }: Stretch, seconds: number): void {
   for (const cell of cellsAt(cells, prompts)) {
     cell.tokens += (to - from) / prompts.length;

@@ -39,7 +39,7 @@ describe("evaluatePerplexity", () => {
   });
 
   it.each([1, 5, SEGMENT, 3 * SEGMENT + 1, TOKENS, 10_000])(
-    "is the same when told of every %i tokens",
+    "is the same when progress is reported every %i tokens",
     async (reportEvery) => {
       const seen: [number, number][] = [];
       const whole = await evaluatePerplexity(session, text);
@@ -56,12 +56,12 @@ describe("evaluatePerplexity", () => {
     },
   );
 
-  it("divides by the bytes of the text, whatever its tokens are", async () => {
+  it("divides by the bytes of the text, whatever its tokens", async () => {
     const { bitsPerByte, perplexity } = await evaluatePerplexity(session, text, { bytes: 1000 });
     expect(bitsPerByte).toBeCloseTo((Math.log2(perplexity) * TOKENS) / 1000, 10);
   });
 
-  it("takes a text of two tokens, and none that is shorter", async () => {
+  it("accepts a text of two tokens, and refuses shorter ones", async () => {
     const { tokens, perplexity } = await evaluatePerplexity(session, text.subarray(0, 2));
     expect(tokens).toBe(1);
     expect(perplexity).toBeGreaterThan(1);
@@ -70,7 +70,7 @@ describe("evaluatePerplexity", () => {
     }
   });
 
-  it("refuses tokens that the model does not know", async () => {
+  it("refuses tokens outside the model's vocabulary", async () => {
     await expect(evaluatePerplexity(session, Int32Array.of(1, 2, 20))).rejects.toThrow(SessionError);
   });
 });

@@ -5,7 +5,7 @@ import type { Session } from "../runtime/session.ts";
 export interface PerplexityResult {
   /** Cross-entropy of all predicted tokens, in bits, over the bytes of the text: comparable between tokenizers. */
   readonly bitsPerByte: number;
-  /** exp of the mean cross-entropy of a token in nats: comparable between models of one tokenizer. */
+  /** exp of the mean cross-entropy of a token in nats: comparable between models with the same tokenizer. */
   readonly perplexity: number;
   /** Predicted tokens: all but the first. */
   readonly tokens: number;
@@ -17,9 +17,9 @@ export interface PerplexityResult {
 }
 
 export interface PerplexityOptions {
-  /** Bytes of the text. Default: one a token, as for models of bytes. */
+  /** Bytes of the text. Default: one per token, as for models of bytes. */
   readonly bytes?: number;
-  /** Called with the tokens done and all of them. */
+  /** Called with the tokens done and the total. */
   onProgress?(done: number, total: number): void;
   /** Tokens between two calls of `onProgress`. Default 65,536. */
   readonly reportEvery?: number;
@@ -53,12 +53,12 @@ export async function evaluatePerplexity(
 }
 
 /**
- * The same of several texts, each of which was read by a fresh session: every token counts as much as any other, and
- * every byte. Throws `OptionError` when there is none.
+ * The same over several texts, each read by a fresh session: all tokens count equally, and so do all bytes. Throws
+ * `OptionError` when there is none.
  */
 export function poolPerplexity(results: readonly PerplexityResult[]): PerplexityResult {
   const [first] = results;
-  if (!first) throw new OptionError("there is no text to pool the perplexity of");
+  if (!first) throw new OptionError("there are no texts to pool the perplexity of");
   const sum = (of: (result: PerplexityResult) => number): number =>
     results.reduce((total, each) => total + of(each), 0);
   const [tokens, bytes] = [sum((result) => result.tokens), sum((result) => result.bytes)];

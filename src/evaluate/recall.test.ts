@@ -14,7 +14,7 @@ const options: RecallOptions = {
 };
 
 describe("evaluateRecall", () => {
-  it("finds a session that always knows right, in every row", async () => {
+  it("scores a session that always knows as right, in every row", async () => {
     const rows = await evaluateRecall(fakeSession(2, knows), options);
     expect(rows.map(({ task, version, length }) => [task, version, length])).toEqual([
       ["niah_single_1", 1, 700],
@@ -28,7 +28,7 @@ describe("evaluateRecall", () => {
     }
   });
 
-  it("finds a session that knows nothing wrong", async () => {
+  it("scores a session that knows nothing as wrong", async () => {
     const rows = await evaluateRecall(
       fakeSession(2, () => " 12."),
       options,
@@ -48,7 +48,7 @@ describe("evaluateRecall", () => {
     expect(row?.standardError).toBeCloseTo(Math.sqrt((0.375 ** 2 + 3 * 0.125 ** 2) / 3 / 4), 12);
   });
 
-  it("scores as many prompts as asked for, though lanes are left over", async () => {
+  it("scores exactly as many prompts as requested, though lanes are left over", async () => {
     const session = fakeSession(4, (text, asked, lane) => (asked === 1 && lane >= 2 ? "none" : knows(text)));
     const [row] = await evaluateRecall(session, { ...options, lengths: [700], samples: 6 });
     expect(row).toMatchObject({ samples: 6, score: 1 });
@@ -64,7 +64,7 @@ describe("evaluateRecall", () => {
       expect(text).toMatch(/Ishmael|The grass is green/);
   });
 
-  it("asks the same prompts whatever the number of lanes, and others for another seed", async () => {
+  it("asks the same prompts for any number of lanes, and others for another seed", async () => {
     const one = await promptsRead(1, options);
     expect(new Set(one).size).toBe(16);
     expect((await promptsRead(4, options)).toSorted()).toEqual(one.toSorted());
@@ -72,7 +72,7 @@ describe("evaluateRecall", () => {
     expect(other.filter((prompt) => one.includes(prompt))).toEqual([]);
   });
 
-  it("tells of each row, and of all tokens at the end, never backwards", async () => {
+  it("reports each row, and all tokens at the end, never going backwards", async () => {
     const seen: [number, number][] = [];
     const told: RecallRow[] = [];
     const rows = await evaluateRecall(fakeSession(3, knows), {
@@ -105,7 +105,7 @@ function knows(text: string): string {
   return ` ${[...text.matchAll(/ is: (\d{7})\./g)].map(([, value]) => value).join(", ")}.`;
 }
 
-/** Every prompt that a session of so many lanes was asked. */
+/** Every prompt that a session with this many lanes was asked. */
 async function promptsRead(batch: number, asked: RecallOptions): Promise<string[]> {
   const prompts: string[] = [];
   const listen = (text: string): string => {

@@ -13,7 +13,7 @@ import { mean, standardError } from "../base/statistics.ts";
 export interface RecallRow {
   readonly task: string;
   readonly version: number;
-  /** Tokens of the prompt, with what stands before it where it is shorter. */
+  /** Tokens of the prompt, including padding before a shorter one. */
   readonly length: number;
   readonly samples: number;
   /** Mean score, from 0 to 1. */
@@ -33,23 +33,23 @@ export interface RecallOptions {
   /** Prompts of a task at a length. */
   readonly samples: number;
   readonly seed: number;
-  /** That of the model. Default: that of bytes. */
+  /** The model's tokenizer. Default: bytes. */
   readonly tokenizer?: Tokenizer;
   /**
-   * The book that tasks read, in tokens of the model; round and round where it is shorter than a prompt. Needed by those
-   * that read text.
+   * The book that tasks read, in tokens of the model; repeated where it is shorter than a prompt. Needed by those that
+   * read text.
    */
   readonly book?: Tokens | undefined;
-  /** Called with what is done of the tokens of the whole table. */
+  /** Called with the tokens done and the total of the whole table. */
   onProgress?(doneTokens: number, totalTokens: number): void;
   /** Called after each row. */
   onRow?(row: RecallRow): void;
 }
 
 /**
- * Greedy answers to recall tasks, several side by side in the lanes of the session. A prompt that is shorter than its
- * length follows on text of the book where the task reads it, else on empty lines. Throws `OptionError` before
- * anything is read for a length without room for a task, for a task without the book that it needs, and for a model whose tokenizer is
+ * Greedy answers to recall tasks, several side by side in the lanes of the session. A prompt shorter than its length
+ * follows text of the book if the task reads it, otherwise empty lines. Throws `OptionError` before anything is read
+ * for a length without room for a task, for a task without the book that it needs, and for a model whose tokenizer is
  * missing.
  */
 export async function evaluateRecall(session: Session, options: RecallOptions): Promise<RecallRow[]> {
@@ -101,7 +101,7 @@ async function evaluateCell(
     const answers = await answerPrompts(session, prompts, { characters: task.answerBytes, tokenizer }, (read) =>
       onProgress((start / session.batch) * length + read),
     );
-    // The last round may have lanes beyond the samples asked for.
+    // The last round may have more lanes than samples left.
     drawn
       .slice(0, samples - start)
       .forEach(({ references }, lane) => scores.push(task.score(answers[lane] ?? "", references)));

@@ -19,7 +19,7 @@ const prompts = fc.integer({ min: 1, max: 3 }).chain((lanes) =>
 );
 
 describe("sharedStretches", () => {
-  it("reads what begins alike once, depth first", () => {
+  it("reads a common beginning once, depth first", () => {
     expect(sharedStretches([text("abcd"), text("abxy"), text("abxyz"), text("q")])).toEqual([
       { from: 0, to: 2, prompts: [0, 1, 2], ending: [] },
       { from: 2, to: 4, prompts: [0], ending: [0] },
@@ -29,7 +29,7 @@ describe("sharedStretches", () => {
     ]);
   });
 
-  it("parts where the first lane parts, and asks equal prompts at one place", () => {
+  it("splits where the first lane diverges, and asks equal prompts at the same place", () => {
     expect(sharedStretches([text("aaaa", "aaba"), text("aaac", "aaaa"), text("aaaa", "aaba")])).toEqual([
       { from: 0, to: 2, prompts: [0, 1, 2], ending: [] },
       { from: 2, to: 4, prompts: [0, 2], ending: [0, 2] },
@@ -37,7 +37,7 @@ describe("sharedStretches", () => {
     ]);
   });
 
-  it("gives each prompt back along its path, from the state kept last at each place", () => {
+  it("yields each prompt along its path, from the last state kept at each place", () => {
     fc.assert(
       fc.property(prompts, (given) => {
         const kept = new Map<number, number[][]>([[0, (given[0] ?? []).map(() => [])]]);

@@ -4,7 +4,7 @@ import type { Tokens } from "../text/document.ts";
 /** One prompt: the tokens of each lane, all of the same length. */
 export type LanePrompt = readonly Tokens[];
 
-/** A stretch of tokens that is read once, whatever the number of prompts that go through it. */
+/** A stretch of tokens that is read once, however many prompts go through it. */
 export interface Stretch {
   /** Tokens before it, in each lane; the state there is that at the end of the stretch above, or the empty one. */
   readonly from: number;
@@ -17,10 +17,10 @@ export interface Stretch {
 }
 
 /**
- * The stretches that prompts are made of, depth first: prompts that begin alike in every lane share a stretch up to
- * where the first lane parts. Whoever keeps the state at the end of each stretch, by its position, has the state that
- * a later one starts from: that of the last stretch that ended at its `from`. The lengths of the stretches add up to
- * the tokens of a lane that are read at all. Throws `OptionError` for a prompt without tokens, or lanes that differ in
+ * The stretches that make up prompts, depth first: prompts that begin alike in every lane share a stretch up to where
+ * the first lane diverges. A caller that keeps the state at the end of each stretch, by position, has the state that a
+ * later one starts from: that of the last stretch that ended at its `from`. The lengths of the stretches add up to the
+ * tokens of a lane that are actually read. Throws `OptionError` for a prompt without tokens, or lanes that differ in
  * number or length.
  */
 export function sharedStretches(prompts: readonly LanePrompt[]): Stretch[] {
@@ -32,7 +32,7 @@ export function sharedStretches(prompts: readonly LanePrompt[]): Stretch[] {
   );
 }
 
-/** Tokens of a lane that are read, each stretch once. */
+/** Tokens read in a lane, each stretch once. */
 export function stretchTokens(stretches: readonly Stretch[]): number {
   return stretches.reduce((sum, { from, to }) => sum + to - from, 0);
 }

@@ -25,7 +25,7 @@ describe.each(Object.entries(TOKENIZERS))("a model with the tokenizer %s", (_, l
   });
   const session = (answer: (text: string) => string): FakeSession => fakeSession(2, answer, 16, tokenizer);
 
-  it("is asked recall prompts of exactly so many tokens, and its answers are read as text", async () => {
+  it("is asked recall prompts of exactly the given number of tokens, and its answers are read as text", async () => {
     const tasks = recallTasksOf(["niah_single_2", "niah_multivalue"]);
     const options = { tasks, lengths: [700, 800], samples: 4, seed: 1, tokenizer, book };
     const lengths: number[] = [];
@@ -34,7 +34,7 @@ describe.each(Object.entries(TOKENIZERS))("a model with the tokenizer %s", (_, l
       return ` ${[...text.matchAll(/ is: (\d{7})\./g)].map(([, value]) => value).join(", ")}.`;
     });
     for (const row of await evaluateRecall(knowing, options)) expect(row).toMatchObject({ score: 1, exact: 1 });
-    // What was read is written again here, where tokens may meet that were apart.
+    // The text read is encoded again here, so tokens may meet that were separate.
     for (const length of lengths) expect(Math.min(Math.abs(length - 700), Math.abs(length - 800))).toBeLessThan(8);
     for (const row of await evaluateRecall(
       session(() => " 12."),
@@ -43,7 +43,7 @@ describe.each(Object.entries(TOKENIZERS))("a model with the tokenizer %s", (_, l
       expect(row).toMatchObject({ score: 0, exact: 0 });
   });
 
-  it("is asked for pass keys in prompts of so many tokens", async () => {
+  it("is asked for pass keys in prompts of the given number of tokens", async () => {
     for (const haystack of [{ kind: "garbage" }, { kind: "text", tokens: book }] as const) {
       const options = { lengths: [300, 400], depths: [0, 0.5, 1], samples: 4, haystack, seed: 1, tokenizer };
       const right = await evaluatePasskey(
@@ -75,7 +75,7 @@ describe.each(Object.entries(TOKENIZERS))("a model with the tokenizer %s", (_, l
     for (const { key, answer, right } of answers) expect([answer, right]).toEqual([key, true]);
   });
 
-  it("is not asked in bytes", async () => {
+  it("is not prompted with bytes", async () => {
     const problem = new OptionError(
       `the tokenizer of the model, ${tokenizer.name}, must be given: its tokens are not bytes`,
     );

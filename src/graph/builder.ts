@@ -80,7 +80,7 @@ export function mean(x: Tensor, axes?: readonly number[], { keepAxes = false }: 
 }
 
 interface CumulativeSumOptions {
-  /** Leave out the element itself. Default false. */
+  /** Exclude the element itself. Default false. */
   readonly exclusive?: boolean;
   /** From the end towards the start. Default false. */
   readonly reverse?: boolean;
@@ -99,16 +99,18 @@ export const softmax = (x: Tensor): Tensor => apply("softmax", [x], {});
 /** Logarithm of the softmax along the innermost axis. */
 export const logSoftmax = (x: Tensor): Tensor => apply("logSoftmax", [x], {});
 
-/** The k-th largest element, counted from 1, of each row [.., n] -> [.., 1]. Without a gradient. */
+/** The k-th largest element, counted from 1, of each row [.., n] -> [.., 1]. No gradient. */
 export const kthLargest = (x: Tensor, k: number): Tensor => apply("kthLargest", [x], { k });
 
-/** Rotates the pairs (i, i + d/2) of x [.., T, d] by angles given as cosines and sines, which broadcast to [.., T, d/2]. */
+/**
+ * Rotates the pairs (i, i + d/2) of x [.., T, d] by angles given as cosines and sines, which broadcast to [.., T, d/2].
+ */
 export const rotate = (x: Tensor, cos: Tensor, sin: Tensor): Tensor => apply("rotate", [x, cos, sin], {});
 
 /** Product of the matrices in the last two axes; the axes before them broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => apply("matmul", [a, b], {});
 
-/** The axes of x in another order; of a transposed tensor the original where that is what comes out. */
+/** The axes of x in another order; for a transposed tensor, the original where the two cancel. */
 export function transpose(x: Tensor, permutation: readonly number[]): Tensor {
   const [original] = x.inputs;
   if (original && undoes(permutation, x)) return original;
@@ -160,17 +162,20 @@ export function dequantizeBlocks(matrix: Blocks<Tensor>): Tensor {
   return apply("dequantizeBlocks", partsOf(matrix), {});
 }
 
-/** x W^T for x [.., in] and a matrix W [out, in] in blocks -> [.., out]. Without a gradient for W. */
+/** x W^T for x [.., in] and a matrix W [out, in] in blocks -> [.., out]. No gradient for W. */
 export function matmulBlocks(x: Tensor, matrix: Blocks<Tensor>): Tensor {
   return apply("matmulBlocks", [x, ...partsOf(matrix)], {});
 }
 
-/** Rows of a table [rows, in] in blocks at int32 indices [..] -> float32 [.., in]. Indices must lie inside the table. No gradient. */
+/**
+ * Rows of a table [rows, in] in blocks at int32 indices [..] -> float32 [.., in]. Indices must lie inside the table. No
+ * gradient.
+ */
 export function gatherBlocks(table: Blocks<Tensor>, indices: Tensor): Tensor {
   return apply("gatherBlocks", [indices, ...partsOf(table)], {});
 }
 
-/** ELU(x) + 1: x + 1 above zero, exp(x) below. Never negative; in single precision it is zero from about -17 down. */
+/** ELU(x) + 1: x + 1 above zero, exp(x) below. Never negative; in single precision it is zero below about -17. */
 export const eluPlusOne = (x: Tensor): Tensor => apply("eluPlusOne", [x], {});
 
 /** x * sigmoid(x). */
@@ -195,18 +200,18 @@ export function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
 }
 
 /**
- * The {@link crossEntropy} of logits x W^T without all of them in memory: x [.., D], W [V, D], targets int32 [..] -> [..], in
- * nats. `rowsAtOnce` is how many rows of logits there are at a time. Default: as many as 64 MB of them are.
+ * The {@link crossEntropy} of logits x W^T without holding all of them in memory: x [.., D], W [V, D], targets int32
+ * [..] -> [..], in nats. `rowsAtOnce` is how many rows of logits there are at a time. Default: as many as fit in 64 MB.
  */
 export function linearCrossEntropy(x: Tensor, weight: Tensor, targets: Tensor, rowsAtOnce?: number): Tensor {
   const fitting = Math.max(1, Math.floor(LOGITS_AT_ONCE / (weight.shape[0] ?? 1)));
   return apply("linearCrossEntropy", [x, weight, targets], { rowsAtOnce: rowsAtOnce ?? fitting });
 }
 
-/** x itself, as a constant to whoever asks for gradients. */
+/** x itself, but gradients treat it as a constant. */
 export const stopGradient = (x: Tensor): Tensor => apply("stopGradient", [x], {});
 
-/** (I + L)^-1 for L the strictly lower part of each matrix [..., N, N]; the rest of it is not read. */
+/** (I + L)^-1 for L the strictly lower part of each matrix [..., N, N]; the rest is not read. */
 export const unitLowerInverse = (matrix: Tensor): Tensor => apply("unitLowerInverse", [matrix], {});
 
 /** Whether two shapes are equal. */

@@ -26,17 +26,17 @@ describe("createGraph", () => {
     expect(createGraph({ one: scalar(1) }).inputs).toEqual({});
   });
 
-  it("refuses two inputs of one name", () => {
+  it("refuses two inputs of the same name", () => {
     expect(() => createGraph({ y: add(x, input("x", [3])) })).toThrow(GraphError);
     expect(() => createGraph({ y: add(x, input("x", [3])) })).toThrow('two inputs are named "x"');
   });
 
-  it("lets two inputs of one name be where only one is used", () => {
+  it("allows two inputs of the same name where only one is used", () => {
     expect(createGraph({ y: neg(x) }).inputs["x"]).toBe(x);
     expect(input("x", [3])).not.toBe(x);
   });
 
-  it("refuses an input and an output of one name, unless they are one", () => {
+  it("refuses an input and an output of the same name, unless they are the same tensor", () => {
     expect(() => createGraph({ x: neg(x) })).toThrow(GraphError);
     expect(() => createGraph({ x: neg(x) })).toThrow('an input and an output are named "x"');
     expect(createGraph({ x }).outputs).toEqual({ x });

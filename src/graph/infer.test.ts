@@ -71,9 +71,9 @@ const floatsOnly = (build: (x: Tensor) => Tensor): Refusal[] => [
 ];
 const fitting = (build: (a: Tensor, b: Tensor) => Tensor): Refusal[] => [
   refuse(() => build(float(2, 3), float(2)), "(float32[2, 3], float32[2]): [2, 3] and [2] do not broadcast"),
-  refuse(() => build(float(2), int(2)), "(float32[2], int32[2]): operands must have one numeric type"),
-  refuse(() => build(half(2), half(2)), "(float16[2], float16[2]): operands must have one numeric type"),
-  refuse(() => build(bool(2), bool(2)), "(bool[2], bool[2]): operands must have one numeric type"),
+  refuse(() => build(float(2), int(2)), "(float32[2], int32[2]): operands must have the same numeric type"),
+  refuse(() => build(half(2), half(2)), "(float16[2], float16[2]): operands must have the same numeric type"),
+  refuse(() => build(bool(2), bool(2)), "(bool[2], bool[2]): operands must have the same numeric type"),
 ];
 const reduction = (build: (x: Tensor, axes?: readonly number[]) => Tensor): Refusal[] => [
   ...floatsOnly((x) => build(x)),
@@ -87,7 +87,7 @@ const alongLast = (build: (x: Tensor) => Tensor): Refusal[] => [
 
 const CANNOT_FAIL: readonly Refusal[] = [];
 
-/** What each operation refuses, and how it says so. Total: an operation without an entry does not compile. */
+/** What each operation refuses, and with which message. Total: an operation without an entry does not compile. */
 const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   input: [refuse(() => apply("input", [], { name: "x" }), "(): inputs are made with input()")],
   constant: CANNOT_FAIL,
@@ -101,8 +101,8 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   elu: floatsOnly(elu),
   cast: [
     refuse(() => apply("cast", [], { to: "bool" }), "(): takes one operand"),
-    refuse(() => cast(float(2), "float16"), "(float32[2]): nothing becomes float16 in a graph"),
-    refuse(() => cast(int(2), "uint8"), "(int32[2]): nothing becomes uint8 in a graph"),
+    refuse(() => cast(float(2), "float16"), "(float32[2]): cannot convert to float16 in a graph"),
+    refuse(() => cast(int(2), "uint8"), "(int32[2]): cannot convert to uint8 in a graph"),
   ],
 
   add: fitting(add),
@@ -116,7 +116,7 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
   where: [
     refuse(() => where(float(2), 1, 2), "(float32[2], float32[], float32[]): the condition must be bool"),
     refuse(() => where(bool(2), float(3), 2), "(bool[2], float32[3], float32[]): [2] and [3] do not broadcast"),
-    refuse(() => where(bool(2), int(2), 2), "(bool[2], int32[2], float32[]): operands must have one numeric type"),
+    refuse(() => where(bool(2), int(2), 2), "(bool[2], int32[2], float32[]): operands must have the same numeric type"),
   ],
 
   sum: reduction(sum),
@@ -206,8 +206,8 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => gather(float(), int(4)), "(float32[], int32[4]): [] has no axis 0"),
   ],
   scatterAdd: [
-    refuse(() => scatterAdd(float(3, 2), int(4), 5), "(float32[3, 2], int32[4]): one index for each row"),
-    refuse(() => scatterAdd(float(3), int(3, 2), 5), "(float32[3], int32[3, 2]): one index for each row"),
+    refuse(() => scatterAdd(float(3, 2), int(4), 5), "(float32[3, 2], int32[4]): needs one index for each row"),
+    refuse(() => scatterAdd(float(3), int(3, 2), 5), "(float32[3], int32[3, 2]): needs one index for each row"),
     refuse(() => scatterAdd(float(3), float(3), 5), "(float32[3], float32[3]): needs int32 indices, got float32"),
     refuse(() => scatterAdd(int(3), int(3), 5), "(int32[3], int32[3]): needs float32, got int32"),
   ],
@@ -269,23 +269,23 @@ const refusals: { readonly [K in Op]: readonly Refusal[] } = {
     refuse(() => softmaxMatmul(int(1, 1), int(1, 1)), "(int32[1, 1], int32[1, 1]): needs float32, got int32"),
   ],
   crossEntropy: [
-    refuse(() => crossEntropy(float(2, 5), int(3)), "(float32[2, 5], int32[3]): one target for each row"),
-    refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): one target for each row"),
+    refuse(() => crossEntropy(float(2, 5), int(3)), "(float32[2, 5], int32[3]): needs one target for each row"),
+    refuse(() => crossEntropy(float(2, 5), int(2, 1)), "(float32[2, 5], int32[2, 1]): needs one target for each row"),
     refuse(() => crossEntropy(float(2, 5), float(2)), "(float32[2, 5], float32[2]): needs int32 indices, got float32"),
     refuse(() => crossEntropy(float(), int()), "(float32[], int32[]): [] has no axis -1"),
   ],
   linearCrossEntropy: [
     refuse(
       () => linearCrossEntropy(float(2, 5), float(5, 7), int(2), 9),
-      "(float32[2, 5], float32[5, 7], int32[2]): the weight must have a row of the size of x for each class",
+      "(float32[2, 5], float32[5, 7], int32[2]): the weight must have a row as wide as x for each class",
     ),
     refuse(
       () => linearCrossEntropy(float(2, 5), float(7, 5), int(3)),
-      "(float32[2, 5], float32[7, 5], int32[3]): one target for each row",
+      "(float32[2, 5], float32[7, 5], int32[3]): needs one target for each row",
     ),
     refuse(
       () => linearCrossEntropy(float(2, 5), float(7, 5), int(2), 0),
-      "(float32[2, 5], float32[7, 5], int32[2]): takes one row at a time or more",
+      "(float32[2, 5], float32[7, 5], int32[2]): must take at least one row at a time",
     ),
     refuse(
       () => linearCrossEntropy(int(2, 5), float(7, 5), int(2)),
@@ -318,14 +318,14 @@ describe("what operations refuse", () => {
 
 describe("broadcastShapes", () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 });
-  /** A shape that broadcasts to another: some of its axes are one, some outer ones missing. */
+  /** A shape that broadcasts to another: some of its axes are 1, some outer ones are missing. */
   const narrowed = (shape: Shape): fc.Arbitrary<Shape> =>
     fc
       .tuple(fc.integer({ min: 0, max: shape.length }), fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }))
       .map(([dropped, ones]) => shape.map((size, axis) => (ones[axis] ? 1 : size)).slice(dropped));
   const fittingPair = sizes.chain((shape) => fc.tuple(fc.constant(shape), narrowed(shape)));
 
-  it("leaves a shape alone that the other broadcasts to", () => {
+  it("keeps a shape that the other broadcasts to", () => {
     fc.assert(
       fc.property(fittingPair, ([shape, narrow]) => {
         expect(broadcastShapes(shape, narrow)).toEqual(shape);

@@ -3,13 +3,13 @@ import { BLOCK_SIZE, codeBits, zeroPointBytes } from "../tensor/blocks.ts";
 import { sizeOf } from "../tensor/host-tensor.ts";
 import type { Op, OpAttributes } from "./ops.ts";
 
-/** What is known of a tensor before it is computed. */
+/** What is known about a tensor before it is computed. */
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
 }
 
-/** The types that are computed in. The others become one of these first. */
+/** The types that computations use. The others are converted to one of these first. */
 const COMPUTED: readonly DType[] = ["float32", "int32"];
 
 type InferenceRule<Attributes> = (inputs: readonly TensorType[], attributes: Attributes) => TensorType;
@@ -18,7 +18,7 @@ const unary: InferenceRule<object> = (inputs) => float(only(inputs));
 
 const binary: InferenceRule<object> = (inputs) => {
   const [a, b] = pair(inputs);
-  if (a.dtype !== b.dtype || !COMPUTED.includes(a.dtype)) throw new Error("operands must have one numeric type");
+  if (a.dtype !== b.dtype || !COMPUTED.includes(a.dtype)) throw new Error("operands must have the same numeric type");
   return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
 };
 
@@ -58,7 +58,7 @@ export const inferenceRules: { readonly [K in Op]: InferenceRule<OpAttributes[K]
   elu: unary,
   cast: (inputs, { to }) => {
     const { shape } = only(inputs);
-    if (to !== "bool" && !COMPUTED.includes(to)) throw new Error(`nothing becomes ${to} in a graph`);
+    if (to !== "bool" && !COMPUTED.includes(to)) throw new Error(`cannot convert to ${to} in a graph`);
     return { shape, dtype: to };
   },
 
@@ -174,7 +174,7 @@ export const inferenceRules: { readonly [K in Op]: InferenceRule<OpAttributes[K]
   scatterAdd: (inputs, { rows }) => {
     const [updates, indices] = pair(inputs);
     const leading = updates.shape.slice(0, int(indices).shape.length);
-    if (indices.shape.some((size, i) => size !== leading[i])) throw new Error("one index for each row");
+    if (indices.shape.some((size, i) => size !== leading[i])) throw new Error("needs one index for each row");
     return { shape: [rows, ...updates.shape.slice(indices.shape.length)], dtype: float(updates).dtype };
   },
 
@@ -207,15 +207,15 @@ export const inferenceRules: { readonly [K in Op]: InferenceRule<OpAttributes[K]
     const [logits, targets] = pair(inputs);
     const rows = alongLast([logits], {}).shape.slice(0, -1);
     const fits = rows.length === int(targets).shape.length;
-    if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("one target for each row");
+    if (!fits || rows.some((size, i) => size !== targets.shape[i])) throw new Error("needs one target for each row");
     return { shape: rows, dtype: logits.dtype };
   },
   linearCrossEntropy: (inputs, { rowsAtOnce }) => {
     const [x, weight, targets] = inputs;
     if (!x || !weight || !targets || inputs.length !== 3) throw new Error("takes three operands");
     if (weight.shape.length !== 2 || weight.shape[1] !== float(x).shape.at(-1))
-      throw new Error("the weight must have a row of the size of x for each class");
-    if (!(rowsAtOnce >= 1)) throw new Error("takes one row at a time or more");
+      throw new Error("the weight must have a row as wide as x for each class");
+    if (!(rowsAtOnce >= 1)) throw new Error("must take at least one row at a time");
     return inferenceRules.crossEntropy([{ ...float(weight), shape: x.shape }, targets], {});
   },
   stopGradient: (inputs) => only(inputs),
@@ -239,7 +239,7 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
   });
 }
 
-/** The size of an axis; throws `Error` when the shape lacks it. */
+/** The size of an axis; throws `Error` when the shape does not have it. */
 export function axisSize(shape: Shape, axis: number): number {
   const size = shape[axis];
   if (size === undefined) throw new Error(`[${shape.join(", ")}] has no axis ${axis}`);
@@ -248,7 +248,7 @@ export function axisSize(shape: Shape, axis: number): number {
 
 // --- internal ---
 
-/** The shape of the matrix whose codes, scales and zero points these are. */
+/** The shape of the matrix that has these codes, scales and zero points. */
 function matrixInBlocks([blocks, scales, zeroPoints]: readonly TensorType[]): [number, number] {
   if (!blocks || !scales) throw new Error("takes codes and scales");
   const bits = codeBits(blocks.shape);

@@ -9,12 +9,12 @@ describe.each(Object.entries(LIMITS))("the limits of %s", (name, { hidden, denom
     fromFloat32(floatTensor([4], Float32Array.of(hidden, 2 * hidden, denominator, denominator / 2)), dtype),
   ).data;
 
-  it("hide a score: it vanishes beside any other, and two of them are finite", () => {
+  it("hide a score: it vanishes next to any other, and the sum of two is finite", () => {
     expect(Math.exp((score ?? NaN) - -1e4)).toBe(0);
     expect(Number.isFinite(twice)).toBe(true);
   });
 
-  it("keep a denominator from being zero, with all the bits of the type", () => {
+  it("keep a denominator above zero, and are normal numbers of the type", () => {
     expect(smallest).toBeCloseTo(denominator, 9);
     expect(half).toBeGreaterThan(0);
     expect(Number.isFinite(1 / (smallest ?? 0))).toBe(true);

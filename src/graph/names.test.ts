@@ -18,7 +18,7 @@ describe("names", () => {
     });
   });
 
-  it("tell kinds apart that begin alike", () => {
+  it("tell apart kinds that begin alike", () => {
     expect(["trace.0.z", "traces.0.z", "trace", "x.trace.0"].map(isOf("trace"))).toEqual([true, false, false, false]);
   });
 
@@ -33,7 +33,7 @@ describe("names", () => {
     expect(changeKind({ "state.0.z": 1, "params.x": 2 }, "state", "memory")).toEqual({ "memory.0.z": 1 });
   });
 
-  it("are written here alone", () => {
+  it("are built only here", () => {
     const literal =
       /["'`](params|optimizer|gradients|state|stateGradients|nextStateGradients|segment|memory|traces?|look|next|rows)\./;
     const files = readdirSync("src", { recursive: true, encoding: "utf8" })

@@ -3,21 +3,21 @@ import { flatten, prefixed, replacePrefix, type Flat } from "../tensor/tree.ts";
 /*
  * How values are named in graphs, in stores and in files: `kind.path`, where the path is that of a leaf in its tree. An output
  * of a graph that replaces a value has the value's name after `next.`, and one that is rows of it after `rows.`; see
- * engine/store. All of that is written here and nowhere else.
+ * engine/store. All of these names are built here and nowhere else.
  */
 
 /**
- * What a named value is:
+ * What kind of value a name stands for:
  *
  * - `params`: weights
- * - `optimizer`: what an optimizer keeps of a weight, `optimizer.<path of the weight>.<part>`
+ * - `optimizer`: what an optimizer keeps for a weight, `optimizer.<path of the weight>.<part>`
  * - `gradients`: sums of gradients, by weight
  * - `state`: what layers keep between segments; `stateGradients` and `nextStateGradients` are the gradients of a loss with respect
  *   to it before a segment and after
- * - `segment`: what layers keep of the segment that is open
+ * - `segment`: what layers keep of the open segment
  * - `memory`: states that lanes carry from one training step to the next
- * - `trace`: what one segment would have written to a memory by itself; `traces` are those of several segments
- * - `look`: what is shown of a layer
+ * - `trace`: what one segment alone would have written to a memory; `traces` are those of several segments
+ * - `look`: what is shown about a layer
  */
 export type Kind =
   | "params"
@@ -42,7 +42,7 @@ export function named<Leaf extends { readonly shape: readonly number[] }>(kind: 
   return flatten<Leaf>(tree, kind);
 }
 
-/** Whether a name is that of a value of this kind. */
+/** Whether a name belongs to a value of this kind. */
 export function isOf(kind: Kind): (name: string) => boolean {
   return (name) => name.startsWith(`${kind}.`);
 }

@@ -67,7 +67,7 @@ export interface RowOps {
   scatterAdd: { readonly rows: number };
 }
 
-/** Of matrices in blocks, see tensor/blocks.ts: their codes, scales and, where they have them, zero points. */
+/** On matrices in blocks, see tensor/blocks.ts: their codes, scales and, where they have them, zero points. */
 export interface BlockOps {
   dequantizeBlocks: None;
   matmulBlocks: None;
@@ -88,16 +88,15 @@ export interface CompositeOps {
 }
 
 /**
- * Every operation of the graph and its attributes. Tables that must treat all of them (shape inference,
- * gradients, evaluation, ONNX) are typed as total maps over these keys, so that the compiler refuses a
- * forgotten one.
+ * Every operation of the graph and its attributes. Tables that must treat all of them (shape inference, gradients,
+ * evaluation, ONNX) are typed as total maps over these keys, so that the compiler refuses one that is missing.
  */
 export interface OpAttributes
   extends SourceOps, ElementwiseOps, ReductionOps, ProductOps, LayoutOps, RowOps, BlockOps, CompositeOps {}
 
 export type Op = keyof OpAttributes;
 
-/** Operations that lower.ts spells out in others: a target need not compute them. */
+/** Operations that lower.ts expresses in terms of others: a target need not compute them. */
 export type LowerableOp = keyof CompositeOps | keyof BlockOps;
 
 /** Operations that every target computes. */

@@ -3,7 +3,7 @@ import { floatTensor } from "../tensor/host-tensor.ts";
 import { scalar } from "./builder.ts";
 import { sharedConstant } from "./shared-constant.ts";
 
-it("makes a constant once for all who ask for the same", () => {
+it("creates a constant once for all callers that ask for the same", () => {
   let made = 0;
   const ask = (kind: string, ...sizes: number[]): object =>
     sharedConstant(kind, sizes, () => (made++, floatTensor([2], Float32Array.of(1, 2))));
@@ -15,7 +15,7 @@ it("makes a constant once for all who ask for the same", () => {
   expect(made).toBe(4);
 });
 
-it("keeps zeros of two signs apart", () => {
+it("tells zeros of different signs apart", () => {
   expect([scalar(0), scalar(-0)].map(({ attributes }) => attributes)).toEqual([
     { value: floatTensor([], Float32Array.of(0)) },
     { value: floatTensor([], Float32Array.of(-0)) },

@@ -2,10 +2,10 @@ import type { HostTensor } from "../tensor/host-tensor.ts";
 import { apply, type Tensor } from "./tensor.ts";
 
 /**
- * A constant that is made once for all who ask for the same `kind` of the same `sizes`, such as a mask or a table that every
- * layer needs, and that goes when no graph has it any more.
+ * A constant that is created once for every caller with the same `kind` and `sizes`, such as a mask or a table that
+ * every layer needs, and that is dropped when no graph uses it any more.
  *
- * @param sizes All that `make` depends on.
+ * @param sizes Everything that `make` depends on.
  */
 export function sharedConstant(kind: string, sizes: readonly number[], make: () => HostTensor): Tensor {
   const key = `${kind}:${sizes.map((size) => (Object.is(size, -0) ? "-0" : size)).join()}`;
@@ -19,7 +19,7 @@ export function sharedConstant(kind: string, sizes: readonly number[], make: () 
 
 // --- internal ---
 
-/** Values are never changed, so who shares one cannot tell. */
+/** Values are never changed, so callers cannot tell that they share one. */
 const constants = new Map<string, WeakRef<Tensor>>();
 
 const gone = new FinalizationRegistry<string>((key) => {

@@ -2,24 +2,27 @@ import type { DType } from "../tensor/host-tensor.ts";
 import { lowerings } from "./passes/lower.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** What computes graphs, as far as graphs are made to suit it. */
+/** What computes graphs, described as far as graphs must be adapted to it. */
 export interface Target {
   readonly id: string;
-  /** The types that may cross the borders of a graph. */
+  /** The types that inputs and outputs of a graph may have. */
   readonly dtypes: ReadonlySet<DType>;
-  /** Whether it computes this operation on its operands as such. What it does not is spelled out in others that it does. */
+  /**
+   * Whether it computes this operation on these operands directly. Any other is expressed in operations that it does
+   * compute.
+   */
   supports(node: Tensor): boolean;
 }
 
 /** The types that host tensors have. */
 export const HOST_TYPES: ReadonlySet<DType> = new Set<DType>(["float32", "float16", "bfloat16", "int32", "uint8"]);
 
-/** Computes what cannot be spelled out in anything else. */
+/** Computes only what cannot be expressed in anything else. */
 export const PRIMITIVE: Target = {
   id: "primitive operations",
   dtypes: HOST_TYPES,
   supports: ({ op }) => !(op in lowerings),
 };
 
-/** Computes every operation as such. */
+/** Computes every operation directly. */
 export const COMPLETE: Target = { id: "all operations", dtypes: HOST_TYPES, supports: () => true };

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { SequenceMixer } from "./contract.ts";
-import type { InfiniConfig } from "./infini/config.ts";
+import type { HeadsConfig } from "./shared/projections.ts";
 
-/** What a mixer may know of the model that it is part of. */
-export interface MixerContext extends InfiniConfig {
+/** What a mixer may know about the model that it is part of. */
+export interface MixerContext extends HeadsConfig {
   readonly numLayers: number;
+  readonly normEpsilon: number;
 }
 
 /** What mixes the sequence in one layer, and what it costs. */
@@ -14,10 +15,10 @@ export interface LayerMixer {
   readonly multiplications: number;
 }
 
-/** Something that takes the place of Infini-attention. */
+/** A way to mix the sequence in a layer. */
 export interface MixerKind<Schema extends z.ZodType> {
   /** Strict, with `kind`. */
   readonly schema: Schema;
-  /** The mixer of a layer, counted from 0. Throws OptionError, naming the key, when the model cannot have it. */
-  layer(model: MixerContext, options: z.output<Schema>, layer: number): LayerMixer;
+  /** The mixer of a layer. Throws OptionError, naming the key, when the model cannot have it. */
+  layer(model: MixerContext, options: z.output<Schema>): LayerMixer;
 }

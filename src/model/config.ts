@@ -1,41 +1,25 @@
 import { z } from "zod";
-import { FEATURE_MAPS, GATES, MEMORY_UPDATES, SHIFT_INITS, SHIFTS, WRITE_STRENGTHS } from "../mixers/infini/config.ts";
-import { featureMaps } from "../mixers/infini/features.ts";
+import { memorySchema } from "../mixers/infini/kind.ts";
 import { choosesWrites } from "../mixers/infini/memory.ts";
-import { mixerProblem, mixerSchema } from "../mixers/registry.ts";
+import { layerMixerSchema, mixerSchema } from "../mixers/registry.ts";
 import { parseConfig } from "../base/parse-config.ts";
+import { layerProblems } from "./layers.ts";
 
 export { choosesWrites };
 
 const size = z.int().positive();
 
-const memorySchema = z
+/** What one layer has in place of what all have. */
+const layerSchema = z
   .strictObject({
-    /** `linear` and `delta` are the paper's; `token-delta` is the one that holds; `none` leaves local attention alone. */
-    update: z.enum(MEMORY_UPDATES).default("token-delta"),
-    /** Default: `elu-plus-one`, the paper's, and `silu-l2` for the rules of tokens. */
-    featureMap: z.enum(FEATURE_MAPS).optional(),
-    gate: z.enum(GATES).default("head"),
-    gateInit: z.number().min(-8).max(8).default(0),
-    shift: z.enum(SHIFTS).default("token"),
-    /** Of `convolution`. Default: `own`, as the shipped model began; `random` learns language faster. */
-    shiftInit: z.enum(SHIFT_INITS).optional(),
-    /** Whether local attention also sees the segment before. */
-    cache: z.boolean().default(false),
-    /** For rules that choose what to write. */
-    writeStrength: z.enum(WRITE_STRENGTHS).default("hard-sigmoid"),
+    /** Something else than Infini-attention. */
+    mixer: layerMixerSchema.optional(),
+    /** Infini-attention with this memory, the whole of it: what is left out has its default. */
+    memory: memorySchema.optional(),
   })
-  .transform((memory) => ({
-    ...memory,
-    featureMap: memory.featureMap ?? (choosesWrites(memory.update) ? "silu-l2" : "elu-plus-one"),
-  }))
-  .refine(({ update, featureMap }) => choosesWrites(update) || featureMaps[featureMap].positive, {
-    path: ["featureMap"],
-    error: "must be one without negative features, which the rule divides by the sum of",
-  })
-  .refine(({ shift, shiftInit }) => shiftInit !== "random" || shift === "convolution", {
-    path: ["shiftInit"],
-    error: "is of the taps of a convolution: the shift must be one",
+  .refine(({ mixer, memory }) => !mixer || !memory, {
+    path: ["memory"],
+    error: "is that of Infini-attention: leave it out, or leave out mixer",
   });
 
 /** The shape of a model, as in its `config.json`. Unknown keys are refused. */
@@ -59,8 +43,10 @@ export const modelConfigSchema = z
     normEpsilon: z.number().positive().default(1e-6),
     /** Of Infini-attention, which is what mixes the sequence unless `mixer` says otherwise. */
     memory: memorySchema.optional(),
-    /** What takes the place of Infini-attention; see mixers.ts. */
+    /** What takes the place of Infini-attention; see mixers/registry.ts. */
     mixer: mixerSchema.optional(),
+    /** For layers that differ: an entry for each, which takes the place of `memory` and `mixer`; `{}` leaves them. */
+    layers: z.array(layerSchema).optional(),
   })
   .refine(({ mixer, memory }) => !mixer || !memory || memory.update === "none", {
     path: ["memory"],
@@ -70,15 +56,22 @@ export const modelConfigSchema = z
     path: ["numKeyValueHeads"],
     error: "must divide numHeads",
   })
+  .refine(({ layers, numLayers }) => !layers || layers.length === numLayers, {
+    path: ["layers"],
+    error: "must have an entry for each of the numLayers layers",
+  })
+  .refine(({ layers, mixer }) => !layers || mixer?.kind !== "recurrent-memory", {
+    path: ["layers"],
+    error: "must be left out with recurrent-memory, which is a mixer of all layers together",
+  })
   .transform(({ mixer, ...config }) => ({
     ...config,
     numKeyValueHeads: config.numKeyValueHeads ?? config.numHeads,
     memory: config.memory ?? memorySchema.parse(mixer ? { update: "none", shift: "none" } : {}),
     ...(mixer && { mixer }),
   }))
-  .superRefine(({ mixer, ...config }, context) => {
-    const problem = mixer && mixerProblem(config, mixer);
-    if (problem !== undefined) context.addIssue({ code: "custom", path: ["mixer"], message: problem });
+  .superRefine((config, context) => {
+    for (const problem of layerProblems(config)) context.addIssue({ code: "custom", ...problem });
   });
 
 export type ModelConfig = z.output<typeof modelConfigSchema>;

@@ -24,6 +24,8 @@ const memories: NonNullable<ModelConfigInput["memory"]>[] = [
   { update: "delta", featureMap: "softmax", cache: true },
   { update: "token-delta", featureMap: "dpfp", shift: "convolution" },
   { update: "gated-token-delta", cache: true, gate: "token" },
+  { update: "linear", heads: [1] },
+  { update: "token-delta", heads: [0], gate: "token" },
 ];
 const variants: [string, ModelConfig][] = memories.flatMap((memory): [string, ModelConfig][] => [
   [JSON.stringify(memory), configOf({ memory })],

@@ -1,8 +1,9 @@
 import { bytesOf, type FloatTensor } from "../tensor/host-tensor.ts";
 import { flatten } from "../tensor/tree.ts";
 import type { ModelConfig } from "./config.ts";
-import { layerMixer, type LayerMixer } from "../mixers/registry.ts";
+import { layerMixer } from "../mixers/registry.ts";
 import { countOf } from "../nn/spec.ts";
+import { layersOf } from "./layers.ts";
 import { createModel } from "./transformer.ts";
 
 /** Number of weights of a model. */
@@ -30,7 +31,7 @@ export function keyValueCacheBytes({ numLayers, numKeyValueHeads, headDim }: Mod
  */
 export function forwardFlops(config: ModelConfig): number {
   const { vocabularySize: V, modelDim: D, feedForwardDim: F, segmentLength: N, mixer } = config;
-  const blocks = sum(layersOf(config).map(({ multiplications }) => multiplications + 3 * D * F));
+  const blocks = sum(layersOf(config).map((layer) => layerMixer(config, layer).multiplications + 3 * D * F));
   // Memory vectors go through all layers with each segment, twice.
   const rows = mixer?.kind === "recurrent-memory" ? 1 + (2 * mixer.memoryTokens) / N : 1;
   return 2 * (V * D + rows * blocks);
@@ -74,10 +75,6 @@ export function memoryFootprints(config: ModelConfig, options: FootprintOptions 
 }
 
 // --- internal ---
-
-function layersOf(config: ModelConfig): LayerMixer[] {
-  return Array.from({ length: config.numLayers }, (_, layer) => layerMixer(config, layer));
-}
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);

@@ -8,6 +8,7 @@ import { forked, type ParamSpec } from "../nn/spec.ts";
 import type { Weight } from "../nn/weight.ts";
 import type { ModelConfig } from "./config.ts";
 import { layerMixer } from "../mixers/registry.ts";
+import { layersOf } from "./layers.ts";
 
 /** Weights of everything between the embedding and the head. Layers are numbered from "0". */
 export type StackParams<T, W = T> = {
@@ -30,8 +31,8 @@ export type LayerStates<T> = { readonly [layer: string]: Tree<T> };
  * sequence mixer, RMSNorm, SwiGLU, and adds to what it reads.
  */
 export function layerStack(config: ModelConfig): SequenceMixer {
-  const layers = layersOf(config);
-  const mixers = eachOf(layers, (layer) => layerMixer(config, Number(layer)).mixer);
+  const layers = layerNames(config);
+  const mixers = mixersOf(config);
   return {
     specs: (outputGain) => stackSpecs(config, outputGain, (layer, gain) => at(mixers, layer).specs(gain)),
     initialState: (batch) => eachOf(layers, (layer) => at(mixers, layer).initialState(batch)),
@@ -72,8 +73,13 @@ export function layerStack(config: ModelConfig): SequenceMixer {
 }
 
 /** Names of the layers, from the first. */
-export function layersOf({ numLayers }: ModelConfig): string[] {
+export function layerNames({ numLayers }: ModelConfig): string[] {
   return Array.from({ length: numLayers }, (_, layer) => String(layer));
+}
+
+/** What mixes the sequence in each layer. */
+export function mixersOf(config: ModelConfig): { readonly [layer: string]: SequenceMixer } {
+  return Object.fromEntries(layersOf(config).map((layer, i) => [String(i), layerMixer(config, layer).mixer]));
 }
 
 /** The parameters of every layer; `mixerSpecs` gives those of its mixer. */
@@ -87,7 +93,7 @@ export function stackSpecs(
   const gain = outputGain / Math.sqrt(2 * numLayers);
   const norm = filledSpec("norm", [modelDim], 1);
   return {
-    blocks: eachOf(layersOf(config), (layer) => ({
+    blocks: eachOf(layerNames(config), (layer) => ({
       attentionNorm: norm,
       attention: forked(`attention ${layer}`, mixerSpecs(layer, gain)),
       feedForwardNorm: norm,
@@ -105,7 +111,7 @@ export function runLayers<Result extends { readonly y: Tensor }>(
   mix: (attention: Tree<Tensor>, h: Tensor, layer: string) => Result,
 ): { y: Tensor; results: { [layer: string]: Result } } {
   let y = x;
-  const results = eachOf(layersOf(config), (layer) => {
+  const results = eachOf(layerNames(config), (layer) => {
     const result = runBlock(config, at(params.blocks, layer), y, (attention, h) => mix(attention, h, layer));
     y = result.y;
     return result;

@@ -2,11 +2,11 @@ import type { Rng } from "../base/random.ts";
 import { filled, floatTensor, sizeOf, type FloatTensor, type Shape } from "../tensor/host-tensor.ts";
 import { paramSpec, type ParamRole, type ParamSpec } from "./spec.ts";
 
-/* Specs of parameters by what they begin with; `label` names the fork of the random source that draws them. */
+/* Specs of parameters by their initial values; `label` names the fork of the random source that draws them. */
 
 /** A matrix [outputs, inputs] that keeps the variance of its input, times `gain`. */
 export function matrixSpec(label: string, inputs: number, outputs: number, gain = 1): ParamSpec {
-  // Drawn by inputs, so that seeds keep giving the weights that they gave when matrices were stored that way.
+  // Drawn input by input, so that seeds still give the weights that they gave when matrices were stored that way.
   return paramSpec("matrix", [outputs, inputs], (rng) =>
     transposed(normal([inputs, outputs], gain / Math.sqrt(inputs), rng.fork(label))),
   );

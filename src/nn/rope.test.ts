@@ -6,7 +6,7 @@ import { createGraph } from "../graph/graph.ts";
 import { createRng } from "../base/random.ts";
 import { applyRope, ropeTables, undoRope } from "./rope.ts";
 
-it("undoes what it has done, though the tables are rounded", () => {
+it("undoes its own rotation, though the tables are rounded", () => {
   const [shape, rng] = [[2, 300, 6], createRng(1)];
   const x = { shape, data: Float64Array.from({ length: 2 * 300 * 6 }, () => rng.normal()) };
   const tables = ropeTables(300, 6, 10_000);

@@ -17,7 +17,7 @@ describe("softplus", () => {
     numbers.forEach((a, i) => expect(found["y"]?.data[i]).toBeCloseTo(a > 30 ? a : Math.log(1 + Math.exp(a)), 12));
   });
 
-  it("has the sigmoid for a slope", () => {
+  it("has the sigmoid as its slope", () => {
     numbers.forEach((a, i) => expect(found["slope"]?.data[i]).toBeCloseTo(1 / (1 + Math.exp(-a)), 12));
   });
 

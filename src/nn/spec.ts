@@ -3,19 +3,19 @@ import { sizeOf, type FloatTensor, type Shape } from "../tensor/host-tensor.ts";
 import { flatten, mapTree, type Tree } from "../tensor/tree.ts";
 
 /**
- * What a parameter is for, which decides how it is stored and trained. A `matrix` [out, in] is multiplied with by `linear` alone and
- * an `embedding` read by rows: both may be kept in few bits. A `norm` scales, a `gate` mixes and learns at a rate of its own, and a
- * `bias` is everything else: they stay float32.
+ * What a parameter is for, which decides how it is stored and trained. A `matrix` [out, in] is used only by `linear`,
+ * and an `embedding` is read by rows: both may be stored in few bits. A `norm` scales, a `gate` mixes and learns at a
+ * rate of its own, and a `bias` is everything else: they stay float32.
  */
 export type ParamRole = "matrix" | "embedding" | "norm" | "gate" | "bias";
 
-/** A parameter before there is a value: all that counting, loading, training and fresh weights need to know. */
+/** A parameter before it has a value: everything that counting, loading, training and initialisation need to know. */
 export interface ParamSpec {
   readonly shape: Shape;
   readonly role: ParamRole;
-  /** Whether weight decay pulls it towards zero, as it does everything that has more than one axis. */
+  /** Whether weight decay pulls it towards zero, as it does every parameter with more than one axis. */
   readonly decays: boolean;
-  /** The value to begin training with. The same source gives the same value. */
+  /** The initial value. The same source gives the same value. */
   init(rng: Rng): FloatTensor;
 }
 
@@ -24,7 +24,10 @@ export function paramSpec(role: ParamRole, shape: Shape, init: ParamSpec["init"]
   return { shape, role, decays: shape.length > 1, init };
 }
 
-/** The specs of a part of a model, each drawn from a fork of the source that it is given: parts do not depend on each other. */
+/**
+ * The specs of a part of a model, each drawn from its own fork of the source, so that parts do not depend on each
+ * other.
+ */
 export function forked<Specs extends object>(label: string, specs: Specs): Specs {
   return mapTree<Specs>(specs, (leaf) => {
     const spec = leaf as ParamSpec;

@@ -8,8 +8,8 @@ import { paramSpec, type ParamSpec } from "./spec.ts";
 export const CONVOLUTION_TAPS = 4;
 
 /**
- * Taps [4, C] uniform in -1/2..1/2, what a convolution of 4 taps begins with in PyTorch; `own` is added to those of the
- * token itself.
+ * Taps [4, C] uniform in -1/2..1/2, the initial values of a convolution of 4 taps in PyTorch; `own` is added to the
+ * taps of the token itself.
  */
 export function randomTaps(label: string, features: number, own = 0): ParamSpec {
   const shape = [CONVOLUTION_TAPS, features];
@@ -21,8 +21,8 @@ export function randomTaps(label: string, features: number, own = 0): ParamSpec 
 }
 
 /**
- * A sequence with a few tokens of its past in front: x [B, T, D] after `previous` [B, P, D] is [B, P + T, D]. What is
- * made of it below has one row for each token of x.
+ * A sequence with a few tokens of its past in front: x [B, T, D] after `previous` [B, P, D] is [B, P + T, D]. The
+ * functions below return one row for each token of x.
  */
 export function withHistory(x: Tensor, previous: Tensor): Tensor {
   return concat([previous, x], 1);
@@ -34,7 +34,7 @@ export function mixShifted(history: Tensor, length: number, mix: Tensor): Tensor
   return add(x, mul(sub(shifted(history, length, 1), x), mix));
 }
 
-/** A causal convolution of each feature by itself: sum over j of taps[j] * (x j tokens before); taps [J, D]. */
+/** A causal convolution of each feature separately: sum over j of taps[j] * (x j tokens before); taps [J, D]. */
 export function shortConvolution(history: Tensor, length: number, taps: Tensor): Tensor {
   const [J, D] = [axisSize(taps.shape, 0), axisSize(taps.shape, 1)];
   const terms = Array.from({ length: J }, (_, j) =>

@@ -4,17 +4,17 @@ import type { HostTensor } from "../tensor/host-tensor.ts";
 import { fromFloat32, toFloat32, type FloatDType } from "../tensor/number-types.ts";
 import type { ParamSpec } from "./spec.ts";
 
-/** How matrices and tables are kept: in a number type, or in blocks of few bits. */
+/** How matrices and tables are stored: in a number type, or in blocks of few bits. */
 export type WeightStorage = { readonly dtype: FloatDType } | QuantizeOptions;
 
 /** Any weight of a model on the host: a leaf of its tree, or a small tree of leaves. */
 export type StoredWeight = HostTensor | Blocks<HostTensor>;
 
 /**
- * A parameter as it is kept and given to programs. Matrices and tables take the storage that is asked for, those whose rows are not whole
- * blocks stay as they are; everything else is float32.
+ * A parameter as it is stored and passed to programs. Matrices and tables use the requested storage, except that those
+ * whose rows are not whole blocks are unchanged; everything else is float32.
  *
- * @throws {OptionError} for a tensor that is not of numbers with a fraction.
+ * @throws {OptionError} for a tensor that is not of a floating-point type.
  */
 export function storeWeight(
   value: HostTensor,

@@ -32,7 +32,7 @@ const random = (shape: Shape): FloatTensor =>
     Float32Array.from({ length: sizeOf(shape) }, () => rng.normal()),
   );
 
-/** What a weight is kept as, and the matrix float32 [OUT, IN] that it stands for. */
+/** How a weight is stored, and the matrix float32 [OUT, IN] that it stands for. */
 interface Kept {
   readonly tree: object;
   readonly dense: FloatTensor;
@@ -95,7 +95,7 @@ describe.each(all)("a weight in %s", (_, { tree, dense }) => {
     engine = await createNodeEngine({ threads: 1 });
   });
 
-  it("gives what the matrix that it stands for gives, in double precision and on the CPU", async () => {
+  it("gives the same results as the matrix that it stands for, in double precision and on the CPU", async () => {
     const graph = createGraph(outputs(weight.w));
     const expected = evaluate(createGraph(outputs(input("w", [OUT, IN]))), { ...feeds, w: dense });
     const actual = evaluate(graph, values);
@@ -108,7 +108,7 @@ describe.each(all)("a weight in %s", (_, { tree, dense }) => {
     }
   });
 
-  it("lets gradients through to what it meets", () => {
+  it("lets gradients through to its other operand", () => {
     const slope = (w: Weight): Tensor => sum(mul(linear(x, w), input("dy", [2, 3, OUT])));
     const dy = random([2, 3, OUT]);
     const graph = (w: Weight): Record<string, Tensor> =>
@@ -118,7 +118,7 @@ describe.each(all)("a weight in %s", (_, { tree, dense }) => {
     expectClose(evaluate(createGraph(graph(weight.w)), { ...values, dy })["dx"], expected, 1e-6);
   });
 
-  it("can be frozen, and is the same then", () => {
+  it("can be frozen, with the same results", () => {
     const graph = createGraph(outputs(frozen(weight.w)));
     const loss = sum(linear(x, frozen(weight.w)));
     const leaves = Object.values(flatten<Tensor>(weight)).filter(({ dtype }) => dtype === "float32");
@@ -146,14 +146,14 @@ it("gives an adapted weight the gradients of base + b a, and its frozen base non
 });
 
 describe("storeWeight", () => {
-  it.each(["norm", "gate", "bias"] as const)("keeps a %s in float32 whatever is asked for", (role) => {
+  it.each(["norm", "gate", "bias"] as const)("keeps a %s in float32 whatever storage is requested", (role) => {
     const half = storeWeight(filled([64], 0.1), { role: "matrix" }, { dtype: "float16" }) as HostTensor;
     expect(half.dtype).toBe("float16");
     expect((storeWeight(half, { role }, { bits: 4 }) as HostTensor).dtype).toBe("float32");
     expect((storeWeight(half, { role }, { dtype: "bfloat16" }) as HostTensor).dtype).toBe("float32");
   });
 
-  it("leaves matrices whose rows are not whole blocks as they are, and those of the right type", () => {
+  it("leaves unchanged matrices whose rows are not whole blocks, and those of the right type", () => {
     const odd = filled([4, 33], 1);
     expect(storeWeight(odd, { role: "matrix" }, { bits: 8 })).toBe(odd);
     expect(storeWeight(odd, { role: "embedding" }, { dtype: "float32" })).toBe(odd);

@@ -32,7 +32,7 @@ const named = (kind: string): Session => {
 };
 
 describe("askAside", () => {
-  it("answers what follows the question, and does not change the session", async () => {
+  it("returns what follows the question, and does not change the session", async () => {
     const session = named("one");
     await session.read(randomTokens(7));
     const before = await session.save();
@@ -66,7 +66,7 @@ describe("askAside", () => {
     ["one", SEGMENT - 3, 0], // has room
     ["one", SEGMENT, 0],
     ["cached", SEGMENT - 2, 0], // sees across
-  ])("puts line breaks where question and answer would be apart: %s after %i tokens", async (kind, read, lines) => {
+  ])("adds line breaks where question and answer would be separated: %s after %i tokens", async (kind, read, lines) => {
     const session = named(kind);
     await session.read(randomTokens(read));
     const [answer] = await askAside(session, QUESTION, { maxTokens: 1, lineBreak: LINE_BREAK });

@@ -1,4 +1,5 @@
 import { createRng } from "../base/random.ts";
+import { layersOf } from "../model/layers.ts";
 import type { StoredModel } from "../model/transformer.ts";
 import type { GenerateOptions } from "./generate.ts";
 import { sampleToken } from "./sampler.ts";
@@ -6,15 +7,15 @@ import type { Session } from "./session.ts";
 
 export interface AskOptions extends GenerateOptions {
   /**
-   * Tokens of a line break. Where question and answer would lie in two segments of which local attention sees one, empty lines
-   * come first, up to the segment in which both have room. Default: none come.
+   * Tokens of a line break. Where question and answer would fall into two segments and local attention sees only one,
+   * empty lines are added first, up to the segment where both fit. Default: none are added.
    */
   readonly lineBreak?: ArrayLike<number>;
 }
 
 /**
- * What follows a prompt in each lane, up to `maxTokens` tokens or the one that `stopAfter` holds for, which is part of it. The
- * session is not changed, so that reading continues as if nothing had been asked.
+ * What follows a prompt in each lane, up to `maxTokens` tokens or the first for which `stopAfter` holds, included. The
+ * session does not change, so reading continues as if nothing had been asked.
  *
  * @param prompt Tokens that every lane reads.
  * @throws {SessionError} for an empty prompt and tokens outside the vocabulary.
@@ -45,7 +46,7 @@ async function answersTo(session: Session, prompt: Int32Array, options: AskOptio
   const width = logits.length / session.batch;
   for (;;) {
     const tokens = answers.map((answer, lane) => {
-      if (hasEnded(answer)) return answer.at(-1) ?? 0; // keeps reading with the others; its answer has ended
+      if (hasEnded(answer)) return answer.at(-1) ?? 0; // keeps reading along with the others; its answer has ended
       const token = sampleToken(logits.subarray(lane * width, (lane + 1) * width), options, rng);
       answer.push(token);
       return token;
@@ -55,7 +56,7 @@ async function answersTo(session: Session, prompt: Int32Array, options: AskOptio
   }
 }
 
-/** Tokens up to the next segment, where `needed` tokens have room there, have none here, and are not seen across. */
+/** Tokens up to the next segment, if `needed` tokens fit there, do not fit here, and attention does not see across. */
 function roomBefore({ loaded, position }: Pick<Session, "loaded" | "position">, needed: number): number {
   const { segmentLength } = loaded.model.config;
   const left = segmentLength - (position % segmentLength);
@@ -64,5 +65,6 @@ function roomBefore({ loaded, position }: Pick<Session, "loaded" | "position">, 
 
 /** Whether local attention sees tokens of the segment before. */
 function seesBack({ model: { config } }: StoredModel): boolean {
-  return config.mixer !== undefined || config.memory.cache;
+  const seesMore = layersOf(config).some((layer) => layer.kind !== "infini" || layer.memory.cache);
+  return seesMore || config.mixer?.kind === "recurrent-memory";
 }

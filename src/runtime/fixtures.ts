@@ -4,15 +4,14 @@ import { parseModelConfig, type ModelConfigInput } from "../model/config.ts";
 import { createModel, freshParams, type LoadedModel, type ModelParams } from "../model/transformer.ts";
 import { createRng } from "../base/random.ts";
 
-/** Tokens of a segment of {@link tinyModel} where nothing else is said. */
+/** Tokens of a segment of {@link tinyModel} unless specified. */
 export const SEGMENT = 4;
 
+/** What a model of two layers and two heads mixes the sequence with. */
+export type Mixing = Pick<ModelConfigInput, "memory" | "mixer" | "layers" | "numKeyValueHeads">;
+
 /** A small random model with weights so large that every token before matters. */
-export function tinyModel(
-  mixing: Pick<ModelConfigInput, "memory" | "mixer"> = {},
-  vocabularySize = 20,
-  segmentLength = SEGMENT,
-): LoadedModel {
+export function tinyModel(mixing: Mixing = {}, vocabularySize = 20, segmentLength = SEGMENT): LoadedModel {
   const config = parseModelConfig({
     vocabularySize,
     modelDim: 12,
@@ -42,7 +41,7 @@ export function randomTokens(length: number, seed = 0, vocabularySize = 20): Int
   return Int32Array.from({ length }, () => rng.integer(vocabularySize));
 }
 
-/** The weights by name, as programs take them. */
+/** The weights by name, in the form that programs take. */
 export function weightsOf({ params }: LoadedModel): Readonly<Record<string, FloatTensor>> {
   return flatten<FloatTensor>(params, "params");
 }

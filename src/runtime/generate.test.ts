@@ -44,7 +44,7 @@ describe("generate", () => {
     expect(await afresh({ ...options, seed: 0 })).toEqual(await afresh(options));
   });
 
-  it("hands the sampling options on", async () => {
+  it("passes the sampling options on", async () => {
     const greedy = await afresh({ maxTokens: 20 });
     expect(await afresh({ maxTokens: 20, temperature: 3, topK: 1 })).toEqual(greedy);
     expect(await afresh({ maxTokens: 20, temperature: 3, topP: 1e-6 })).toEqual(greedy);
@@ -57,7 +57,7 @@ describe("generate", () => {
     expect(await afresh({})).toHaveLength(256);
   });
 
-  it("ends after a token that stops it, which is given and read", async () => {
+  it("ends after a stop token, which is yielded and read", async () => {
     const tokens = await generated({ maxTokens: 30, temperature: 1 });
     const stop = tokens[4] ?? -1;
     const end = tokens.indexOf(stop) + 1;
@@ -68,7 +68,7 @@ describe("generate", () => {
     expect(session.position).toBe(prompt.length + end);
   });
 
-  it("gives each token before it computes the next", async () => {
+  it("yields each token before it computes the next", async () => {
     const stream = generate(session, prompt);
     await stream.next();
     expect(session.position).toBe(prompt.length);
@@ -76,7 +76,7 @@ describe("generate", () => {
     expect(session.position).toBe(prompt.length + 1);
   });
 
-  it("has the session read each token that it gave before anything else, wherever the stream is left", async () => {
+  it("makes the session read each yielded token before anything else, wherever the stream is left", async () => {
     const whole = await generated({ maxTokens: 6 });
     for (const count of [1, 4]) {
       await session.reset();
@@ -90,7 +90,7 @@ describe("generate", () => {
       expect(await generated({ maxTokens: 1 }, Int32Array.of(3))).toHaveLength(1);
     }
     await session.reset();
-    const { value } = await generate(session, prompt).next(); // and is never asked again
+    const { value } = await generate(session, prompt).next(); // and is never resumed
     const left = await session.save();
     await session.reset();
     await session.read(prompt);

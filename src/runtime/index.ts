@@ -1,4 +1,4 @@
-/** Streams: sessions that read, and text that is written. */
+/** Streams: sessions that read text, and text that is generated. */
 export { askAside, type AskOptions } from "./ask-aside.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
 export { lookInside, type HeadLook, type LookOptions, type SegmentLook } from "./look.ts";

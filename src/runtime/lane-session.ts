@@ -4,8 +4,8 @@ import type { Lanes, Snapshot } from "./lanes.ts";
 import type { Output } from "./programs.ts";
 
 /**
- * A model that reads a stream. What it keeps has the same size after any number of tokens. What it is asked for it does one after the
- * other, in the order of the calls, except `prepare`, which runs alongside.
+ * A model that reads a stream. What it keeps has the same size after any number of tokens. Calls run one at a time, in
+ * order, except `prepare`, which runs alongside.
  */
 export interface Session {
   readonly loaded: StoredModel;
@@ -16,44 +16,55 @@ export interface Session {
   readonly stateBytes: number;
 
   /**
-   * Compiles in advance what the first tokens of a stream would wait for: `state` is what {@link Session.read} takes, `losses`
-   * {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the end of {@link Session.prefill}. Default: `state`.
-   * The program of a single token is compiled when the first one comes.
+   * Compiles in advance what the first tokens of a stream would wait for: `state` is what {@link Session.read} needs,
+   * `losses` {@link Session.score}, `allLogits` {@link Session.logits}, and `logits` the end of {@link
+   * Session.prefill}. Default: `state`. The program for a single token is compiled when the first one arrives.
    */
   prepare(...outputs: Output[]): Promise<void>;
   /**
    * Reads any number of tokens, which are copied.
    *
-   * @param onProgress Called with the tokens read of this call, now and then.
+   * @param onProgress Called now and then with the tokens read in this call.
    * @throws {SessionError} for no tokens, tokens outside the vocabulary or lanes of different lengths.
    */
   read(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<void>;
-  /** As {@link Session.read}, and gives the logits [B * V] of the token that comes next, for which the last block takes longer. */
+  /**
+   * As {@link Session.read}, and returns the logits [B * V] of the next token, which makes the last block take longer.
+   */
   prefill(tokens: LaneTokens, onProgress?: (done: number) => void): Promise<Float32Array>;
   /** Reads one token of each lane and returns the logits [B * V] of the next. */
   step(tokens: number | readonly number[]): Promise<Float32Array>;
   /**
-   * Reads `tokens` and returns the logits [B * T * V] of what comes after each; lane after lane. They take much
-   * memory, 4 bytes each: give a long text in pieces. A piece that ends where a segment does is read the fastest.
+   * Reads `tokens` and returns the logits [B * T * V] of what comes after each, lane by lane. They take much memory, 4
+   * bytes each: pass a long text in pieces. Pieces that end where a segment ends are read fastest.
    */
   logits(tokens: LaneTokens): Promise<Float32Array>;
-  /** Reads `tokens` and returns the cross-entropy in nats of each of `targets`, the tokens one later; lane after lane. */
+  /**
+   * Reads `tokens` and returns the cross-entropy in nats of each of `targets`, the tokens one later, lane by lane.
+   */
   score(tokens: LaneTokens, targets: LaneTokens): Promise<Float32Array>;
 
-  /** The state as a safetensors file. The first time it goes through all weights, for what tells the model from others. */
+  /**
+   * The state as a safetensors file. The first call goes through all weights, to identify the model.
+   */
   save(): Promise<Uint8Array>;
-  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and does not change, when it does not fit. */
+  /**
+   * Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and does not change, when the state
+   * does not fit.
+   */
   load(bytes: Uint8Array, source: string): Promise<void>;
   /**
-   * The current state. It takes no more memory than a state, and no time: only from a device with a memory of its
-   * own is it copied.
+   * The current state. It takes no more memory than a state, and no time: it is copied only from a device with its own
+   * memory.
    */
   snapshot(): Promise<Snapshot>;
-  /** Continues from a snapshot. Throws {@link SessionError} for one of another model or another number of lanes. */
+  /**
+   * Continues from a snapshot. Throws {@link SessionError} for one from another model or with another number of lanes.
+   */
   restore(snapshot: Snapshot): Promise<void>;
   /** Forgets everything. */
   reset(): Promise<void>;
-  /** Ends a reading at the block that it is at, which then throws {@link SessionError}, and frees everything. */
+  /** Stops any reading after its current block, which then throws {@link SessionError}, and frees everything. */
   dispose(): Promise<void>;
 }
 

@@ -5,9 +5,12 @@ import { decodeSafetensors, encodeSafetensors, type TensorFile } from "../tensor
 import type { Flat } from "../tensor/tree.ts";
 import { SessionError } from "./lane-tokens.ts";
 
-/* What a lane keeps, as a value and as a file. The header of the file, which names and shapes, says what it fits. */
+/* What a lane keeps, as a value and as a file. The names and shapes in the header of the file say what it fits. */
 
-/** Everything that one lane keeps of what it has read. A plain value that never changes; any lane of the model can continue from it. */
+/**
+ * Everything that one lane keeps of what it has read. A plain value that never changes; any lane of the same model can
+ * continue from it.
+ */
 export interface LaneState {
   /** See {@link modelId}. */
   readonly modelId: string;
@@ -15,7 +18,7 @@ export interface LaneState {
   readonly position: number;
   /** What layers keep between segments, `state.*` [1, ..]. */
   readonly state: Flat<HostTensor>;
-  /** What they keep of the segment that is open, `segment.*` [1, ..]. */
+  /** What they keep of the open segment, `segment.*` [1, ..]. */
   readonly segment: Flat<HostTensor>;
 }
 
@@ -25,21 +28,21 @@ export function encodeLaneState({ modelId, position, state, segment }: LaneState
 }
 
 /**
- * A lane state from a file; `source` names it in errors. Whether it fits a model is seen when it is inserted.
+ * A lane state from a file; `source` names it in errors. Whether it fits a model is checked when it is inserted.
  *
- * @throws {SessionError} or SafetensorsError for a file that is something else, is broken, or holds numbers that no lane can have.
+ * @throws {SessionError} or SafetensorsError for a file that is something else, is broken, or holds impossible numbers.
  */
 export function decodeLaneState(bytes: Uint8Array, source: string): LaneState {
   const { modelId, positions, values } = decodeStates("lane", bytes, source);
   const [position] = positions;
   if (position === undefined || positions.length !== 1)
-    throw new SessionError(`${source}: has no position of one lane`);
+    throw new SessionError(`${source}: does not have the position of exactly one lane`);
   const ofKind = (wanted: (name: string) => boolean): Flat<HostTensor> =>
     Object.fromEntries(Object.entries(values).filter(([name]) => wanted(name)));
   return { modelId, position, state: ofKind(isOf("state")), segment: ofKind(isOf("segment")) };
 }
 
-/** What some lanes keep, `state.*` and `segment.*` [B, ..], and what a file says about them. */
+/** What some lanes keep, `state.*` and `segment.*` [B, ..], and the metadata of its file. */
 export interface SavedStates {
   readonly modelId: string;
   readonly positions: readonly number[]; // [B]
@@ -53,7 +56,9 @@ export function encodeStates(kind: StateKind, { modelId, positions, values }: Sa
   return encodeSafetensors(values, { kind, format: STATE_FORMAT, model: modelId, positions: positions.join() });
 }
 
-/** Throws SessionError or SafetensorsError for a file that is something else, is broken, or holds numbers that no lane can have. */
+/**
+ * Throws SessionError or SafetensorsError for a file that is something else, is broken, or holds impossible numbers.
+ */
 export function decodeStates(kind: StateKind, bytes: Uint8Array, source: string): SavedStates {
   const file = decodeSafetensors(bytes, source);
   const { kind: found, format, weights, model } = file.metadata;
@@ -72,16 +77,16 @@ function positionsOf({ metadata }: TensorFile, source: string): number[] {
   const texts = (metadata["positions"] ?? "").split(",");
   const positions = texts.map((text) => (/^\d+$/.test(text) ? Number(text) : NaN));
   if (positions.some((position) => !Number.isSafeInteger(position)))
-    throw new SessionError(`${source}: has no position, or one that no text can have`);
+    throw new SessionError(`${source}: has no position, or an impossible one`);
   return positions;
 }
 
-/** Throws SessionError for numbers that reading cannot leave in lanes at these positions. */
+/** Throws SessionError for numbers that reading cannot produce in lanes at these positions. */
 function checkNumbers(name: string, { shape, data }: HostTensor, positions: readonly number[], source: string): void {
   if (shape[0] !== positions.length)
-    throw new SessionError(`${source}: "${name}" is of ${shape[0]} lanes, the positions of ${positions.length}`);
+    throw new SessionError(`${source}: "${name}" has ${shape[0]} lanes, but there are ${positions.length} positions`);
   const width = sizeOf(shape.slice(1));
-  // In the open segment, rows [.., N, n], there is something up to where the lane stands; elsewhere once it has read a token.
+  // The open segment, rows [.., N, n], has values up to the lane's position; the rest, once it has read a token.
   const [N = 1, n = 1] = isOf("segment")(name) ? shape.slice(-2) : [1, width];
   for (const [lane, position] of positions.entries()) {
     const filled = isOf("segment")(name) ? (position % N) * n : Math.min(position, 1) * n;
@@ -89,7 +94,7 @@ function checkNumbers(name: string, { shape, data }: HostTensor, positions: read
       if (!areFinite(data, start, start + filled))
         throw new SessionError(`${source}: "${name}" has numbers that are not finite`);
       if (!areZero(data, start + filled, start + N * n))
-        throw new SessionError(`${source}: "${name}" holds more than ${position} tokens leave`);
+        throw new SessionError(`${source}: "${name}" holds more than ${position} tokens can leave`);
     }
   }
 }

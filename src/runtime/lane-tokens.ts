@@ -8,10 +8,13 @@ export class SessionError extends InfiniError {
   readonly code = "ERR_SESSION";
 }
 
-/** The tokens of one lane, or of each lane; lanes are of equal length. */
+/** The tokens of one lane, or of each lane; all lanes have the same length. */
 export type LaneTokens = Int32Array | readonly Int32Array[];
 
-/** The tokens of each of `batch` lanes, of equal length. Throws {@link SessionError} for tokens that a session cannot take. */
+/**
+ * The tokens of each of `batch` lanes, of equal length. Throws {@link SessionError} for tokens that a session cannot
+ * take.
+ */
 export function checkLanes(tokens: LaneTokens, batch: number, vocabularySize: number): readonly Int32Array[] {
   const lanes = checkTokens(tokens instanceof Int32Array ? [tokens] : tokens, batch, vocabularySize);
   const length = lanes[0]?.length ?? 0;
@@ -61,14 +64,14 @@ export function stackLanes(lanes: readonly Int32Array[]): HostTensor {
   return intTensor([lanes.length, length], data);
 }
 
-/** The numbers of a result. Throws {@link SessionError} when there is none. */
+/** The numbers of a result. Throws {@link SessionError} if there is none. */
 export function dataOf(results: Flat<HostTensor>, name: string): Float32Array {
   const data = results[name]?.data;
-  if (!(data instanceof Float32Array)) throw new SessionError(`the program gave no ${name}`);
+  if (!(data instanceof Float32Array)) throw new SessionError(`the program returned no ${name}`);
   return data;
 }
 
-/** Parts joined in order; a single one uncopied. */
+/** Parts joined in order; a single part is not copied. */
 export function joinParts(parts: readonly Float32Array[]): Float32Array {
   const [first = new Float32Array()] = parts;
   if (parts.length <= 1) return first;

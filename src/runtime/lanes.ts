@@ -25,54 +25,63 @@ export interface Snapshot {
 export interface ReadOptions {
   /** The token after each of those that are read, for `losses`. */
   readonly targets?: readonly Int32Array[] | undefined;
-  /** Called with the tokens read of this call in the lane that has the most, now and then. */
+  /** Called now and then with the tokens read in this call, in the lane that has the most. */
   readonly onProgress?: ((done: number) => void) | undefined;
 }
 
 /**
- * Texts that are read side by side, each at its own place. Calls run one at a time, in the order of
- * the calls.
+ * Texts that are read side by side, each at its own place. Calls run one at a time, in order.
  */
 export interface Lanes {
   readonly loaded: StoredModel;
-  /** How many there are. */
+  /** Number of lanes. */
   readonly batch: number;
-  /** Tokens that each has read so far. */
+  /** Tokens that each lane has read so far. */
   readonly positions: readonly number[];
   /** Bytes of everything kept between calls. */
   readonly stateBytes: number;
 
-  /** Compiles in advance what the first tokens would wait for, for these outputs, by default `state`; not for single tokens. */
+  /**
+   * Compiles in advance what the first tokens would wait for, for these outputs, by default `state`; not for single
+   * tokens.
+   */
   prepare(...outputs: Output[]): Promise<void>;
   /**
    * Reads any number of tokens of each lane; lanes without any do not change. Returns for each lane, by `output`:
    * nothing for `state`, the logits [V] after its last token for `logits`, those after each token [n * V] for `allLogits`, and the
    * cross-entropy of each target in nats [n] for `losses`.
    *
-   * @throws {SessionError} for tokens outside the vocabulary, or targets of another number than the tokens.
+   * @throws {SessionError} for tokens outside the vocabulary, or fewer or more targets than tokens.
    */
   read(tokens: readonly Int32Array[], output?: Output, options?: ReadOptions): Promise<Float32Array[]>;
-  /** Reads one token of each lane, or none, and gives the logits [V] of the next. */
+  /** Reads one token of each lane, or none, and returns the logits [V] of the next. */
   step(tokens: readonly (number | undefined)[]): Promise<Float32Array[]>;
 
   /**
-   * The current state. It takes no more memory than a state, and no time: only from a device with a memory of its
-   * own is it copied.
+   * The current state. It takes no more memory than a state, and no time: it is copied only from a device with its own
+   * memory.
    */
   snapshot(): Promise<Snapshot>;
-  /** Continues from a snapshot. Throws {@link SessionError} for one of another model or another number of lanes. */
+  /**
+   * Continues from a snapshot. Throws {@link SessionError} for one from another model or with another number of lanes.
+   */
   restore(snapshot: Snapshot): Promise<void>;
   /** A copy of what one lane keeps. */
   extract(lane: number): Promise<LaneState>;
-  /** Has a lane continue from what another kept, which is copied. Throws {@link SessionError} for one of another model. */
+  /**
+   * Makes a lane continue from a copy of what another kept. Throws {@link SessionError} for one of another model.
+   */
   insert(lane: number, from: LaneState): Promise<void>;
-  /** Has these lanes forget everything; by default all. */
+  /** Makes these lanes forget everything; by default all. */
   clear(lanes?: readonly number[]): Promise<void>;
   /** The state of all lanes as a safetensors file. */
   save(): Promise<Uint8Array>;
-  /** Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and does not change, when it does not fit. */
+  /**
+   * Continues from a saved state. Throws {@link SessionError} or SafetensorsError, and does not change, when it does
+   * not fit.
+   */
   load(bytes: Uint8Array, source: string): Promise<void>;
-  /** Ends a reading at the run that it is at, which then throws {@link SessionError}, and frees everything. */
+  /** Stops any reading after its current run, which then throws {@link SessionError}, and frees everything. */
   dispose(): Promise<void>;
 }
 
@@ -80,8 +89,8 @@ export interface LanesOptions {
   /** Default 1. */
   readonly batch?: number;
   /**
-   * Tokens of each lane that one run takes where there are that many; rounded to segments, of which it is one at least.
-   * Default: over all lanes 512, in narrow models more, so that what a run computes on stays in the caches of a CPU.
+   * Tokens of each lane that one run takes when there are that many, rounded to segments, at least one. Default: 512
+   * over all lanes, more in narrow models, so that the working set of a run stays in the caches of a CPU.
    */
   readonly blockLength?: number;
 }
@@ -107,7 +116,7 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
   const runs = new Map<Prepared, Pick<Program, "run">>();
   const queue = createQueue();
   const positions = Array.from({ length: batch }, () => 0);
-  /** Lanes whose open segment is full and not yet in the memory: where that failed it is tried again. */
+  /** Lanes whose open segment is full and not yet in the memory: a failed commit is tried again. */
   let full: number[] = [];
   let disposed = false;
 
@@ -229,7 +238,7 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
     },
     async read(tokens, output = "state", { targets, onProgress } = {}) {
       const copied = (lanes: readonly Int32Array[]): Int32Array[] =>
-        checkTokens(lanes, batch, vocabularySize).map((lane) => lane.slice()); // the caller may use its arrays again
+        checkTokens(lanes, batch, vocabularySize).map((lane) => lane.slice()); // the caller may reuse its arrays
       const whole = { tokens: copied(tokens), targets: targets && copied(targets) };
       checkTargets(whole);
       return inTurn(() => readAll(whole, output, onProgress));
@@ -246,7 +255,7 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
       }),
     restore: (snapshot) =>
       queue(async () => {
-        if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is of another model");
+        if (snapshot.loaded !== loaded) throw new SessionError("the snapshot is from another model");
         if (snapshot.batch !== batch)
           throw new SessionError(`the session has ${batch} lanes, the snapshot has ${snapshot.batch}`);
         store.write({ ...snapshot.state, ...snapshot.segment });
@@ -263,7 +272,7 @@ export function createLanes(runtime: RuntimeParts, { batch = 1, blockLength }: L
     insert: (lane, { modelId: id, position, state, segment }) =>
       queue(async () => {
         checkLane(lane);
-        if (id !== (await modelId(loaded))) throw new SessionError("the state is of another model");
+        if (id !== (await modelId(loaded))) throw new SessionError("the state is from another model");
         const values = restoreTree<Flat<HostTensor>>(laneOf(empty, 0), { ...state, ...segment }, "the state");
         await writeLane(lane, values, position);
       }),
@@ -317,7 +326,7 @@ function wholeBlocks(left: number, N: number, blockSize: number): number {
   return left >= N ? N : 0;
 }
 
-/** The tokens of each lane from `done` on, as many as `lengths` says. */
+/** The next `lengths` tokens of each lane from `done` on. */
 function cut({ tokens, targets }: Part, done: readonly number[], lengths: readonly number[]): Part {
   const of = (lanes: readonly Int32Array[]): Int32Array[] =>
     lanes.map((lane, i) => lane.subarray(done[i], (done[i] ?? 0) + (lengths[i] ?? 0)));

@@ -43,7 +43,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
       }
     });
 
-    it("shows the same of a token whatever comes after it", async () => {
+    it("shows the same for a token whatever comes after it", async () => {
       const [whole, cut] = [await lookAt(loaded, tokens), await lookAt(loaded, tokens.subarray(0, 3 * SEGMENT + 2))];
       const last = cut.at(-1);
       expect(last?.layers.flat().map(({ memoryShare }) => [...memoryShare])).toEqual(
@@ -51,7 +51,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
       );
     });
 
-    it("keeps the last segments to compare with", async () => {
+    it("keeps the most recent segments to compare with", async () => {
       const [all, few] = [await lookAt(loaded, tokens), await lookAt(loaded, tokens, { earlier: 2 })];
       expect(few.map(({ firstEarlier }) => firstEarlier)).toEqual([0, 0, 0, 1, 2, 3, 4]);
       few.forEach(({ layers, firstEarlier }, s) => {
@@ -61,7 +61,7 @@ describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) 
     });
 
     it.each([3 * SEGMENT, 3 * SEGMENT - 1, 2 * SEGMENT + 1])(
-      "shows the segments of a text after its first %i tokens as if it had seen all of it",
+      "shows the segments of a text after its first %i tokens as if it had seen the whole text",
       async (length) => {
         const whole = (await lookAt(loaded, tokens)).slice(3);
         const from = await snapshotAfter(loaded, tokens.subarray(0, length));
@@ -90,10 +90,27 @@ describe("a look inside", () => {
     const [first, end] = [before.length, before.length + passkeySentence("41927").length].map((at) =>
       Math.floor(at / 64),
     );
-    // One of its four heads does all the writing, and writes next to nothing but keys.
+    // One of its four heads does all the writing, and writes almost nothing but keys.
     const reading = last?.layers.flat().filter(({ memoryShare }) => (memoryShare[answering] ?? 0) > 0.5) ?? [];
     expect(reading.length).toBe(1);
     for (const head of reading) expect([first, end]).toContain(mostAlike(head, answering));
+  });
+
+  it("shows zeros in the layers and heads that have no memory", async () => {
+    const loaded = tinyModel({
+      numKeyValueHeads: 2,
+      layers: [{ mixer: { kind: "gated-deltanet" } }, { memory: { heads: [1] } }],
+    });
+    const looks = await lookAt(loaded, randomTokens(3 * SEGMENT));
+    expect(looks.length).toBe(3);
+    for (const { index, layers: shown } of looks) {
+      const [[first, second] = [], [third, remembering] = []] = shown;
+      for (const head of [first, second, third]) {
+        expect(numbersOfHead(head)).toEqual(Array(SEGMENT * (2 + index)).fill(0));
+      }
+      expect(remembering?.gate.every((gate) => gate > 0 && gate < 1)).toBe(true);
+      expect(remembering?.memoryShare.every((share) => (index === 0 ? share === 0 : share > 0))).toBe(true);
+    }
   });
 
   it.each([
@@ -112,22 +129,26 @@ describe("a look inside", () => {
     await expect(lookAt(tinyModel(), Int32Array.from(tokens))).rejects.toThrow(new SessionError(problem));
   });
 
-  it("refuses what was read by another model or in several lanes, and tokens that only fill up a segment", async () => {
+  it("refuses what was read by another model or in several lanes, or tokens that only fill a segment", async () => {
     const [loaded, tokens] = [tinyModel(), randomTokens(SEGMENT + 1)];
     const from = await snapshotAfter(loaded, tokens);
     await expect(lookAt(tinyModel(), tokens, { from })).rejects.toThrow(
-      new SessionError("the snapshot is of another model"),
+      new SessionError("the snapshot is from another model"),
     );
     await expect(lookAt(loaded, tokens, { from: await snapshotAfter(loaded, tokens, 2) })).rejects.toThrow(
       new SessionError("the session has 1 lanes, the snapshot has 2"),
     );
     await expect(lookAt(loaded, randomTokens(3), { from })).rejects.toThrow(
-      new SessionError("the open segment takes 3 more tokens, and there are 3"),
+      new SessionError("the open segment takes 3 more tokens, but there are only 3"),
     );
   });
 });
 
 // --- internal ---
+
+function numbersOfHead(head: HeadLook | undefined): number[] {
+  return head ? [...head.gate, ...head.memoryShare, ...head.resemblance.flatMap((row) => [...row])] : [];
+}
 
 async function lookAt(
   loaded: LoadedModel,

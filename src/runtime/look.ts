@@ -3,6 +3,7 @@ import { createStore } from "../engine/store/store.ts";
 import { changeKind, named, nameOf } from "../graph/names.ts";
 import { intTensor, type FloatTensor, type HostTensor } from "../tensor/host-tensor.ts";
 import type { Flat } from "../tensor/tree.ts";
+import { memoriesOf } from "../model/layers.ts";
 import { hasMemory, noTraces } from "../model/look.ts";
 import type { StoredModel } from "../model/transformer.ts";
 import { lookProgram } from "./programs.ts";
@@ -15,13 +16,14 @@ export interface HeadLook {
   /** sigmoid(beta) of eq. 10 for each token: 0 takes local attention only, 1 the memory only. */
   readonly gate: Float32Array; // [n]
   /**
-   * How much of what the head gives comes from memory, 0 to 1, by the lengths of the two terms of eq. 10; the rest is local.
-   * 0 while nothing was written to the memory, as in the first segment of a look that begins with an empty one.
+   * How much of the head's output comes from memory, 0 to 1, by the lengths of the two terms of eq. 10; the rest is
+   * local. 0 while nothing has been written to the memory, as in the first segment of a look that begins with an empty
+   * one.
    */
   readonly memoryShare: Float32Array; // [n]
   /**
-   * For each earlier segment of this look that is kept, the cosine between what the memory gave each token and what it would give if that
-   * segment alone had been written to it; 0 where the segment wrote nothing.
+   * For each earlier segment of this look that is kept, the cosine between what the memory returned for each token and
+   * what it would return if only that segment had been written to it; 0 where the segment wrote nothing.
    */
   readonly resemblance: readonly Float32Array[]; // [earlier segments][n]
 }
@@ -33,17 +35,18 @@ export interface SegmentLook {
   readonly tokens: Int32Array; // [n], n tokens up to a segment
   /** Index of the segment that `resemblance` begins with. */
   readonly firstEarlier: number;
+  /** All of them; layers and heads without a memory show zeros. */
   readonly layers: readonly (readonly HeadLook[])[];
 }
 
 export interface LookOptions {
   readonly loaded: StoredModel;
   readonly engine: Engine;
-  /** Segments that are kept to compare with, at most; each takes as much as the memory of the model. Default 64. */
+  /** Maximum segments kept to compare with; each takes as much space as the memory of the model. Default 64. */
   readonly earlier?: number;
   /**
-   * What was read before: a snapshot of a session of this model with one lane. Where it ends inside a segment, the first
-   * tokens fill that up and are not shown; the look begins with the segment after it. Default: nothing.
+   * What was read before: a snapshot of a session of this model with one lane. Where it ends inside a segment, the
+   * first tokens complete it and are not shown; the look begins with the segment after it. Default: nothing.
    */
   readonly from?: Snapshot;
 }
@@ -53,7 +56,7 @@ export interface LookOptions {
  * head comes from. The numbers are those of the pass itself; see attention/infini/look.ts.
  *
  * @throws {SessionError} for a model without Infini-attention's memory, no tokens or tokens outside the vocabulary, a
- *   snapshot of another model or of several lanes, and tokens that end before the segment that a snapshot has open.
+ *   snapshot of another model or of several lanes, and tokens that end before the open segment of a snapshot does.
  */
 export async function* lookInside(
   { loaded, engine, earlier = 64, from }: LookOptions,
@@ -70,7 +73,7 @@ export async function* lookInside(
   try {
     for (let index = 0; index * N < closed.rest.length; index++) {
       const part = closed.rest.slice(index * N, (index + 1) * N);
-      const fed = { tokens: intTensor([1, N], padTo(part, N)) }; // what fills up comes last, so nothing before it sees it
+      const fed = { tokens: intTensor([1, N], padTo(part, N)) }; // padding comes last, so nothing before sees it
       const results = await program.run({ ...traces, ...fed });
       yield segmentLook(results, loaded, part, index, earlier);
       store.keep();
@@ -84,7 +87,9 @@ export async function* lookInside(
 
 // --- internal ---
 
-/** What a session keeps when no segment is open any more, for which it may take the first tokens, and the tokens after. */
+/**
+ * What a session keeps once no segment is open, which may take the first tokens, and the remaining tokens.
+ */
 async function upToSegment(
   session: Session,
   from: Snapshot | undefined,
@@ -95,7 +100,7 @@ async function upToSegment(
     const { segmentLength: N } = session.loaded.model.config;
     const room = (N - (session.position % N)) % N;
     if (tokens.length <= room)
-      throw new SessionError(`the open segment takes ${room} more tokens, and there are ${tokens.length}`);
+      throw new SessionError(`the open segment takes ${room} more tokens, but there are only ${tokens.length}`);
     if (room > 0) await session.read(tokens.subarray(0, room));
     return { state: (await session.snapshot()).state, rest: tokens.subarray(room) };
   } finally {
@@ -112,8 +117,11 @@ function segmentLook(
 ): SegmentLook {
   const { numLayers, numHeads: H, segmentLength: N } = config;
   const firstEarlier = Math.max(0, index - earlier);
+  const remembers = memoriesOf(config);
   const row = (layer: number, name: string, at: number): Float32Array =>
-    dataOf(results, nameOf("look", String(layer), name)).slice(at * N, at * N + tokens.length);
+    remembers.has(layer)
+      ? dataOf(results, nameOf("look", String(layer), name)).slice(at * N, at * N + tokens.length)
+      : new Float32Array(tokens.length);
   const head = (layer: number, h: number): HeadLook => ({
     gate: row(layer, "gate", h),
     memoryShare: row(layer, "memoryShare", h),

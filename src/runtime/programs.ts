@@ -18,16 +18,16 @@ import {
 } from "../model/transformer.ts";
 
 /*
- * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and where it applies `targets`,
- * `offset` and `length` (int32 [B], see {@link ChunkPlace}), `last` (int32 [B], the row whose logits are wanted), `isFull` and
- * `startOfSequence` (int32 [B]; 1 empties the lane first). Results that take the place
- * of an input have its name after `next.`, and rows of one after `rows.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V]
- * those of each, `losses` [B, T] the cross-entropy of each target in nats.
+ * What a session runs. Inputs: `params.*`, `state.*`, `segment.*`, `tokens`, and, where they apply, `targets`, `offset`
+ * and `length` (int32 [B], see {@link ChunkPlace}), `last` (int32 [B], the row whose logits are wanted), `isFull` and
+ * `startOfSequence` (int32 [B]; 1 empties the lane first). Results that replace an input have its name after `next.`,
+ * and rows of one after `rows.`; `logits` [B, V] are those of the last token, `allLogits` [B, T, V] those of each,
+ * `losses` [B, T] the cross-entropy of each target in nats.
  */
 
 /**
  * What is computed besides the state: nothing, `logits` of the last token, `allLogits` of every token, or the `losses` of targets.
- * For `state` alone, all that only the last layer's output needs is left out.
+ * For `state` alone, everything needed only for the last layer's output is left out.
  */
 export type Output = "logits" | "allLogits" | "losses" | "state";
 
@@ -42,8 +42,9 @@ export function segmentsProgram({ model, params }: StoredModel, batch: number, l
 }
 
 /**
- * One segment of one lane with a look into every layer: `look.*.gate`, `look.*.memoryShare` [H, N] and `look.*.resemblance`
- * [E, H, N] to `traces.*`, of E earlier segments; `trace.*` is that of this one. Throws GraphError for a model without a memory.
+ * One segment of one lane with a look into every layer: `look.*.gate`, `look.*.memoryShare` [H, N] and
+ * `look.*.resemblance` [E, H, N] to `traces.*`, of E earlier segments; `trace.*` belongs to this one. Throws GraphError
+ * for a model without a memory.
  */
 export function lookProgram({ model: { config, ...model }, params }: StoredModel, earlier: number): Graph {
   const weights = parameterInputs(params);
@@ -80,7 +81,10 @@ export function chunkProgram({ model, params }: StoredModel, batch: number, size
   return createGraph({ ...changes, ...rows, ...outputOf(model, weights, result.hidden, last, output) });
 }
 
-/** One segment of one lane as a standalone file: the weights are part of it, `logits` [1, N, V] are of all tokens. */
+/**
+ * One segment of one lane as a standalone file: it includes the weights, and `logits` [1, N, V] are those of all
+ * tokens.
+ */
 export function standaloneSegment({ model, params }: StoredModel): Graph {
   const weights = mapTree<ModelParams<Tensor, Weight>>(params, (value) => constant(value as FloatTensor));
   const tokens = input("tokens", [1, model.config.segmentLength], "int32");
@@ -88,7 +92,7 @@ export function standaloneSegment({ model, params }: StoredModel): Graph {
   return createGraph({ logits: model.logits(weights, result.hidden), ...nextState(result.state) });
 }
 
-/** Writes the open segment, which is full in all lanes, to the memory. It is for the caller to empty it. */
+/** Writes the open segment, which is full in all lanes, to the memory. The caller must empty it. */
 export function commitProgram({ model, params }: StoredModel, batch: number): Graph {
   return createGraph(changed(nextState(model.commit(parameterInputs(params), openInputs(model, batch)))));
 }
@@ -124,14 +128,14 @@ function outputOf(
   return { logits: reshape(model.logits(weights, last()), [batch, model.config.vocabularySize]) };
 }
 
-/** Results but for those that are the value itself that they would take the place of. */
+/** Results, except those that are the very value that they would replace. */
 function changed(results: Flat<Tensor>): Flat<Tensor> {
   const isSame = (name: string, result: Tensor): boolean =>
     isOp(result, "input") && name === nextOf(result.attributes.name);
   return Object.fromEntries(Object.entries(results).filter(([name, result]) => !isSame(name, result)));
 }
 
-/** Row [B, 1, n] of x [B, N, n], of each lane at a place that is known at run time, int32 [B]. */
+/** Row [B, 1, n] of x [B, N, n], of each lane at a place known at run time, int32 [B]. */
 function rowAt(x: Tensor, place: Tensor): Tensor {
   const [B, N, n] = x.shape as unknown as [number, number, number];
   const starts = Int32Array.from({ length: B }, (_, lane) => lane * N);

@@ -1,9 +1,9 @@
 /**
- * Finds how many of the most likely tokens it takes until the sum of their weights is enough, without sorting: quickselect
- * by sums in place of counts, O(n) on average. Reorders `tokens` so that these come first, the least likely of them last;
- * of equal logits the lower token is the more likely. All of them where the sum is never enough.
+ * Finds how many of the most likely tokens are needed for the sum of their weights to be enough, without sorting:
+ * quickselect by sums instead of counts, O(n) on average. Reorders `tokens` so that these come first, the least likely
+ * of them last; between equal logits the lower token is the more likely. All of them if the sum is never enough.
  *
- * @param weights By token; without them every token counts 1.
+ * @param weights By token; without them every token counts as 1.
  */
 export function headSize(
   tokens: Int32Array,
@@ -11,7 +11,8 @@ export function headSize(
   weights: Float64Array | undefined,
   enough: (sum: number) => boolean,
 ): number {
-  let [from, to, before] = [0, tokens.length, 0]; // the head ends in [from, to); `before` is the sum of what is left of it
+  // The head ends in [from, to); `before` is the sum of everything left of it.
+  let [from, to, before] = [0, tokens.length, 0];
   while (to - from > 1) {
     pivotToEnd(tokens, from, to, logits, from === 0 && to === tokens.length ? FIRST_SAMPLE : LATER_SAMPLE);
     const pivot = tokens[to - 1] ?? 0;
@@ -44,12 +45,12 @@ interface Sample {
   readonly rank: number;
 }
 
-/** The head is short as a rule, so most tokens are put aside at first. */
+/** The head is usually short, so most tokens are set aside first. */
 const FIRST_SAMPLE: Sample = { places: 64, rank: 1 };
 /** The median of three. */
 const LATER_SAMPLE: Sample = { places: 3, rank: 1 };
 
-/** Moves one of the tokens [from, to), of a rank among some that are spread evenly, to their end. */
+/** Moves one of the tokens [from, to), picked by its rank in an evenly spaced sample, to their end. */
 function pivotToEnd(tokens: Int32Array, from: number, to: number, logits: Float32Array, sample: Sample): void {
   const likelihood = (place: number): number => logits[tokens[place] ?? 0] ?? 0;
   const step = (to - 1 - from) / (sample.places - 1);

@@ -37,7 +37,7 @@ describe("what a session has prepared", () => {
 });
 
 describe("the weights", () => {
-  it("are part of what is run often on the host, and one copy for all programs on a device", async () => {
+  it("are built into programs that run often on the host, and are one copy for all programs on a device", async () => {
     const graphs: Graph[] = [];
     const seen = (working: Engine): Engine => ({
       ...working,
@@ -64,7 +64,7 @@ describe("the weights", () => {
 });
 
 describe("a program that does not compile", () => {
-  it("is compiled again when it is next asked for, and keeps no other from being released", async () => {
+  it("is compiled again at the next request, and does not keep others from being released", async () => {
     let [failing, released] = [true, 0];
     const moody: Engine = {
       ...engine,

@@ -9,8 +9,8 @@ import type { StoredModel } from "../model/transformer.ts";
 import { chunkProgram, commitProgram, commitSomeProgram, segmentsProgram, type Output } from "./programs.ts";
 
 /**
- * The programs of a model, each compiled when it is first asked for and then used by all lanes. A store of as many lanes says
- * which values they find there.
+ * The programs of a model, each compiled when first requested and then used by all lanes. A store with the same number
+ * of lanes says which values they find there.
  */
 export interface RuntimePrograms {
   /** Whole segments: `length` tokens of each of `batch` lanes. */
@@ -19,13 +19,13 @@ export interface RuntimePrograms {
   chunk(store: Store, batch: number, rows: number, output: Output): Promise<Prepared>;
   /** The end of segments of all lanes or of some; nothing in models that write every token to memory at once. */
   commit(store: Store, batch: number, lanes: "all" | "some"): Promise<Prepared | undefined>;
-  /** Releases all, and compiles no more. */
+  /** Releases all of them, and compiles no more. */
   dispose(): Promise<void>;
 }
 
 /**
- * Tokens of each lane that a run takes where there are that many: whole segments, one at least. Default: over all lanes 512, in
- * narrow models more, so that what a run computes on stays in the caches of a CPU.
+ * Tokens of each lane that a run takes when there are that many: whole segments, at least one. Default: 512 over all
+ * lanes, more in narrow models, so that the working set of a run stays in the caches of a CPU.
  */
 export function blockSizeOf(
   { segmentLength, modelDim }: Pick<ModelConfig, "segmentLength" | "modelDim">,
@@ -35,13 +35,13 @@ export function blockSizeOf(
   return Math.max(1, Math.floor(blockLength / segmentLength)) * segmentLength;
 }
 
-/** Whether memory counts for more than the last tenths of speed, see {@link FIXED_BYTES}. */
+/** Whether memory matters more than the last tenths of speed, see {@link FIXED_BYTES}. */
 export function isLargeModel({ params }: StoredModel): boolean {
   const leaves = Object.values(flatten<HostTensor>(params));
   return leaves.reduce((sum, { data }) => sum + data.byteLength, 0) > FIXED_BYTES;
 }
 
-/** Tokens that the programs for part of a segment take: a request runs in the smallest that it fits. */
+/** Tokens that the programs for part of a segment take: a request runs in the smallest that fits it. */
 export function chunkSizes({ segmentLength: N }: Pick<ModelConfig, "segmentLength">): readonly number[] {
   return [...CHUNK_ROWS.filter((rows) => rows < N), N];
 }
@@ -82,10 +82,10 @@ export function createPrograms(loaded: StoredModel): RuntimePrograms {
 // --- internal ---
 
 /**
- * Weights up to this many bytes become constants of the programs that run often: ONNX Runtime rearranges them once, and a token
- * of a small model takes two thirds of the time. Each such program holds a copy or two of them, and they go through protobuf; so
- * larger ones are fed at each run, from one place, at a price of a fifth of a token's time at 135 M weights and nothing for 64
- * tokens and more (docs/log.md).
+ * Weights up to this many bytes become constants of the programs that run often: ONNX Runtime rearranges them once, and
+ * a token of a small model takes two thirds of the time. Each such program holds a copy or two of them, and they go
+ * through protobuf; so larger ones are fed at each run, from one place, at the cost of a fifth of a token's time at 135
+ * M weights and nothing for 64 tokens or more (docs/log.md).
  */
 const FIXED_BYTES = 1 << 27;
 

@@ -26,7 +26,7 @@ const models: { readonly name: string; readonly mixing: Pick<ModelConfigInput, "
   ...tinyMixers.map((mixer) => ({ name: JSON.stringify(mixer), mixing: { mixer } })),
 ];
 
-/** Numbers of tokens for each lane, run after run. */
+/** Numbers of tokens for each lane, run by run. */
 const walks = fc.array(fc.array(fc.nat(2 * SEGMENT + 1), { minLength: LANES, maxLength: LANES }), {
   minLength: 1,
   maxLength: 4,
@@ -53,7 +53,7 @@ describe.each(models)("lanes of $name", ({ mixing }) => {
   it.each<[string, () => Engine]>([
     ["the host", () => engine],
     ["a device", () => madeUpDevice(engine).engine],
-  ])("are read as each would be alone, wherever they stand, on %s", async (_, engineOf) => {
+  ])("are read as each would be alone, wherever they are, on %s", async (_, engineOf) => {
     const runtime = createRuntime({ loaded, engine: engineOf() });
     const [together, alone] = [runtime.lanes({ batch: LANES }), runtime.lanes()];
     await fc.assert(
@@ -80,7 +80,7 @@ describe.each(models)("lanes of $name", ({ mixing }) => {
     await runtime.dispose();
   });
 
-  it("give the logits of the last token of each, and of lanes without a token nothing", async () => {
+  it("give the logits of the last token of each, and nothing for lanes without a token", async () => {
     const runtime = createRuntime({ loaded, engine });
     const [together, alone] = [runtime.lanes({ batch: LANES }), runtime.lanes()];
     const counts = [3 * SEGMENT + 1, 0, 2];
@@ -165,7 +165,7 @@ describe("a runtime", () => {
     }
   });
 
-  it("reads two sessions at a time as it would in turn", async () => {
+  it("reads two sessions at once as it would in turn", async () => {
     const runtime = createRuntime({ loaded: tinyModel(), engine: madeUpDevice(engine).engine });
     const [one, other] = [runtime.session(), runtime.session()];
     const [first, second] = [randomTokens(11, 1), randomTokens(11, 2)];
@@ -178,7 +178,7 @@ describe("a runtime", () => {
     await runtime.dispose();
   });
 
-  it("reads a few tokens by a program for a few", async () => {
+  it("reads a few tokens with a program for a few", async () => {
     const rows: number[] = [];
     const seen: Engine = {
       ...engine,
@@ -213,31 +213,31 @@ describe("a lane state that is refused", () => {
 
   it.each<[string, (state: LaneState) => LaneState, RegExp]>([
     ["at 400 nines", (state) => ({ ...state, position: Number("9".repeat(400)) }), /f: has no position/],
-    ["past what can be counted", (state) => ({ ...state, position: 2 ** 53 }), /f: has no position/],
+    ["beyond what can be counted", (state) => ({ ...state, position: 2 ** 53 }), /f: has no position/],
     ["at half a token", (state) => ({ ...state, position: 1.5 }), /f: has no position/],
     ["with a number that is not one", changed(0, NaN, "state"), /f: "state\..*" has numbers that are not finite/],
     ["with an infinite number", changed(0, -Infinity, "segment"), /f: "segment\..*" has numbers that are not finite/],
-    ["whose open segment holds more than it read", changed(23, 1, "segment"), /holds more than 6 tokens leave/],
-    ["that has read nothing and knows something", (state) => ({ ...state, position: 0 }), /holds more than 0 tokens/],
+    ["whose open segment holds more than it read", changed(23, 1, "segment"), /holds more than 6 tokens can leave/],
+    ["that has read nothing but holds something", (state) => ({ ...state, position: 0 }), /holds more than 0 tokens/],
   ])("is one %s", async (_, edit, problem) => {
     const bytes = encodeLaneState(await edited(edit));
     expect(() => decodeLaneState(bytes, "f")).toThrow(SessionError);
     expect(() => decodeLaneState(bytes, "f")).toThrow(problem);
   });
 
-  it("is one of another model, or of another shape, and the lanes stay as they were", async () => {
+  it("is one from another model, or of another shape, and the lanes do not change", async () => {
     const state = await edited((each) => each);
     const lanes = createRuntime({ loaded: tinyModel(), engine }).lanes({ batch: 2 });
     await lanes.read([randomTokens(3), randomTokens(5)]);
     const before = await lanes.save();
-    await expect(lanes.insert(0, { ...state, modelId: "0" })).rejects.toThrow(/the state is of another model/);
+    await expect(lanes.insert(0, { ...state, modelId: "0" })).rejects.toThrow(/the state is from another model/);
     await expect(lanes.insert(0, { ...state, segment: {} })).rejects.toThrow(/the state: lacks "segment/);
     await expect(lanes.insert(2, state)).rejects.toThrow(/there is no lane 2 of 2/);
     await expect(lanes.extract(-1)).rejects.toThrow(SessionError);
     expect(await lanes.save()).toEqual(before);
   });
 
-  it("is a file of another kind", async () => {
+  it("is another kind of file", async () => {
     const session = createRuntime({ loaded: tinyModel(), engine }).session();
     const bytes = await session.save();
     expect(() => decodeLaneState(bytes, "f")).toThrow(/f: is not a saved lane/);

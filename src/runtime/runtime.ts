@@ -8,8 +8,8 @@ import { createPrograms } from "./runtime-programs.ts";
 import { sessionOf, type Session } from "./lane-session.ts";
 
 /**
- * A model on an engine: its weights, which are there once, and its programs, each compiled once. Any number of lanes and sessions
- * run in it, and each costs no more than the state that it keeps.
+ * A model on an engine: its weights, kept once, and its programs, each compiled once. Any number of lanes and sessions
+ * run in it, and each costs only the state that it keeps.
  */
 export interface Runtime {
   readonly loaded: StoredModel;
@@ -17,7 +17,7 @@ export interface Runtime {
   lanes(options?: LanesOptions): Lanes;
   /** A session that has read nothing. */
   session(options?: LanesOptions): Session;
-  /** Frees the weights and the programs. Lanes and sessions are disposed of before, each on its own. */
+  /** Frees the weights and the programs. Dispose of its lanes and sessions first, each separately. */
   dispose(): Promise<void>;
 }
 

@@ -38,7 +38,7 @@ describe.each<[string, (values: Float32Array) => number]>([
 describe("sampleToken", () => {
   it.each<[string, SamplingOptions]>([
     ["by default", {}],
-    ["at temperature 0, whatever else is asked", { temperature: 0, topK: 3, topP: 0.9 }],
+    ["at temperature 0, whatever the other options", { temperature: 0, topK: 3, topP: 0.9 }],
     ["with top-k 1", { temperature: 5, topK: 1 }],
     ["with a small top-p", { temperature: 1, topP: 0.4 }],
     ["at a temperature near 0", { temperature: 1e-300 }],
@@ -51,7 +51,7 @@ describe("sampleToken", () => {
     ["flatter at a high temperature", { temperature: 2 }, normalized(probabilities.map(Math.sqrt))],
     ["sharper at a low temperature", { temperature: 0.5 }, normalized(probabilities.map((p) => p ** 2))],
     ["the k most likely", { temperature: 1, topK: 3 }, normalized([0.1, 0.5, 0, 0.3, 0])],
-    ["more than there are", { temperature: 1, topK: 99 }, probabilities],
+    ["more than exist", { temperature: 1, topK: 99 }, probabilities],
     ["the most likely that reach a share", { temperature: 1, topP: 0.75 }, normalized([0, 0.5, 0, 0.3, 0])],
     ["a share after the temperature", { temperature: 0.5, topP: 0.75 }, normalized([0, 0.5 ** 2, 0, 0.3 ** 2, 0])],
     ["a share of the k most likely", { temperature: 1, topK: 2, topP: 0.6 }, [0, 1, 0, 0, 0]],
@@ -64,7 +64,7 @@ describe("sampleToken", () => {
     });
   });
 
-  it("draws what sorting all tokens would draw, with the same number of the generator", () => {
+  it("draws what sorting all tokens would draw, from the same random number", () => {
     const value = fc.oneof(fc.double({ min: -9, max: 9, noNaN: true }), fc.constantFrom(0, 1, -1e30, -Infinity));
     fc.assert(
       fc.property(
@@ -89,7 +89,7 @@ describe("sampleToken", () => {
     );
   });
 
-  it("takes no time to sort a large vocabulary", () => {
+  it("spends no time sorting a large vocabulary", () => {
     const rng = createRng(1);
     const large = Float32Array.from({ length: 49_152 }, () => 3 * rng.normal());
     const plain = { temperature: 0.8 };
@@ -129,9 +129,9 @@ describe("sampleToken", () => {
   it.each<[string, SamplingOptions, RegExp]>([
     ["a negative temperature", { temperature: -0.1 }, /temperature must be 0 or more, got -0\.1/],
     ["a temperature that is not a number", { temperature: NaN }, /temperature .* got NaN/],
-    ["top-k 0", { topK: 0 }, /top-k must be a whole number from 1 up, got 0/],
+    ["top-k 0", { topK: 0 }, /top-k must be a whole number of at least 1, got 0/],
     ["half a token", { topK: 1.5 }, /top-k .* got 1\.5/],
-    ["top-p 0", { topP: 0 }, /top-p must lie above 0 and not above 1, got 0/],
+    ["top-p 0", { topP: 0 }, /top-p must be above 0 and at most 1, got 0/],
     ["top-p above 1", { topP: 1.1 }, /top-p .* got 1\.1/],
   ])("refuses %s", (_, options, problem) => {
     expect(() => draws(options, 1)).toThrow(OptionError);
@@ -146,7 +146,7 @@ function draws(options: SamplingOptions, count: number, seed = 0): number[] {
   return Array.from({ length: count }, () => sampleToken(logits, options, rng));
 }
 
-/** The definition, slowly: all tokens in order, the k first of them, the first of those that reach the share. */
+/** The definition, slowly: sort all tokens, take the first k, then the first of those that reach the share. */
 function sampleBySorting(values: Float32Array, options: Required<SamplingOptions>, rng: Rng): number {
   const { temperature, topK, topP } = options;
   const order = [...values.keys()].toSorted((a, b) => (values[b] ?? 0) - (values[a] ?? 0) || a - b).slice(0, topK);

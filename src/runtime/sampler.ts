@@ -5,9 +5,9 @@ import { headSize } from "./ranking.ts";
 export interface SamplingOptions {
   /** 0 always takes the most likely token. Default 0. */
   readonly temperature?: number;
-  /** Only this many most likely tokens are drawn from. Default: all. */
+  /** Draw only from this many most likely tokens. Default: all. */
   readonly topK?: number;
-  /** Only the most likely tokens that together reach this probability are drawn from. Default 1: all. */
+  /** Draw only from the most likely tokens that together reach this probability. Default 1: all. */
   readonly topP?: number;
 }
 
@@ -25,8 +25,8 @@ export function sampleToken(logits: Float32Array, options: SamplingOptions, rng:
   const { temperature = 0, topK = Math.max(1, logits.length), topP = 1 } = options;
   if (!(temperature >= 0)) throw new OptionError(`the temperature must be 0 or more, got ${temperature}`);
   if (!(Number.isInteger(topK) && topK >= 1))
-    throw new OptionError(`top-k must be a whole number from 1 up, got ${topK}`);
-  if (!(topP > 0 && topP <= 1)) throw new OptionError(`top-p must lie above 0 and not above 1, got ${topP}`);
+    throw new OptionError(`top-k must be a whole number of at least 1, got ${topK}`);
+  if (!(topP > 0 && topP <= 1)) throw new OptionError(`top-p must be above 0 and at most 1, got ${topP}`);
   const best = mostLikely(logits);
   if (temperature === 0) return best;
 
@@ -66,7 +66,7 @@ function allTokens(count: number): Int32Array {
   return tokens;
 }
 
-/** In proportion to the probability of each token, the most likely having 1; 0 for tokens that are not asked for. */
+/** In proportion to the probability of each token, with 1 for the most likely; 0 for excluded tokens. */
 function weightsOf(tokens: Int32Array, logits: Float32Array, best: number, temperature: number): Float64Array {
   const weights = new Float64Array(logits.length); // [V]
   const highest = logits[best] ?? 0;

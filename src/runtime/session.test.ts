@@ -8,10 +8,9 @@ import type { Graph } from "../graph/graph.ts";
 import { floatTensor } from "../tensor/host-tensor.ts";
 import { tinyMixers } from "../model/fixtures.ts";
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from "../tensor/safetensors.ts";
-import type { ModelConfigInput } from "../model/config.ts";
 import { stateBytes } from "../model/cost.ts";
 import type { LoadedModel } from "../model/transformer.ts";
-import { randomTokens, SEGMENT, tinyModel } from "./fixtures.ts";
+import { randomTokens, SEGMENT, tinyModel, type Mixing } from "./fixtures.ts";
 import { commitProgram } from "./programs.ts";
 import { SessionError, type LaneTokens } from "./lane-tokens.ts";
 import { createSession, type Session } from "./session.ts";
@@ -24,15 +23,15 @@ beforeAll(async () => {
   engine = await createNodeEngine({ threads: 1 });
 });
 
-interface Mixing {
+interface Mixed {
   readonly name: string;
-  readonly mixing: Pick<ModelConfigInput, "memory" | "mixer">;
+  readonly mixing: Mixing;
   /** Whether it sees what lies any number of tokens back. */
   readonly remembers: boolean;
   /** Largest distance between logits that differ only in the order of additions. */
   readonly tolerance: number;
 }
-const models: Mixing[] = [
+const models: Mixed[] = [
   ...MEMORY_UPDATES.map((update) => ({
     name: `${update} memory`,
     mixing: { memory: { update } },
@@ -45,6 +44,15 @@ const models: Mixing[] = [
     remembers: ["recurrent-memory", "mamba2", "gated-deltanet"].includes(mixer.kind),
     tolerance: 1e-4, // large weights through an inverse, as in a Gated DeltaNet
   })),
+  {
+    name: "a memory of one head and windows",
+    mixing: {
+      numKeyValueHeads: 2,
+      layers: [{ memory: { heads: [1] } }, { mixer: { kind: "window", windowLength: 8 } }],
+    },
+    remembers: true,
+    tolerance: 1e-4,
+  },
 ];
 
 describe.each(
@@ -72,7 +80,7 @@ describe.each(
     for (const session of sessions.values()) await session.dispose();
   });
 
-  it("scores every token of every lane, and finds them unlike", () => {
+  it("scores every token of every lane, with different scores", () => {
     expect(losses.length).toBe(batch * LENGTH);
     expect(new Set(losses.map((loss) => Math.round(loss * 1e4))).size).toBeGreaterThan(batch * LENGTH * 0.8);
   });
@@ -149,7 +157,7 @@ describe.each(
     );
   });
 
-  it("continues from a snapshot as often as asked, bit for bit, whatever was read in between", async () => {
+  it("continues from a snapshot any number of times, bit for bit, whatever was read in between", async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(LENGTH - 1), fc.integer({ min: 1, max: 9 }), async (place, aside) => {
         const session = fresh();
@@ -194,14 +202,14 @@ describe.each(
     }
   });
 
-  it.runIf(remembers)("depends on the token that the memory alone can know", async () => {
+  it.runIf(remembers)("depends on a token that only the memory can know", async () => {
     const changed = lanes.map((lane) => lane.with(0, ((lane[0] ?? 0) + 1) % 20));
     const session = fresh();
     const other = await session.prefill(changed.map((lane) => lane.subarray(0, LENGTH)));
     expect(distance(other, logits.at(-1))).toBeGreaterThan(10 * TOLERANCE);
   });
 
-  it("tells how far it is, up to all tokens", async () => {
+  it("reports its progress, up to all tokens", async () => {
     const seen: number[] = [];
     await fresh(2 * SEGMENT).prefill(cut(0, LENGTH), (done) => seen.push(done));
     expect(seen).toEqual([8, 16, 20, 23]);
@@ -226,7 +234,7 @@ describe("a session on a device with its own memory", () => {
     return lanes.map((lane) => lane.subarray(start, end));
   });
 
-  it.each(models)("computes what a session on the host does, with $name", async ({ mixing, tolerance }) => {
+  it.each(models)("computes the same as a session on the host, with $name", async ({ mixing, tolerance }) => {
     const loaded = tinyModel(mixing);
     const device = madeUpDevice(engine);
     const onHost = createSession({ loaded, engine, batch: 2 });
@@ -247,7 +255,7 @@ describe("a session on a device with its own memory", () => {
     expect(device.tensors).toBe(0);
   });
 
-  it("sends tokens and gets what was asked for, and the state when it is saved", async () => {
+  it("sends tokens and gets the requested results, and the state when it is saved", async () => {
     const device = madeUpDevice(engine);
     const loaded = tinyModel();
     const session = createSession({ loaded, engine: device.engine, blockLength: 2 * SEGMENT });
@@ -271,8 +279,8 @@ describe("a session on a device with its own memory", () => {
   });
 });
 
-describe("what a session does", () => {
-  it("copies tokens when it is asked, so that their array can be used again", async () => {
+describe("a call to a session", () => {
+  it("copies its tokens at once, so that their array can be reused", async () => {
     const session = createSession({ loaded: tinyModel(), engine });
     const tokens = randomTokens(LENGTH);
     const expected = await session.prefill(tokens);
@@ -284,7 +292,7 @@ describe("what a session does", () => {
     await session.dispose();
   });
 
-  it("is done in turn", async () => {
+  it("runs in turn", async () => {
     const loaded = tinyModel();
     const [session, other] = [createSession({ loaded, engine }), createSession({ loaded, engine })];
     const tokens = randomTokens(LENGTH);
@@ -299,7 +307,7 @@ describe("what a session does", () => {
     for (const each of [session, other]) await each.dispose();
   });
 
-  it("is undone by nothing that comes in between", async () => {
+  it("is not undone by other calls in between", async () => {
     const device = madeUpDevice(engine);
     const session = createSession({ loaded: tinyModel(), engine: device.engine });
     const tokens = randomTokens(7);
@@ -319,7 +327,7 @@ describe("what a session does", () => {
     expect(device.tensors).toBe(0);
   });
 
-  it("ends at a block when it is disposed of", async () => {
+  it("ends at a block when the session is disposed of", async () => {
     const device = madeUpDevice(engine);
     const session = createSession({ loaded: tinyModel(), engine: device.engine, blockLength: SEGMENT });
     const seen: number[] = [];
@@ -333,7 +341,7 @@ describe("what a session does", () => {
     expect(device.tensors).toBe(0);
   });
 
-  it.each(models)("can be tried again where the end of a segment failed, with $name", async ({ mixing, tolerance }) => {
+  it.each(models)("can be retried after the end of a segment failed, with $name", async ({ mixing, tolerance }) => {
     const loaded = tinyModel(mixing);
     const tokens = randomTokens(3 * SEGMENT + 2);
     const undisturbed = createSession({ loaded, engine });
@@ -404,7 +412,7 @@ describe("what a session refuses", () => {
     expect(session.position).toBe(0);
   });
 
-  it.each([2, 3, SEGMENT, 9])("targets of another number than its %i tokens", async (length) => {
+  it.each([2, 3, SEGMENT, 9])("a number of targets other than its %i tokens", async (length) => {
     const session = createSession({ loaded: tinyModel(), engine });
     for (const count of [length - 1, length + 1]) {
       await expectRejection(session.score(randomTokens(length), randomTokens(count)), /targets for/);
@@ -421,7 +429,7 @@ describe("a saved state that a session refuses", () => {
     ["of another model", () => savedBy(tinyModel({ memory: { update: "linear" } })), /f: was saved by another model/],
     ["with another number of lanes", () => savedBy(loaded, 2), /f: "state\..*" must have shape/],
     ["of another format", () => encodeSafetensors({}, { kind: "session" }), /f: was saved by another version/],
-    ["that is a file of another kind", () => encodeSafetensors({}, { kind: "weights" }), /f: is not a saved session/],
+    ["that is another kind of file", () => encodeSafetensors({}, { kind: "weights" }), /f: is not a saved session/],
     ["of other weights", () => savedBy(withOtherWeights(loaded)), /f: was saved by another model/],
     [
       "of an earlier version",
@@ -439,9 +447,13 @@ describe("a saved state that a session refuses", () => {
     [
       "at a position of 400 nines",
       () => edited((metadata) => ({ ...metadata, positions: "9".repeat(400) })),
-      /f: has no position, or one that no text can have/,
+      /f: has no position, or an impossible one/,
     ],
-    ["of more lanes than it has", () => edited((metadata) => ({ ...metadata, positions: "6,6" })), /is of 1 lanes/],
+    [
+      "of more lanes than it has",
+      () => edited((metadata) => ({ ...metadata, positions: "6,6" })),
+      /has 1 lanes, but there are 2 positions/,
+    ],
     [
       "that is not a safetensors file",
       () => new TextEncoder().encode("The grass is green."),
@@ -453,7 +465,7 @@ describe("a saved state that a session refuses", () => {
     await expectUnharmed((session) => session.load(bytes, "f"), problem);
   });
 
-  it("is one cut off anywhere", async () => {
+  it("is one that is cut off anywhere", async () => {
     const bytes = await savedBy(loaded);
     await expectUnharmed(async (session) => {
       for (let end = 0; end < bytes.length; end += 7)
@@ -488,7 +500,7 @@ describe("a snapshot that a session refuses", () => {
   const loaded = tinyModel();
 
   it.each<[string, LoadedModel, number, RegExp]>([
-    ["of another model", tinyModel(), 1, /the snapshot is of another model/],
+    ["of another model", tinyModel(), 1, /the snapshot is from another model/],
     ["of another number of lanes", loaded, 2, /the session has 1 lanes, the snapshot has 2/],
   ])("is one %s", async (_, model, batch, problem) => {
     const snapshot = await createSession({ loaded: model, engine, batch }).snapshot();
@@ -521,7 +533,7 @@ function withOtherWeights({ model, params }: LoadedModel): LoadedModel {
   return { model, params: { ...params, finalNorm: floatTensor(shape, data.with(0, (data[0] ?? 0) + 1e-6)) } };
 }
 
-/** Starts and ends of consecutive parts of these sizes, over and over, up to a length. */
+/** Starts and ends of consecutive parts of these sizes, repeated, up to a length. */
 function endsOf(sizes: readonly number[], length: number): (readonly [number, number])[] {
   const parts: (readonly [number, number])[] = [];
   for (let start = 0, i = 0; start < length; i++) {
@@ -537,7 +549,7 @@ function laneOf(rows: Float32Array = new Float32Array(), lane: number, lanes: nu
   return rows.subarray(lane * width, (lane + 1) * width);
 }
 
-/** The logits [B * V] of one token after the other as [B * T * V]. */
+/** The logits [B * V] of consecutive tokens as [B * T * V]. */
 function inLanes(each: readonly Float32Array[], lanes: number): Float32Array {
   const rows = Array.from({ length: lanes }, (_, lane) => each.flatMap((logits) => [...laneOf(logits, lane, lanes)]));
   return Float32Array.from(rows.flat());

@@ -45,7 +45,7 @@ describe.each(MIXINGS)("weights of %j", (mixing) => {
     const [actual, expected] = [await lossesOf(stored), await lossesOf(inFloat32(stored))];
     expect(actual.length).toBe(10);
     actual.forEach((loss, i) => expect(Math.abs(loss - (expected[i] ?? NaN))).toBeLessThan(1e-4));
-    // and they are others than those that were stored
+    // and they differ from the original weights
     expect(actual).not.toEqual(await lossesOf(loaded));
     expect(bytesOf(stored)).toBeLessThan(0.6 * bytesOf(loaded));
   });

@@ -5,7 +5,7 @@ import { decodeTokens } from "../text/bytes.ts";
 import { copySequence } from "./copy.ts";
 
 describe("copySequence", () => {
-  it("weights exactly what an earlier copy predicts after its first three characters", () => {
+  it("weights exactly what an earlier copy predicts, after its first three characters", () => {
     fc.assert(
       fc.property(fc.nat(600), fc.integer(), (length, seed) => {
         const { tokens, weights } = copySequence(length, createRng(seed));
@@ -30,7 +30,7 @@ describe("copySequence", () => {
     expect(Math.max(...distances)).toBeGreaterThan(lines.length / 2);
   });
 
-  it("gives the rest the weight asked for", () => {
+  it("gives the rest the requested weight", () => {
     const [plain, weighted] = [copySequence(300, createRng(2)), copySequence(300, createRng(2), { textWeight: 0.5 })];
     expect(weighted.tokens).toEqual(plain.tokens);
     expect(weighted.weights).toEqual(plain.weights.map((weight) => weight || 0.5));

@@ -6,7 +6,7 @@ import type { Task, WeightedSequence } from "./task.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789";
 const [MIN_LENGTH, MAX_LENGTH] = [8, 24];
-/** Of a repeated string, the first characters cannot be predicted: they say which string it is. */
+/** The first characters of a repeated string cannot be predicted: they say which string it is. */
 const CUE_LENGTH = 3;
 const REPEAT_PROBABILITY = 0.5;
 
@@ -49,7 +49,7 @@ const schema = z.strictObject({
   textWeight: z.number().nonnegative().optional(),
 });
 
-/** Trains the memory to find what followed a few characters the last time. */
+/** Trains the memory to find what followed a few characters last time. */
 export const copyTask: Task<typeof schema> = {
   schema,
   readsText: () => false,
@@ -59,7 +59,7 @@ export const copyTask: Task<typeof schema> = {
 
 // --- internal ---
 
-/** Tokens of a string that have its cue. */
+/** Tokens of a string that form its cue. */
 function cueTokens(string: Int32Array, { decode }: Tokenizer): number {
   let count = 1;
   while (count < string.length && decode(string.subarray(0, count)).length < CUE_LENGTH) count += 1;

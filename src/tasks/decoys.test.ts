@@ -8,7 +8,7 @@ const text = Uint8Array.from(encodeText("call me ishmael some years ago never mi
 const numbersIn = (bytes: Uint8Array): string[] => decodeTokens(bytes).match(/\d+/g) ?? [];
 
 describe("withDecoys", () => {
-  it("keeps the length, leaves the text itself alone and adds no more numbers than asked for", () => {
+  it("keeps the length, does not change the original text and adds at most the requested count of numbers", () => {
     const before = text.slice();
     fc.assert(
       fc.property(fc.integer(), fc.nat(12), (seed, most) => {
@@ -17,19 +17,19 @@ describe("withDecoys", () => {
         expect(text).toEqual(before);
         const numbers = numbersIn(changed);
         expect(numbers.length).toBeLessThanOrEqual(most);
-        // Two may lie over each other, but then one of them ends the other.
+        // Two may overlap, but then one of them cuts the other off.
         for (const number of numbers) expect(number.length).toBeLessThanOrEqual(10);
       }),
     );
   });
 
-  it("has numbers of every length from one digit to five, and any count up to the most", () => {
+  it("has numbers of every length from one digit to five, and any count up to the maximum", () => {
     const draws = Array.from({ length: 300 }, (_, seed) => numbersIn(withDecoys(text, 3, createRng(seed))));
     expect([...new Set(draws.map((numbers) => numbers.length))].toSorted()).toEqual([0, 1, 2, 3]);
     expect(new Set(draws.flat().map((number) => number.length))).toEqual(new Set([1, 2, 3, 4, 5]));
   });
 
-  it("leaves a text alone that is too short for a number", () => {
+  it("leaves a text unchanged that is too short for a number", () => {
     expect(withDecoys(Uint8Array.of(97), 5, createRng(1))).toEqual(Uint8Array.of(97));
   });
 });

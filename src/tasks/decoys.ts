@@ -3,7 +3,7 @@ import type { Tokens } from "../text/document.ts";
 import { byteTokenizer, type Tokenizer } from "../text/tokenizers/tokenizer.ts";
 import { pick } from "./draw.ts";
 
-/* Numbers as books have them: chapters, pages, years, sums. */
+/* Numbers like those in books: chapters, pages, years, sums. */
 const BEFORE = [
   "\n",
   "\n\n",
@@ -24,8 +24,8 @@ const AFTER = [" ", "\n", "\n\n", ". ", ", ", ") ", "; ", ".\n", ": "];
 const MOST_DIGITS = 5;
 
 /**
- * A copy of a text with numbers written over it at random places, at most `most`; how many is drawn too. A model that
- * is to keep one number learns from them to leave others alone.
+ * A copy of a text with numbers written over it at random places, at most `most`; how many is random too. They teach a
+ * model that must keep one number to ignore others.
  */
 export function withDecoys<T extends Tokens>(
   text: T,
@@ -43,7 +43,7 @@ export function withDecoys<T extends Tokens>(
 
 // --- internal ---
 
-/** A number of one to five digits, every count as likely. */
+/** A number of one to five digits, every length equally likely. */
 function drawNumber(rng: Rng): string {
   const digits = 1 + rng.integer(MOST_DIGITS);
   return Array.from({ length: digits }, (_, i) => (i === 0 ? 1 + rng.integer(9) : rng.integer(10))).join("");

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { createRng } from "../base/random.ts";
 import { drawDistinct, drawPlaces, pick, shuffled } from "./draw.ts";
 
-it("shuffles without loss, every order as likely", () => {
+it("shuffles without loss, every order equally likely", () => {
   fc.assert(
     fc.property(fc.array(fc.nat()), fc.integer(), (values, seed) => {
       expect(shuffled(values, createRng(seed)).toSorted()).toEqual(values.toSorted());
@@ -33,7 +33,7 @@ it("draws different places in ascending order", () => {
   );
 });
 
-it("picks what there is", () => {
+it("picks from what there is", () => {
   const rng = createRng(2);
   expect(new Set(Array.from({ length: 50 }, () => pick([1, 2, 3], rng)))).toEqual(new Set([1, 2, 3]));
   expect(() => pick([], rng)).toThrow(RangeError);

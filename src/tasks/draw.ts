@@ -1,6 +1,6 @@
 import type { Rng } from "../base/random.ts";
 
-/** One of the values, each as likely as any other. Throws `RangeError` when there is none. */
+/** One of the values, all equally likely. Throws `RangeError` when there is none. */
 export function pick<T>(values: readonly T[], rng: Rng): T {
   const value = values[rng.integer(values.length)];
   if (value === undefined) throw new RangeError("there is nothing to pick from");

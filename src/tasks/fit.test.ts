@@ -40,7 +40,7 @@ describe.each(Object.entries(TOKENIZERS))("prompts in tokens of %s", (name, load
     source = sourceOf(tokenizer);
   });
 
-  it.each(tasks)("of $name take at most the length and little less, and can be answered", (task) => {
+  it.each(tasks)("of $name take at most the length, not much less, and can be answered", (task) => {
     const shortest = shortestRecall(task, tokenizer);
     fc.assert(
       fc.property(fc.oneof(fc.constant(0), fc.nat(2500)), fc.nat(), (more, seed) => {
@@ -66,7 +66,7 @@ describe.each(Object.entries(TOKENIZERS))("prompts in tokens of %s", (name, load
     );
   });
 
-  it("keep room for an answer that takes more than was kept", () => {
+  it("make room for an answer that takes more than was reserved", () => {
     const [task] = recallTasksOf(["niah_multivalue"]);
     if (!task) throw new Error("there is no such task");
     const length = shortestRecall(task, tokenizer).prompt + 400;
@@ -75,7 +75,7 @@ describe.each(Object.entries(TOKENIZERS))("prompts in tokens of %s", (name, load
     expect(prompt.length + answer.length).toBeLessThanOrEqual(length + answerRoom);
   });
 
-  it("depend on the generator alone", () => {
+  it("depend only on the generator", () => {
     const draw = (seed: number) =>
       tasks.map((task) => fitRecall(task, { ...source, length: 2600, rng: createRng(seed) }));
     expect(draw(1)).toEqual(draw(1));
@@ -110,13 +110,13 @@ describe.each(Object.entries(TOKENIZERS))("prompts in tokens of %s", (name, load
     );
   });
 
-  it("have garbage as one text", () => {
+  it("tokenize garbage as one text", () => {
     const asked = { length: 500, depth: 0, haystack: { kind: "garbage" }, rng: createRng(1), tokenizer } as const;
     const words = tokenizer.decode(passkeyPrompt(asked).tokens);
     expect(words).toMatch(/There and back again\. The grass is green\. The sky is blue\./);
   });
 
-  it("train on pass keys whose answer is what counts", () => {
+  it("train on pass keys in which only the answer counts", () => {
     const length = 600;
     const schema = passkeyTask.schema.parse({ task: "passkey", share: 1, answerWeight: 8, textWeight: 0.5, decoys: 3 });
     for (let seed = 0; seed < 20; seed++) {
@@ -142,7 +142,7 @@ describe.each(Object.entries(TOKENIZERS))("prompts in tokens of %s", (name, load
     expect(counted.length).toBeLessThanOrEqual(repeats.join("").length - 3 * repeats.length + 24);
   });
 
-  it("have numbers written over them, and leave the rest alone", () => {
+  it("have numbers written over them, and keep the rest", () => {
     const text = tokenizer.encode("call me ishmael some years ago never mind how long ".repeat(20));
     const changed = withDecoys(text, 5, createRng(4), tokenizer);
     expect(changed.length).toBe(text.length);
@@ -150,7 +150,7 @@ describe.each(Object.entries(TOKENIZERS))("prompts in tokens of %s", (name, load
     expect(tokenizer.decode(text)).not.toMatch(/\d/);
   });
 
-  it("follow on as many empty lines as asked for", () => {
+  it("follow the requested number of empty lines", () => {
     for (const size of [0, 1, 7]) {
       expect(emptyLines(size, tokenizer).length).toBe(size);
       expect(tokenizer.decode(emptyLines(size, tokenizer))).toMatch(/^\n*$/);

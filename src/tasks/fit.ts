@@ -10,16 +10,16 @@ import type { RecallSample, RecallTask } from "./recall.ts";
 /** Windows of a text in the tokens of a model. */
 export interface TokenSource {
   readonly tokenizer: Tokenizer;
-  /** A window of exactly so many tokens, every place as likely as any other. */
+  /** A window of exactly this many tokens, all places equally likely. */
   readonly tokens: (size: number, rng: Rng) => Tokens;
-  /** Most tokens of a window. Default: any number. */
+  /** Maximum tokens of a window. Default: no limit. */
   readonly longest?: number;
 }
 
 export interface FitOptions extends TokenSource {
-  /** Most tokens of the prompt. */
+  /** Maximum tokens of the prompt. */
   readonly length: number;
-  /** Tokens kept for the answer; one that takes more has them from the prompt. Default: as many as it takes. */
+  /** Tokens reserved for the answer; one that needs more takes them from the prompt. Default: as many as it needs. */
   readonly answerRoom?: number;
   readonly rng: Rng;
 }
@@ -34,9 +34,10 @@ export interface RecallSize {
 }
 
 /**
- * A prompt of a task of at most `length` tokens, and little less. Where a token is a byte, it is what the task writes in so
- * many bytes. For other tokenizers the number of bytes is searched, with the same draws at each try: only whole prompts are
- * tried, so whatever a prompt hides is whole. Throws `OptionError` for a length below {@link shortestRecall}.
+ * A prompt of a task of at most `length` tokens, and not much less. Where a token is a byte, it is what the task writes
+ * in that many bytes. For other tokenizers the number of bytes is searched, with the same draws at each try: only whole
+ * prompts are tried, so whatever a prompt hides is whole. Throws `OptionError` for a length below {@link
+ * shortestRecall}.
  */
 export function fitRecall(task: RecallTask, options: FitOptions): FittedRecall {
   const { length, answerRoom = Infinity, rng, tokenizer } = options;
@@ -58,16 +59,16 @@ export function fitRecall(task: RecallTask, options: FitOptions): FittedRecall {
     const fitted = fillLength(task, { sampleAt, bare, spare, length });
     if (fitted) return fitted;
   }
-  throw new OptionError(`${task.name} does not fit ${length} tokens with what it drew, ${MOST_DRAWS} times over`);
+  throw new OptionError(`${task.name} did not fit into ${length} tokens in ${MOST_DRAWS} draws`);
 }
 
-/** Throws `OptionError` for a length in tokens without room for the task. */
+/** Throws `OptionError` for a length in tokens that is too short for the task. */
 export function checkRecallLength(task: RecallTask, length: number, tokenizer: Tokenizer = byteTokenizer): void {
   const { prompt } = shortestRecall(task, tokenizer);
   if (!(length >= prompt)) throw new OptionError(`${task.name} needs at least ${prompt} tokens, got ${length}`);
 }
 
-/** Tokens that have room for the shortest prompt of a task and for its longest answer. */
+/** Tokens that suffice for the shortest prompt of a task and its longest answer. */
 export function shortestRecall(task: RecallTask, tokenizer: Tokenizer = byteTokenizer): RecallSize {
   if (tokenizer === byteTokenizer) return { prompt: task.minBytes, answer: task.answerBytes };
   const known = shortest.get(tokenizer)?.get(task);
@@ -77,7 +78,7 @@ export function shortestRecall(task: RecallTask, tokenizer: Tokenizer = byteToke
   return size;
 }
 
-/** So many tokens of empty lines. */
+/** The given number of tokens of empty lines. */
 export function emptyLines(size: number, tokenizer: Tokenizer): Int32Array {
   const line = tokenizer.encode("\n");
   return Int32Array.from({ length: size }, (_, i) => line[i % line.length] ?? 0);
@@ -91,10 +92,10 @@ const MOST_DRAWS = 8;
 const SHORTEST_DRAWS = 32;
 const NO_TEXT: TextSource = () => "";
 
-/** What was measured, as it takes a while and is asked for with every sequence. */
+/** Cached measurements, since they take a while and are needed for every sequence. */
 const shortest = new WeakMap<Tokenizer, ReadonlyMap<RecallTask, RecallSize>>();
 
-/** The draws may not have had the longest there is, so there is a margin. */
+/** The draws may have missed the longest, so there is a margin. */
 function measureShortest(task: RecallTask, { encode }: Tokenizer): RecallSize {
   const samples = Array.from({ length: SHORTEST_DRAWS }, (_, seed) =>
     task.sample({ bytes: task.minBytes, rng: createRng(seed), text: NO_TEXT }),
@@ -107,7 +108,7 @@ function measureShortest(task: RecallTask, { encode }: Tokenizer): RecallSize {
   };
 }
 
-/** Windows as text. A token of text has two bytes and more, and what is more is cut off. */
+/** Windows as text. A token of text has two bytes or more, and the excess is cut off. */
 function textOf({ tokenizer, tokens, longest = Infinity }: TokenSource, rng: Rng): TextSource {
   if (tokenizer === byteTokenizer) return (bytes) => wholeCharacters(tokenizer.decode(tokens(bytes, rng)));
   return (bytes) => {
@@ -117,16 +118,16 @@ function textOf({ tokenizer, tokens, longest = Infinity }: TokenSource, rng: Rng
 }
 
 interface Filling {
-  /** The sample in so many bytes. */
+  /** The sample in the given number of bytes. */
   readonly sampleAt: (bytes: number) => FittedRecall;
-  /** The shortest sample without any text of a book. */
+  /** The shortest sample, without any text of a book. */
   readonly bare: () => FittedRecall;
-  /** Tokens that a sample leaves of the length. */
+  /** Tokens of the length that a sample leaves unused. */
   readonly spare: (sample: FittedRecall) => number;
   readonly length: number;
 }
 
-/** The sample with the least to spare, but nothing below zero, among those of some sizes in bytes; undefined where none fits. */
+/** The sample with the fewest tokens to spare, but not below zero, among some sizes in bytes; undefined if none fits. */
 function fillLength({ minBytes }: RecallTask, { sampleAt, bare, spare, length }: Filling): FittedRecall | undefined {
   const enough = Math.max(24, length / 128);
   let best = sampleAt(minBytes);
@@ -134,7 +135,7 @@ function fillLength({ minBytes }: RecallTask, { sampleAt, bare, spare, length }:
   if (spare(best) < 0) return undefined;
   let [low, high, bytes, left] = [minBytes, Infinity, minBytes, spare(best)];
   for (let tries = 0; tries < MOST_TRIES && spare(best) > enough && high - low > 1; tries++) {
-    const guess = Math.round(bytes + ((left - enough / 2) * bytes) / (length - left)); // at as many bytes a token
+    const guess = Math.round(bytes + ((left - enough / 2) * bytes) / (length - left)); // at the same bytes per token
     const middle = high < Infinity ? Math.floor((low + high) / 2) : 2 * low;
     bytes = guess > low && guess < high ? guess : middle;
     const sample = sampleAt(bytes);

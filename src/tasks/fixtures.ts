@@ -11,7 +11,7 @@ export const BOOK = Array.from(
 
 const BOOK_TOKENS = Uint8Array.from(encodeText(BOOK));
 
-/** The sample of a seed in so many bytes, with {@link BOOK} as the book. */
+/** The sample of a seed in the given number of bytes, with {@link BOOK} as the book. */
 export function sampleOf(task: RecallTask, bytes: number, seed: number): RecallSample {
   const rng = createRng(seed);
   const text = (size: number): string => {

@@ -7,7 +7,7 @@ import { createBatches } from "../train/data/batches.ts";
 import { mixtureProblem, mixtureSchema, type Mixture } from "../train/data/mixture.ts";
 import { MQAR_SIZES, MQAR_VERSION, mqarExample, NO_LABEL, type MqarExample, type MqarShape } from "./mqar.ts";
 
-/** Shapes that exist, from the smallest up. */
+/** Valid shapes, starting with the smallest. */
 const shapes = fc
   .record({
     pairs: fc.integer({ min: 1, max: 20 }),
@@ -25,7 +25,7 @@ const shapes = fc
   });
 
 describe("mqarExample", () => {
-  it("is what its definition says, at every size", () => {
+  it("matches its definition, at every size", () => {
     fc.assert(
       fc.property(shapes, fc.integer(), (shape, seed) => {
         checkExample(mqarExample({ ...shape, rng: createRng(seed) }), shape);
@@ -43,7 +43,7 @@ describe("mqarExample", () => {
     },
   );
 
-  it("draws places one after the other, in proportion to i^(power - 1) of those that are left", () => {
+  it("draws places one by one, in proportion to i^(power - 1) among those that are left", () => {
     for (const power of [0.01, 0.5, 1]) {
       // Three queries in six places: 120 ways, each with a probability that is easily written down.
       const [pairs, space, runs] = [3, 6, 20_000];
@@ -55,7 +55,7 @@ describe("mqarExample", () => {
     }
   });
 
-  it("has queries where a plain simulation of the draws has them, and near more often than far", () => {
+  it("places queries like a plain simulation of the draws, and near more often than far", () => {
     const [pairs, space, runs] = [8, 24, 3000];
     const weights = Array.from({ length: space }, (_, i) => 0.01 * (i + 1) ** (0.01 - 1));
     const ours = Array<number>(space).fill(0);
@@ -93,13 +93,13 @@ describe("mqarExample", () => {
     expect([...noise].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, token) => token));
   });
 
-  it("depends on its source of random numbers alone, in this version", () => {
+  it("depends only on its source of random numbers, in this version", () => {
     const draw = (seed: number): MqarExample =>
       mqarExample({ length: 16, pairs: 2, vocabulary: 20, distance: 2, rng: createRng(seed) });
     expect(draw(1)).toEqual(draw(1));
     expect(draw(1)).not.toEqual(draw(2));
     const { inputs, labels } = draw(1);
-    // Whoever changes these tokens changes the version too.
+    // A change of these tokens needs a change of the version too.
     expect(MQAR_VERSION).toBe(1);
     expect([...inputs]).toEqual([8, 17, 6, 12, 14, 14, 7, 3, 16, 3, 8, 5, 14, 6, 6, 7]);
     expect([...labels]).toEqual([...Array(10).fill(NO_LABEL), 17, ...Array(3).fill(NO_LABEL), 12, NO_LABEL]);
@@ -107,12 +107,12 @@ describe("mqarExample", () => {
 
   it.each<[string, Partial<MqarShape>, string]>([
     ["an odd length", { length: 65 }, "the length of mqar must be even, got 65"],
-    ["half a token", { length: 64.5 }, "the length of mqar must be a whole number from 1 up, got 64.5"],
-    ["no pairs", { pairs: 0 }, "the pairs of mqar must be a whole number from 1 up, got 0"],
-    ["no passes", { passes: 0 }, "the passes of mqar must be a whole number from 1 up, got 0"],
-    ["a vocabulary that is no number", { vocabulary: Number.NaN }, "the vocabulary of mqar must be a whole number"],
+    ["half a token", { length: 64.5 }, "the length of mqar must be a whole number of at least 1, got 64.5"],
+    ["no pairs", { pairs: 0 }, "the pairs of mqar must be a whole number of at least 1, got 0"],
+    ["no passes", { passes: 0 }, "the passes of mqar must be a whole number of at least 1, got 0"],
+    ["a vocabulary that is not a number", { vocabulary: Number.NaN }, "the vocabulary of mqar must be a whole number"],
     ["no power", { power: 0 }, "the power of mqar must be above 0, got 0"],
-    ["a negative distance", { distance: -2 }, "the distance of mqar must be a whole number from 0 up, got -2"],
+    ["a negative distance", { distance: -2 }, "the distance of mqar must be a whole number of at least 0, got -2"],
     ["an odd distance", { distance: 3 }, "the distance of mqar must be even, got 3"],
     ["too many pairs", { pairs: 17 }, "mqar with 17 pairs needs 68 tokens without filler, got 64 tokens"],
     ["too many passes", { pairs: 11, passes: 2 }, "mqar with 11 pairs needs 66 tokens without filler, got 64 tokens"],
@@ -133,7 +133,7 @@ describe("mqarExample", () => {
 });
 
 describe("the mqar task", () => {
-  it("has the values as targets at the queries, where all of the weight is", () => {
+  it("has the values as targets at the queries, which have all the weight", () => {
     const mixture = mixtureSchema.parse([
       { task: "mqar", share: 1, pairs: [2, 5], vocabulary: 50, distance: [0, 8], passes: 2 },
     ]);
@@ -156,7 +156,7 @@ describe("the mqar task", () => {
     expect([...starts]).toEqual(expect.arrayContaining([208, 216, 520, 528]));
   });
 
-  it("goes beside other tasks, whose targets are the tokens one later", () => {
+  it("mixes with other tasks, whose targets are the tokens one later", () => {
     const mixture = mixtureSchema.parse([
       { task: "copy", share: 1 },
       { task: "mqar", share: 1, pairs: [4], vocabulary: 300 },
@@ -178,7 +178,7 @@ describe("the mqar task", () => {
 
   it.each<[string, object]>([
     ["no pairs to draw from", { pairs: [] }],
-    ["a number of pairs that is no list", { pairs: 4 }],
+    ["a number of pairs that is not a list", { pairs: 4 }],
     ["no distance to draw from", { distance: [] }],
     ["a negative distance", { distance: [0, -2] }],
     ["no power", { power: 0 }],
@@ -187,7 +187,7 @@ describe("the mqar task", () => {
     expect(mixtureSchema.safeParse([{ task: "mqar", share: 1, ...changes }]).success).toBe(false);
   });
 
-  it("says what does not fit, of every size that may be drawn, in parts that are drawn from", () => {
+  it("reports what does not fit, for every size that may be drawn, from every part", () => {
     const problem = (changes: object, length = 64, vocabularySize = 8192): string | undefined => {
       const part = { task: "mqar", share: 1, pairs: [4, 8, 16], ...changes };
       const mixture = mixtureSchema.parse([{ task: "text", share: 1 }, part]);
@@ -197,14 +197,14 @@ describe("the mqar task", () => {
     expect(problem({}, 62)).toBe("mqar with 16 pairs needs 64 tokens without filler, got 62 tokens");
     expect(problem({ distance: [0, 2] })).toMatch("got 64 tokens, 2 of which are filler");
     expect(problem({ distance: 3 })).toMatch("must be even");
-    expect(problem({}, 64, 256)).toBe("mqar has a vocabulary of 8192 tokens, but the model one of 256");
+    expect(problem({}, 64, 256)).toBe("mqar has a vocabulary of 8192 tokens, but the model has one of 256");
     expect(problem({ share: 0 }, 62, 256)).toBeUndefined();
   });
 });
 
 // --- internal ---
 
-/** The definition, read the other way round: from the sequence to what it must have been made of. */
+/** The definition, read backwards: from the sequence to what it must have been made from. */
 function checkExample({ inputs, labels, queries }: MqarExample, shape: Required<MqarShape>): void {
   const { length, pairs, passes, distance, vocabulary, randomNonQueries } = shape;
   expect([inputs.length, labels.length, queries]).toEqual([length, length, 2 * pairs * passes + distance]);
@@ -226,7 +226,7 @@ function checkExample({ inputs, labels, queries }: MqarExample, shape: Required<
   if (!randomNonQueries) expect(rest.every((token) => token === 0)).toBe(true);
 }
 
-/** The dictionary that a sequence begins with, told over and over alike. */
+/** The dictionary that a sequence begins with, repeated identically. */
 function pairsIn(inputs: Int32Array, pairs: number, passes: number): ReadonlyMap<number, number> {
   const known = new Map<number, number>();
   for (let i = 0; i < 2 * pairs * passes; i += 2) {
@@ -254,13 +254,13 @@ function countBy(runs: number, draw: (rng: ReturnType<typeof createRng>) => unkn
   return counts;
 }
 
-/** A share of so many runs that lies within five standard deviations of what is expected. */
+/** A share of a number of runs that lies within five standard deviations of the expected one. */
 function expectShare(count: number, runs: number, probability: number): void {
   const deviation = Math.sqrt((probability * (1 - probability)) / runs);
   expect(Math.abs(count / runs - probability)).toBeLessThan(5 * deviation);
 }
 
-/** Every way to draw `count` places one after the other, and how likely it is. */
+/** Every way to draw `count` places one by one, and its probability. */
 function arrangements(
   weights: readonly number[],
   count: number,
@@ -277,7 +277,7 @@ function arrangements(
   );
 }
 
-/** Places drawn one after the other by walking along the weights of those that are left. */
+/** Places drawn one by one by walking along the weights of those that are left. */
 function drawPlainly(weights: readonly number[], count: number, uniform: () => number): number[] {
   const left = new Map(weights.entries());
   return Array.from({ length: count }, () => {

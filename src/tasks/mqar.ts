@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Rng } from "../base/random.ts";
 import type { Task } from "./task.ts";
 
-/** Changes when the same options and seed give another sequence than before. */
+/** Changes when the same options and seed give a different sequence from before. */
 export const MQAR_VERSION = 1;
 
 /** The label of a token that is not asked about. */
@@ -27,7 +27,7 @@ export const MQAR_SIZES = {
 
 const DEFAULTS = { vocabulary: 8192, power: 0.01, passes: 1, randomNonQueries: true, distance: 0 };
 
-/** What a sequence looks like, apart from chance. */
+/** The shape of a sequence, apart from random draws. */
 export interface MqarShape {
   /** L: tokens of the sequence, filler included. Even. */
   readonly length: number;
@@ -37,9 +37,11 @@ export interface MqarShape {
   readonly vocabulary?: number;
   /** a: the i-th place of a query is drawn in proportion to i^(a - 1); 1 is uniform. Default 0.01. */
   readonly power?: number;
-  /** How many times over the pairs are told. Default 1. */
+  /** How many times the pairs are stated. Default 1. */
   readonly passes?: number;
-  /** Whether tokens outside pairs and queries are random, from the whole vocabulary; otherwise they are 0. Default true. */
+  /**
+   * Whether tokens outside pairs and queries are random, from the whole vocabulary; otherwise they are 0. Default true.
+   */
   readonly randomNonQueries?: boolean;
   /**
    * Tokens of filler between the pairs and the part with the queries: none is a key or a value of the sequence.
@@ -62,7 +64,7 @@ export interface MqarExample {
 
 /**
  * Multi-query associative recall as in HazyResearch/zoology, `zoology/data/multiquery_ar.py`: the pairs
- * `k1 v1 k2 v2 ..`, then every key once more, at even places that are near more often than far. The answer to a
+ * `k1 v1 k2 v2 ..`, then every key once more, at even places, near ones more often than far ones. The answer to a
  * query is due at the query itself: what comes after it in the sequence is the next query or noise.
  *
  * Throws `OptionError` when the sequence has no room: L must be even and 2 * pairs * (passes + 1) at most
@@ -94,14 +96,14 @@ export function mqarExample(options: MqarOptions): MqarExample {
   return { inputs, labels, queries };
 }
 
-/** Why there is no sequence of this shape, or none for a model with that vocabulary; undefined when there is one. */
+/** Why there is no sequence of this shape, or none for a model with that vocabulary; undefined if there is one. */
 export function mqarProblem(shape: MqarShape, vocabularySize = Infinity): string | undefined {
   const { length, pairs, vocabulary, power, passes, distance } = withDefaults(shape);
   const whole = { length, pairs, vocabulary, passes, distance };
   for (const [name, value] of Object.entries(whole)) {
     const least = name === "distance" ? 0 : 1;
     if (!(Number.isInteger(value) && value >= least))
-      return `the ${name} of mqar must be a whole number from ${least} up, got ${value}`;
+      return `the ${name} of mqar must be a whole number of at least ${least}, got ${value}`;
   }
   if (!(power > 0 && power < Infinity)) return `the power of mqar must be above 0, got ${power}`;
   if (length % 2 !== 0) return `the length of mqar must be even, got ${length}`;
@@ -113,7 +115,7 @@ export function mqarProblem(shape: MqarShape, vocabularySize = Infinity): string
   if (vocabulary <= room)
     return `the vocabulary of mqar must be larger than the sequence without filler: got ${vocabulary} for ${given}`;
   if (vocabulary > vocabularySize)
-    return `mqar has a vocabulary of ${vocabulary} tokens, but the model one of ${vocabularySize}`;
+    return `mqar has a vocabulary of ${vocabulary} tokens, but the model has one of ${vocabularySize}`;
   return undefined;
 }
 
@@ -124,16 +126,16 @@ const schema = z.strictObject({
   share: z.number().nonnegative(),
   /** One of these is drawn for each sequence. */
   pairs: z.array(size).min(1).default([4, 8, 16, 32, 64]),
-  /** The model must have one as large at least. */
+  /** The model's must be at least as large. */
   vocabulary: size.default(DEFAULTS.vocabulary),
-  /** Tokens of filler between pairs and queries; of a list, one is drawn for each sequence. */
+  /** Tokens of filler between pairs and queries; one of a list is drawn for each sequence. */
   distance: z.union([filler, z.array(filler).min(1)]).default(DEFAULTS.distance),
   power: z.number().positive().default(DEFAULTS.power),
   passes: size.default(DEFAULTS.passes),
   randomNonQueries: z.boolean().default(DEFAULTS.randomNonQueries),
 });
 
-/** Trains the memory to keep many pairs at once. The loss is that of the answers alone. */
+/** Trains the memory to keep many pairs at once. Only the answers count in the loss. */
 export const mqarTask: Task<typeof schema> = {
   schema,
   readsText: () => false,
@@ -176,14 +178,14 @@ function drawOne(values: readonly number[], rng: Rng): number {
   return values[rng.integer(values.length)] ?? 0;
 }
 
-/** So many different whole numbers of [low, high), in every order as likely: what was drawn before is drawn again. */
+/** Different whole numbers of [low, high), all orders equally likely: repeats are drawn again. */
 function drawDistinct(count: number, low: number, high: number, rng: Rng): readonly number[] {
   const drawn = new Set<number>();
   while (drawn.size < count) drawn.add(low + rng.integer(high - low));
   return [...drawn];
 }
 
-/** A token that is none of those used. */
+/** A token that is not among those used. */
 function drawOther(vocabulary: number, used: ReadonlySet<number>, rng: Rng): number {
   for (;;) {
     const token = rng.integer(vocabulary);
@@ -192,11 +194,11 @@ function drawOther(vocabulary: number, used: ReadonlySet<number>, rng: Rng): num
 }
 
 /**
- * Different places in [0, space), drawn one by one with p_i proportional to (i + 1)^(power - 1)
- * among those that are left. NumPy's `choice(replace=False, p=p)` draws several at a time and leaves out repeats,
- * which comes to the same: both give the first appearances in an endless sequence of draws with replacement.
- * Here it is a race: place i arrives after an exponential time of rate p_i. The first to arrive is i with
- * probability p_i / sum(p), and since waiting has no memory, the same holds for the others.
+ * Different places in [0, space), drawn one by one with p_i proportional to (i + 1)^(power - 1) among those that are
+ * left. NumPy's `choice(replace=False, p=p)` draws several at a time and leaves out repeats, which is equivalent: both
+ * give the first appearances in an endless sequence of draws with replacement. Here it is a race: place i arrives after
+ * an exponential time of rate p_i. The first to arrive is i with probability p_i / sum(p), and since waiting has no
+ * memory, the same holds for the others.
  */
 function drawPlaces(count: number, space: number, power: number, rng: Rng): readonly number[] {
   const arrivals = Array.from({ length: space }, (_, place) => ({

@@ -56,20 +56,20 @@ describe("passkeyPrompt", () => {
     expect(at(1)[3]).toBe("");
   });
 
-  it("hides the key in a text, round and round where the text is short", () => {
+  it("hides the key in a text, repeated where it is too short", () => {
     const { tokens } = passkeyPrompt({ length: 600, depth: 0, haystack: text, rng: createRng(3) });
     const filler = decodeTokens(tokens).split("\n")[3] ?? "";
     expect(decodeTokens(text.tokens).repeat(20)).toContain(filler);
   });
 
-  it("depends on its source of random numbers alone", () => {
+  it("depends only on its source of random numbers", () => {
     const draw = (seed: number): Int32Array =>
       passkeyPrompt({ length: 400, depth: 0.3, haystack: text, rng: createRng(seed) }).tokens;
     expect(draw(4)).toEqual(draw(4));
     expect(draw(4)).not.toEqual(draw(5));
   });
 
-  it("has room for every key from the shortest length on, and for none below", () => {
+  it("has room for every key at the shortest length and above, and for none below", () => {
     for (const digits of [undefined, 1, 7]) {
       const minimum = shortestPasskeyPrompt(digits);
       const draw = (length: number, seed: number) =>
@@ -102,7 +102,7 @@ describe("drawPasskey", () => {
     expect(keys.filter((key) => key < 5000).length / keys.length).toBeCloseTo(0.1, 1);
   });
 
-  it("draws exactly so many digits, the first not zero", () => {
+  it("draws exactly the given number of digits, the first not zero", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), fc.integer(), (digits, seed) => {
         expect(drawPasskey(createRng(seed), digits)).toMatch(new RegExp(`^[1-9]\\d{${digits - 1}}$`));

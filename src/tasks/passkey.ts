@@ -8,7 +8,7 @@ import { emptyLines } from "./fit.ts";
 import type { Task } from "./task.ts";
 import { placeExchanges } from "./placement.ts";
 
-/** What the key is hidden in: the paper's sentences over and over, or a window of a text, in tokens of the model. */
+/** What the key is hidden in: the paper's sentences, repeated, or a window of a text, in tokens of the model. */
 export type Haystack = { readonly kind: "garbage" } | { readonly kind: "text"; readonly tokens: Tokens };
 
 export interface PasskeyOptions {
@@ -47,18 +47,18 @@ export function passkeySentence(key: string): string {
   return `The pass key is ${key}. Remember it. ${key} is the pass key.`;
 }
 
-/** What a model should write after the question: the key and a full stop, so that it learns to end too. */
+/** What a model should write after the question: the key and a full stop, so that it also learns to stop. */
 export function passkeyAnswer(key: string): string {
   return ` ${key}.`;
 }
 
-/** A key of so many digits, or as in the landmark generator: a whole number from 1 to 49,999. */
+/** A key of the given number of digits, or as in the landmark generator: a whole number from 1 to 49,999. */
 export function drawPasskey(rng: Rng, digits?: number): string {
   if (digits === undefined) return String(1 + rng.integer(KEY_LIMIT - 1));
   return Array.from({ length: digits }, (_, i) => (i === 0 ? 1 + rng.integer(9) : rng.integer(10))).join("");
 }
 
-/** Tokens of the shortest prompt that has room for any key of so many digits: one without a haystack. */
+/** Tokens of the shortest prompt that has room for any key of the given number of digits: one without a haystack. */
 export function shortestPasskeyPrompt(digits: number = KEY_LIMIT_DIGITS, tokenizer: Tokenizer = byteTokenizer): number {
   const { before, after } = promptFrame(tokenizer);
   return before.length + longestWithKey((key) => keyLine(key, tokenizer), 2, digits) + after.length;
@@ -73,17 +73,17 @@ export interface PasskeyLayout {
   /** Default: that of bytes. */
   readonly tokenizer?: Tokenizer;
   readonly haystack: Haystack;
-  /** Where in a text the haystack begins; the text goes round and round. Garbage always begins at its start. */
+  /** Where in a text the haystack begins; the text repeats. Garbage always begins at its start. */
   readonly textStart: number;
   /** Tokens of the haystack before the sentence with the key, of {@link passkeyHaystackLength}. */
   readonly before: number;
 }
 
 /**
- * A prompt of exactly `length` tokens, in five parts joined by newlines: the task, the haystack before the
- * key, the sentence with the key, the haystack after it, the question. Each part is tokenized separately, so what
- * hides the key is the same tokens wherever it stands, and only the haystack is cut. Throws `OptionError` when `length` is
- * below {@link shortestPasskeyPrompt}, the depth is not within 0..1 or the text to hide in is empty.
+ * A prompt of exactly `length` tokens, in five parts joined by newlines: the task, the haystack before the key, the
+ * sentence with the key, the haystack after it, the question. Each part is tokenized separately, so the sentence with
+ * the key has the same tokens wherever it is, and only the haystack is cut. Throws `OptionError` when `length` is below
+ * {@link shortestPasskeyPrompt}, the depth is not within 0..1 or the text to hide in is empty.
  */
 export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
   checkPasskeyOptions(options);
@@ -99,7 +99,7 @@ export function passkeyPrompt(options: PasskeyOptions): PasskeyPrompt {
 /** Throws `OptionError` where no prompt is possible; see {@link passkeyPrompt}. */
 export function checkPasskeyOptions({ length, depth, haystack, digits, tokenizer }: Omit<PasskeyOptions, "rng">): void {
   checkLength(length, digits, tokenizer);
-  if (!(depth >= 0 && depth <= 1)) throw new OptionError(`the depth of a pass key lies within 0..1, got ${depth}`);
+  if (!(depth >= 0 && depth <= 1)) throw new OptionError(`the depth of a pass key must be within 0..1, got ${depth}`);
   if (haystack.kind === "text" && haystack.tokens.length === 0)
     throw new OptionError("the text to hide a pass key in is empty");
 }
@@ -126,20 +126,20 @@ export function passkeyHaystackLength(length: number, key: string, tokenizer: To
   return length - before.length - keyLine(key, tokenizer).length - after.length;
 }
 
-/** Where in a text a haystack begins: every place as likely as any other; 0 for garbage, without a draw. */
+/** Where in a text a haystack begins: all places equally likely; 0 for garbage, without a draw. */
 export function drawTextStart(haystack: Haystack, rng: Rng): number {
   return haystack.kind === "text" ? rng.integer(haystack.tokens.length) : 0;
 }
 
-/** How well a continuation answers. */
+/** How well a continuation answers the question. */
 export interface PasskeyScore {
-  /** Share of the digits of the key that stand in their place, as the paper counts. */
+  /** Share of the digits of the key in the right place, as the paper counts. */
   readonly tokenAccuracy: number;
   /** Whether the first number in the answer is the key. */
   readonly exactMatch: boolean;
 }
 
-/** Scores a continuation by the first run of digits in it; what stands around it does not count. */
+/** Scores a continuation by the first run of digits in it; anything around it does not count. */
 export function scorePasskey(key: string, answer: string): PasskeyScore {
   const given = answer.match(/\d+/)?.[0] ?? "";
   const right = [...key].filter((digit, i) => given[i] === digit).length;
@@ -156,16 +156,16 @@ const schema = z.strictObject({
   answerWeight: weight.default(1),
   /** Loss weight of every other token. */
   textWeight: weight.default(1),
-  /** Shortest prompt; shorter ones than the sequence follow on running text. Default: the whole sequence. */
+  /** Shortest prompt; prompts shorter than the sequence follow running text. Default: the whole sequence. */
   minLength: z.int().positive().optional(),
   /**
-   * Most tokens that follow the answer, as far as there is room; the number is drawn for each sequence.
-   * Without them question and answer would lie at the same place of a segment every time.
+   * Maximum tokens after the answer, as far as there is room; the number is drawn for each sequence. Without them
+   * question and answer would be at the same place of a segment every time.
    */
   maxTrailing: z.int().nonnegative().default(64),
   /** Digits of the key. Default: a key from 1 to 49,999. */
   digits: z.int().positive().optional(),
-  /** Most numbers that are scattered over a text of a sequence's length, of which none is the key. Default: 0. */
+  /** Maximum count of numbers scattered over a text of a sequence's length, none of which is the key. Default: 0. */
   decoys: z.int().nonnegative().optional(),
 });
 
@@ -204,7 +204,7 @@ function checkLength(length: number, digits?: number, tokenizer?: Tokenizer): vo
   if (!(length >= minimum)) throw new OptionError(`a pass key prompt needs at least ${minimum} tokens, got ${length}`);
 }
 
-/** Fills a stretch of a prompt: with a text from a place on, round and round, or with garbage from its start. */
+/** Fills a stretch of a prompt: with a text from a place on, repeated, or with garbage from its start. */
 function fillFrom(target: Tokens, haystack: Haystack, textStart: number, tokenizer: Tokenizer): void {
   const { once, again } =
     haystack.kind === "text"
@@ -216,7 +216,7 @@ function fillFrom(target: Tokens, haystack: Haystack, textStart: number, tokeniz
   }
 }
 
-/** What stands before the haystack, and after it. */
+/** What comes before the haystack, and after it. */
 function promptFrame({ encode }: Tokenizer): { readonly before: Int32Array; readonly after: Int32Array } {
   return { before: encode(`${PASSKEY_TASK}\n`), after: encode(`\n${PASSKEY_QUESTION}`) };
 }
@@ -225,7 +225,9 @@ function keyLine(key: string, { encode }: Tokenizer): Int32Array {
   return encode(`\n${passkeySentence(key)}\n`);
 }
 
-/** Tokens that have room for what is written with any key of so many digits, of which each takes one at most. */
+/**
+ * Tokens that suffice for what is written with any key of the given number of digits, each of which takes at most one.
+ */
 function longestWithKey(write: (key: string) => Int32Array, times: number, digits: number = KEY_LIMIT_DIGITS): number {
   return write("0").length + times * (digits - 1);
 }

@@ -10,9 +10,9 @@ export interface Exchange {
 export interface PlacementOptions {
   /** T: tokens to predict; the sequence has one more. */
   readonly length: number;
-  /** Tokens that follow on the last answer. */
+  /** Tokens after the last answer. */
   readonly trailing: number;
-  /** What stands where nothing else does. */
+  /** What fills the rest. */
   readonly filler: (size: number) => Tokens;
   /** Loss weight of the answers. */
   readonly answerWeight: number;
@@ -20,7 +20,7 @@ export interface PlacementOptions {
   readonly textWeight: number;
 }
 
-/** A sequence with exchanges one right after the other, filler before the first and after the last. */
+/** A sequence with consecutive exchanges, filler before the first and after the last. */
 export function placeExchanges(
   exchanges: readonly Exchange[],
   { length, trailing, filler, answerWeight, textWeight }: PlacementOptions,

@@ -8,7 +8,7 @@ import { RECALL_NAMES, recallTasksOf } from "./recall-tasks.ts";
 const tasks = recallTasksOf(["ruler", "babilong"]);
 
 describe("recallTasksOf", () => {
-  it("knows RULER's tasks that need no download and BABILong's first three", () => {
+  it("has RULER's tasks that need no download and BABILong's first three", () => {
     expect(tasks.map(({ name }) => name)).toEqual([
       "niah_single_1",
       "niah_single_2",
@@ -37,7 +37,7 @@ describe("recallTasksOf", () => {
     ]);
   });
 
-  it("refuses a name that it does not know", () => {
+  it("refuses an unknown name", () => {
     expect(() => recallTasksOf(["vt", "niah_singel_1"])).toThrow(
       new OptionError('"niah_singel_1" is not a recall task (did you mean "niah_single_1"?)'),
     );
@@ -45,7 +45,7 @@ describe("recallTasksOf", () => {
 });
 
 describe.each(tasks)("$name", (task) => {
-  it("fits into every length from the shortest on, and is refused below", () => {
+  it("fits into every length from the shortest, and is refused below", () => {
     fc.assert(
       fc.property(fc.oneof(fc.constant(0), fc.nat(6000)), fc.nat(), (more, seed) => {
         const length = task.minBytes + more;
@@ -67,7 +67,7 @@ describe.each(tasks)("$name", (task) => {
     }
   });
 
-  it("depends on its source of random numbers alone, and on all of it", () => {
+  it("depends only on its source of random numbers, and on all of it", () => {
     const draw = (seed: number) => sampleOf(task, 4096, seed);
     expect(draw(1)).toEqual(draw(1));
     const answers = Array.from({ length: 30 }, (_, seed) => draw(seed).answer);

@@ -6,11 +6,11 @@ import type { TokenSource } from "./fit.ts";
 export interface WeightedSequence {
   readonly tokens: Int32Array; // [T + 1], or [T] with separate targets
   readonly weights: Float32Array; // [T]
-  /** What each token is to predict, where that is not the token after it. */
+  /** What each token should predict, if not the next token. */
   readonly targets?: Int32Array; // [T]
 }
 
-/** What a task draws its sequence from: windows of the training text have at most T + 1 tokens. */
+/** What a task draws its sequence from; windows of the training text have at most T + 1 tokens. */
 export interface SequenceSource extends TokenSource {
   /** T: tokens to predict; the sequence has one more. */
   readonly length: number;
@@ -25,17 +25,17 @@ export interface Fit {
   readonly vocabularySize: number;
 }
 
-/** Something to train on. `Schema` is that of its part in a mixture: strict, with `task` and `share`. */
+/** Something to train on. `Schema` describes its part in a mixture: strict, with `task` and `share`. */
 export interface Task<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** Whether `draw` takes windows of the training text. */
   readsText(part: z.output<Schema>): boolean;
-  /** Whether `draw` writes new text, for which it needs the tokenizer. */
+  /** Whether `draw` writes new text, which needs the tokenizer. */
   readonly writesText: boolean;
-  /** Why there is no such sequence of that length, or none for that model. Default: there always is. */
+  /** Why there is no such sequence of that length, or none for that model. Default: there always is one. */
   problem?(part: z.output<Schema>, fit: Fit): string | undefined;
-  /** Most tokens of a sequence whose weight is not zero. Default: all of them. */
+  /** Maximum tokens of a sequence with nonzero weight. Default: all of them. */
   scored?(part: z.output<Schema>, length: number): number;
-  /** A sequence that depends on the part and the source alone. */
+  /** A sequence that depends only on the part and the source. */
   draw(part: z.output<Schema>, source: SequenceSource): WeightedSequence;
 }

@@ -24,7 +24,7 @@ describe("blocks", () => {
     expect(zeroPoints).toEqual(hostTensor("uint8", [2, 2], Uint8Array.of(0x0f, 0, 0x0f, 0)));
   });
 
-  it("are what their definition says", () => {
+  it("match their definition", () => {
     const blocks = hostTensor(
       "uint8",
       [1, 2, 16],
@@ -38,7 +38,7 @@ describe("blocks", () => {
     expect(dequantizeBlocks({ blocks, scales }).data[3]).toBe((0 - 8) / 2);
   });
 
-  it.each(OPTIONS)("move no number by more than half a scale: %j", (options) => {
+  it.each(OPTIONS)("change no number by more than half a scale: %j", (options) => {
     fc.assert(
       fc.property(matrix, (numbers) => {
         const quantized = quantizeBlocks(numbers, options);

@@ -3,7 +3,7 @@ import { floatTensor, hostTensor, sizeOf, type FloatTensor, type HostTensor, typ
 
 /*
  * Matrices [out, in] in few bits. Each row is cut into blocks of 32 numbers, which share a scale s and a zero point z: a number is
- * (code - z) s, its code a whole number of 4 or 8 bits. The layout is that of ONNX Runtime's MatMulNBits.
+ * (code - z) s, with a code that is an integer of 4 or 8 bits. The layout is that of ONNX Runtime's MatMulNBits.
  */
 
 /** Numbers that share a scale. */
@@ -13,21 +13,27 @@ export type CodeBits = 4 | 8;
 
 /** A matrix [out, in] in blocks; in / 32 is n. */
 export type Blocks<T> = {
-  /** The codes, uint8 [out, n, 4 * bits]: of two codes in a byte the first is in the lower half. */
+  /** The codes, uint8 [out, n, 4 * bits]: the first of two codes in a byte is in the lower half. */
   readonly blocks: T;
   /** float32 [out, n] */
   readonly scales: T;
-  /** uint8 [out, n bits / 8], rounded up and packed as the codes are. Default: half the range, so that codes are around zero. */
+  /**
+   * uint8 [out, n bits / 8], rounded up and packed as the codes are. Default: half the range, so that codes are around
+   * zero.
+   */
   readonly zeroPoints?: T;
 };
 
 export interface QuantizeOptions {
   readonly bits: CodeBits;
-  /** Gives each block a zero point, so that it spends its codes on the numbers between its smallest and its largest. Default false. */
+  /**
+   * Gives each block a zero point, so that it spends its codes on the numbers between its smallest and its largest.
+   * Default false.
+   */
   readonly zeroPoints?: boolean;
 }
 
-/** The bits of a code, by the shape of the codes. */
+/** The bits of a code, from the shape of the codes. */
 export function codeBits(blocks: Shape): CodeBits | undefined {
   const bits = ((blocks.at(-1) ?? 0) * 8) / BLOCK_SIZE;
   return blocks.length === 3 && (bits === 4 || bits === 8) ? bits : undefined;
@@ -39,10 +45,11 @@ export function zeroPointBytes(count: number, bits: CodeBits): number {
 }
 
 /**
- * The nearest codes to a matrix [out, in]. No number moves by more than half of the scale of its block, which is its largest magnitude over
- * 7 or 127; with zero points, the distance from its smallest number to its largest, zero among them, over 15 or 255.
+ * The nearest codes to a matrix [out, in]. No number changes by more than half the scale of its block, which is the
+ * block's largest magnitude over 7 or 127; with zero points, it is the distance from its smallest number to its
+ * largest, zero included, over 15 or 255.
  *
- * @throws {OptionError} unless it is a matrix with rows of whole blocks.
+ * @throws {OptionError} unless it is a matrix whose rows are whole blocks.
  */
 export function quantizeBlocks(
   { shape, data }: FloatTensor,
@@ -67,7 +74,10 @@ export function quantizeBlocks(
   return { blocks: codes, scales: floatTensor([out, count], scales), ...(zeroPoints && { zeroPoints: zeros }) };
 }
 
-/** The matrix that blocks stand for: their definition. Throws {@link OptionError} for shapes that do not belong together. */
+/**
+ * The matrix that blocks stand for: their definition. Throws {@link OptionError} for shapes that do not belong
+ * together.
+ */
 export function dequantizeBlocks({ blocks, scales, zeroPoints }: Blocks<HostTensor>): FloatTensor {
   const bits = codeBits(blocks.shape);
   const [out = 0, count = 0] = blocks.shape;
@@ -104,7 +114,7 @@ interface Scale {
   readonly zero: number;
 }
 
-/** Codes as far below the zero point as above it. */
+/** Codes that reach as far below the zero point as above it. */
 function scaleAround(numbers: Float32Array, bits: CodeBits): Scale {
   const largest = numbers.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
   return { scale: Math.fround(largest / (2 ** (bits - 1) - 1)), zero: 2 ** (bits - 1) };

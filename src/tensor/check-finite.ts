@@ -3,8 +3,8 @@ import { firstNonFinite } from "./number-types.ts";
 import { SafetensorsError } from "./safetensors-header.ts";
 
 /**
- * Throws {@link SafetensorsError} for a tensor with an element that is infinite or not a number: everything computed with it would be
- * one too, without a word.
+ * Throws {@link SafetensorsError} for a tensor with an element that is infinite or not a number: everything computed
+ * from it would be too, silently.
  *
  * @param source Names the file in the error.
  */

@@ -1,6 +1,6 @@
 /**
- * Element types of tensors. `bool` exists only inside graphs, never at their borders. The two 16-bit types are stored and moved, and
- * computed in float32 where an engine has no kernel for them.
+ * Element types of tensors. `bool` exists only inside graphs, never as an input or output. The two 16-bit types are for
+ * storage and transfer, and are computed in float32 where an engine has no kernel for them.
  */
 export type DType = "float32" | "float16" | "bfloat16" | "int32" | "uint8" | "bool";
 
@@ -10,7 +10,7 @@ export type HostDType = Exclude<DType, "bool">;
 /** Sizes of the axes, outermost first. `[]` is a scalar. */
 export type Shape = readonly number[];
 
-/** What holds the elements of each type; those of the 16-bit types are their bits, see number-types.ts. */
+/** The array type for the elements of each type; the 16-bit types are held as their bits, see number-types.ts. */
 export interface TypedArrays {
   readonly float32: Float32Array;
   readonly float16: Uint16Array;
@@ -67,7 +67,7 @@ export function intTensor(shape: Shape, data: Int32Array): IntTensor {
   return hostTensor("int32", shape, data);
 }
 
-/** A tensor of this type over memory that begins at a multiple of the size of an element, which is not copied. */
+/** A tensor of this type over memory that begins at a multiple of the element size, which is not copied. */
 export function tensorOver<D extends HostDType>(
   dtype: D,
   shape: Shape,
@@ -98,7 +98,7 @@ export function copyOf(tensor: HostTensor): HostTensor {
   return { ...tensor, data: tensor.data.slice() };
 }
 
-/** The memory of a tensor, byte by byte. */
+/** The memory of a tensor as bytes. */
 export function bytesIn({ data }: HostTensor): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { floatTensor, hostTensor, intTensor, type HostDType } from "./host-tensor.ts";
 import { firstNonFinite, fromFloat32, toFloat32, type FloatDType } from "./number-types.ts";
 
-/** The exponent of 1, and the bits of fraction, of each 16-bit type. */
+/** The exponent of 1 and the number of fraction bits of each 16-bit type. */
 const FORMATS = { float16: { bias: 15, fraction: 10 }, bfloat16: { bias: 127, fraction: 7 } } as const;
 type Short = keyof typeof FORMATS;
 const SHORT = Object.keys(FORMATS) as Short[];
@@ -12,7 +12,7 @@ describe.each(SHORT)("%s", (dtype) => {
   const all = Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits);
   const floats = toFloat32(hostTensor(dtype, [all.length], all)).data;
 
-  it("is what its bits say, every number of it", () => {
+  it("decodes every number as its bits say", () => {
     expect([...floats]).toEqual([...all].map((bits) => defined(dtype, bits)));
   });
 
@@ -22,7 +22,7 @@ describe.each(SHORT)("%s", (dtype) => {
     expect([...toFloat32(hostTensor(dtype, [all.length], back)).data]).toEqual([...floats]);
   });
 
-  it("is the nearest to a float32, of two that are as near the even one", () => {
+  it("is the nearest to a float32, the even one in a tie", () => {
     fc.assert(
       fc.property(fc.oneof(anyFloat, closeToHalfway(dtype)), (x) => {
         expect(rounded(dtype, x)).toBe(nearest(dtype, x));
@@ -129,7 +129,10 @@ function boundary(dtype: Short, bits: number): number {
   return bits === infinityOf(dtype) ? 2 ** (FORMATS[dtype].bias + 1) : defined(dtype, bits);
 }
 
-/** The nearest number of a type, found by halving the interval that it lies in: the definition of rounding to nearest even. */
+/**
+ * The nearest number of a type, found by halving the interval that it lies in: the definition of rounding to nearest
+ * even.
+ */
 function nearest(dtype: Short, x: number): number {
   const sign = Object.is(x, -0) || x < 0 ? 0x8000 : 0;
   const size = Math.abs(x);

@@ -1,18 +1,21 @@
 import { floatTensor, hostTensor, type FloatTensor, type HostDType, type HostTensor } from "./host-tensor.ts";
 
 /*
- * The 16-bit number types, by their bits. float16 is IEEE 754 binary16: 5 bits of exponent, 10 of fraction. bfloat16 is the upper half of a
- * float32: 8 and 7. Both are exact as float32; the other way they round to the nearest, and to the even one of two that are as near.
+ * The 16-bit number types, as bits. float16 is IEEE 754 binary16: 5 bits of exponent, 10 of fraction. bfloat16 is the
+ * upper half of a float32: 8 and 7. Both convert to float32 exactly; the other way rounds to the nearest, ties to even.
  */
 
-/** Types that hold numbers with a fraction. */
+/** Floating-point types. */
 export type FloatDType = "float32" | "float16" | "bfloat16";
 
 export function isFloat(dtype: HostDType): dtype is FloatDType {
   return dtype === "float32" || dtype === "float16" || dtype === "bfloat16";
 }
 
-/** The numbers of a tensor as float32: exact, except for whole numbers beyond 2^24. The same tensor where they are float32 already. */
+/**
+ * The numbers of a tensor as float32: exact, except for whole numbers beyond 2^24. The same tensor if it is float32
+ * already.
+ */
 export function toFloat32(tensor: HostTensor): FloatTensor {
   const { dtype, shape, data } = tensor;
   if (dtype === "float32") return tensor as FloatTensor;
@@ -21,7 +24,7 @@ export function toFloat32(tensor: HostTensor): FloatTensor {
   return floatTensor(shape, Float32Array.from(data));
 }
 
-/** The nearest numbers of another type; of two that are as near, the even one. Beyond its range they are infinite. */
+/** The nearest numbers of another type, ties to even. Beyond its range they are infinite. */
 export function fromFloat32<D extends FloatDType>(tensor: FloatTensor, dtype: D): HostTensor<D>;
 export function fromFloat32(tensor: FloatTensor, dtype: FloatDType): HostTensor {
   if (dtype === "float32") return tensor;
@@ -32,7 +35,7 @@ export function fromFloat32(tensor: FloatTensor, dtype: FloatDType): HostTensor 
   return hostTensor(dtype, tensor.shape, rounded);
 }
 
-/** The place of the first element that is infinite or not a number; -1 where there is none. */
+/** The index of the first element that is infinite or not a number; -1 if there is none. */
 export function firstNonFinite({ dtype, data }: HostTensor): number {
   if (!isFloat(dtype)) return -1;
   const exponent = EXPONENT_BITS[dtype]; // all ones where a number is not finite
@@ -76,7 +79,7 @@ function halfOf(bits: number): number {
   const [sign, magnitude] = [(bits >>> 16) & 0x8000, bits & 0x7fffffff];
   if (magnitude > 0x7f800000) return sign | 0x7e00; // not a number
   if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65,520 and above is infinite
-  if (magnitude >= 0x38800000) return sign | ((roundedAt(magnitude, 13) - 0x38000000) >>> 13); // from 2^-14 on
+  if (magnitude >= 0x38800000) return sign | ((roundedAt(magnitude, 13) - 0x38000000) >>> 13); // 2^-14 and above
   // Below, halves are multiples of 2^-24, as are the float32 between 1/2 and 1: adding 1/2 rounds to one.
   floatBits[0] = magnitude;
   float[0] = (float[0] ?? 0) + 0.5;

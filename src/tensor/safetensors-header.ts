@@ -10,22 +10,25 @@ export class SafetensorsError extends InfiniError {
   readonly code = "ERR_SAFETENSORS";
 }
 
-/** What stands before the data of a safetensors file. */
+/** What precedes the data of a safetensors file. */
 export interface Header {
   readonly infos: Flat<PlacedInfo>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A tensor of a file and the bytes that it has there, `begin` .. `end`-1, counted from the start of the data. */
+/** A tensor of a file and its bytes there, `begin` .. `end`-1, counted from the start of the data. */
 export interface PlacedInfo extends TensorInfo {
   readonly begin: number;
   readonly end: number;
 }
 
-/** Bytes that say how long the header is. */
+/** Bytes that hold the length of the header. */
 export const LENGTH_BYTES = 8;
 
-/** The header of these tensors in the order given, with its length before it, padded so that the data begins at a multiple of 8. */
+/**
+ * The header of these tensors in the order given, with its length before it, padded so that the data begins at a
+ * multiple of 8.
+ */
 export function encodeHeader(infos: Flat<TensorInfo>, metadata: Readonly<Record<string, string>>): Uint8Array {
   let end = 0;
   const entries = Object.entries(infos).map(([name, { dtype, shape }]) => {
@@ -58,8 +61,8 @@ export function headerLength(start: Uint8Array, size: number, source: string): n
 }
 
 /**
- * Reads a header. Throws {@link SafetensorsError} unless each of the `dataBytes` after it is of exactly one tensor, and all are of
- * a type that is read.
+ * Reads a header. Throws {@link SafetensorsError} unless each of the `dataBytes` after it belongs to exactly one
+ * tensor, and all have a supported type.
  */
 export function decodeHeader(header: Uint8Array, dataBytes: number, source: string): Header {
   const fail = (problem: string): never => {
@@ -74,7 +77,7 @@ export function decodeHeader(header: Uint8Array, dataBytes: number, source: stri
   const infos = entries
     .toSorted(([, a], [, b]) => byPlace(a, b))
     .map(([name, { dtype: type, shape, data_offsets: offsets }]): [string, PlacedInfo] => {
-      const dtype = READ_AS.get(type) ?? fail(`"${name}" is in ${type}, which is not read; F32, F16 and BF16 are`);
+      const dtype = READ_AS.get(type) ?? fail(`"${name}" is in ${type}, which is not supported; F32, F16 and BF16 are`);
       const [begin, end] = offsets;
       if (begin !== expected || end < begin)
         fail(`"${name}" lies at ${begin}..${end}, expected to begin at ${expected}`);
@@ -85,7 +88,7 @@ export function decodeHeader(header: Uint8Array, dataBytes: number, source: stri
       expected = end;
       return [name, { dtype, shape, begin, end }];
     });
-  if (expected !== dataBytes) fail(`${dataBytes - expected} bytes after the last tensor belong to none`);
+  if (expected !== dataBytes) fail(`${dataBytes - expected} bytes after the last tensor belong to no tensor`);
   return { infos: Object.fromEntries(infos), metadata };
 }
 
@@ -113,7 +116,7 @@ const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(count), d
 const headerSchema = z.object({ __metadata__: z.record(z.string(), z.string()).optional() }).catchall(entrySchema);
 type Entry = z.output<typeof entrySchema>;
 
-/** The header may list tensors in any order. One without elements begins where the next one does. */
+/** The header may list tensors in any order. A tensor without elements begins where the next one does. */
 function byPlace({ data_offsets: a }: Entry, { data_offsets: b }: Entry): number {
   return a[0] - b[0] || a[1] - b[1];
 }

@@ -21,12 +21,12 @@ sourceSuite("bytes at an odd place", () => {
 });
 
 describe("openSafetensors", () => {
-  it("copies nothing of bytes in memory", async () => {
+  it("does not copy bytes in memory", async () => {
     const source = await openSafetensors(memoryReader(SOURCE_FILE), "f");
     expect((await source.read("matrix")).data.buffer).toBe(SOURCE_FILE.buffer);
   });
 
-  it("reads the header alone until a tensor is asked for, and that alone then", async () => {
+  it("reads only the header until a tensor is requested, and then only that tensor", async () => {
     const read: number[] = [];
     const { size, read: readBytes } = memoryReader(SOURCE_FILE);
     const source = await openSafetensors({ size, read: (a, b) => (read.push(b - a), readBytes(a, b)) }, "f");
@@ -40,7 +40,7 @@ describe("openSafetensors", () => {
     await expect(openSafetensors(memoryReader(SOURCE_FILE.subarray(0, end)), "f")).rejects.toThrow(SafetensorsError);
   });
 
-  it("refuses a header beyond all measure before it is read", async () => {
+  it("refuses an oversized header before it is read", async () => {
     const size = 2 ** 40;
     const start = withHeader(new Uint8Array(0), 0);
     new DataView(start.buffer).setBigUint64(0, 90_000_000n, true);
@@ -83,7 +83,7 @@ describe("a round trip", () => {
     expect(tensors.w?.data).toEqual(Float32Array.of(1, 2));
   });
 
-  it("takes the part that a view shows", () => {
+  it("takes only the part that a view shows", () => {
     const view = Float32Array.of(0, 1, 2, 3).subarray(1, 3);
     expect(decodeSafetensors(encodeSafetensors({ view: floatTensor([2], view) }), "f").tensors.view?.data).toEqual(
       Float32Array.of(1, 2),
@@ -131,10 +131,10 @@ describe("decodeSafetensors", () => {
 
   it.each<[string, object, number, RegExp]>([
     [
-      "a type that is not read",
+      "a type that is not supported",
       { w: { ...w, dtype: "F64" } },
       8,
-      /^[^\n]*"w" is in F64, which is not read; F32, F16 and BF16 are$/,
+      /^[^\n]*"w" is in F64, which is not supported; F32, F16 and BF16 are$/,
     ],
     ["a type that is not a name", { w: { ...w, dtype: 7 } }, 8, /w\.dtype/],
     [
@@ -189,7 +189,7 @@ describe("decodeSafetensors", () => {
       expect(() => decodeSafetensors(bytes.subarray(0, end), "f")).toThrow(SafetensorsError);
   });
 
-  it("never throws anything else, and what it takes is consistent", () => {
+  it("never throws anything else, and accepts only what is consistent", () => {
     const bytes = encodeSafetensors({ w: zeros([1, 2]), v: intTensor([1], Int32Array.of(7)) });
     fc.assert(
       fc.property(fc.nat(bytes.length - 9), fc.nat(255), (place, value) => {

@@ -14,8 +14,8 @@ import type { Flat } from "./tree.ts";
 export { SafetensorsError };
 
 /*
- * Files of tensors: a header of names, types, shapes and places in JSON, then the data, little-endian as the machine must be
- * (https://huggingface.co/docs/safetensors).
+ * Files of tensors: a header of names, types, shapes and places in JSON, then the data, little-endian, as the machine
+ * must be too (https://huggingface.co/docs/safetensors).
  */
 
 export interface TensorFile {
@@ -23,14 +23,17 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Bytes that are read in parts: of a file, or in memory. */
+/** Bytes that are read in parts, from a file or from memory. */
 export interface ByteReader {
   readonly size: number;
-  /** The bytes `begin` .. `end`-1, which may be a view on memory that is not to be written to. */
+  /** The bytes `begin` .. `end`-1, which may be a view of memory that must not be written to. */
   read(begin: number, end: number): Promise<Uint8Array>;
 }
 
-/** The bytes of a safetensors file, tensors in the order given. Throws {@link SafetensorsError} for a name that the format reserves. */
+/**
+ * The bytes of a safetensors file, tensors in the order given. Throws {@link SafetensorsError} for a name that the
+ * format reserves.
+ */
 export function encodeSafetensors(
   tensors: Flat<HostTensor>,
   metadata: Readonly<Record<string, string>> = {},
@@ -45,7 +48,7 @@ export function encodeSafetensors(
   return bytes;
 }
 
-/** As {@link encodeSafetensors}, part by part: no more than one tensor is in memory at a time. */
+/** As {@link encodeSafetensors}, part by part: at most one tensor is in memory at a time. */
 export async function* encodeSource(source: TensorSource): AsyncGenerator<Uint8Array> {
   yield encodeHeader(source.infos, source.metadata);
   for (const name of Object.keys(source.infos)) yield bytesIn(await source.read(name));
@@ -53,8 +56,8 @@ export async function* encodeSource(source: TensorSource): AsyncGenerator<Uint8A
 
 /**
  * Reads a safetensors file of F32, F16, BF16, I32 and U8 tensors, which are copied; `source` names it in errors. Throws
- * {@link SafetensorsError} for a file that is truncated, has bytes that no tensor or more than one owns, another type, or a header that
- * is malformed or lies about sizes and offsets.
+ * {@link SafetensorsError} for a file that is truncated, has bytes that belong to no tensor or to several, another
+ * type, or a header that is malformed or lies about sizes and offsets.
  */
 export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile {
   const start = LENGTH_BYTES + headerLength(bytes.subarray(0, LENGTH_BYTES), bytes.length, source);
@@ -67,8 +70,8 @@ export function decodeSafetensors(bytes: Uint8Array, source: string): TensorFile
 }
 
 /**
- * The tensors of a safetensors file, each read when it is asked for. Those of bytes in memory are views on them where they lie at
- * multiples of the size of an element, which the format has them do.
+ * The tensors of a safetensors file, each read when it is requested. Tensors of bytes in memory are views of them where
+ * they lie at multiples of the element size, as the format says they should.
  *
  * @throws {SafetensorsError} as {@link decodeSafetensors}, before any data is read.
  */
@@ -101,7 +104,10 @@ export function metadataCount({ metadata }: Pick<TensorFile, "metadata">, key: s
 
 // --- internal ---
 
-/** The tensor whose bytes these are: a view on them, or a copy where they do not begin at a multiple of the size of an element. */
+/**
+ * The tensor whose bytes these are: a view of them, or a copy where they do not begin at a multiple of the element
+ * size.
+ */
 function tensorIn(bytes: Uint8Array, info: PlacedInfo): HostTensor {
   const { buffer, byteOffset } = isAligned(bytes, info) ? bytes : new Uint8Array(bytes); // not slice(): a Buffer's shares memory
   return tensorOver(info.dtype, info.shape, buffer, byteOffset);

@@ -30,11 +30,11 @@ describe("openShards", () => {
   });
 
   it.each(["../a.safetensors", "a/b.safetensors", "/a", "a\\b", "..", ".", "", "C:a", ".hidden", "a\0"])(
-    "refuses the file %j, which is elsewhere",
+    "refuses the file %j, which is in another folder",
     async (file) => {
       const failed = opened({ weight_map: { w: file } }, { [file]: { w: zeros([1]) } });
       await expect(failed).rejects.toThrow(SafetensorsError);
-      await expect(failed).rejects.toThrow(`index: names ${JSON.stringify(file)}, which is not a file beside it`);
+      await expect(failed).rejects.toThrow(`index: names ${JSON.stringify(file)}, which is not a file in its folder`);
     },
   );
 

@@ -9,8 +9,8 @@ import type { TensorInfo, TensorSource } from "./source.ts";
  * @param index The value in the index file.
  * @param open Opens a file in the folder of the index, given its bare name.
  * @param source Names the index in errors.
- * @throws {SafetensorsError} when the index is malformed, names a file elsewhere or a tensor that its file lacks, and when two
- *   files have a tensor of one name.
+ * @throws {SafetensorsError} when the index is malformed, names a file elsewhere or a tensor that its file lacks, or when
+ *   two files have a tensor of the same name.
  */
 export async function openShards(
   index: unknown,
@@ -45,7 +45,7 @@ interface Owner {
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
-/** A name without a way out of the folder. */
+/** A name that cannot lead out of the folder. */
 const BARE_NAME = /^(?!\.)[^/\\:\0]+$/;
 
 function parseIndex(index: unknown, source: string): Readonly<Record<string, string>> {
@@ -53,11 +53,11 @@ function parseIndex(index: unknown, source: string): Readonly<Record<string, str
   if (!parsed.success) throw new SafetensorsError(`${source}: has no "weight_map" from names to files`);
   const outside = Object.values(parsed.data.weight_map).find((file) => !BARE_NAME.test(file));
   if (outside !== undefined)
-    throw new SafetensorsError(`${source}: names ${JSON.stringify(outside)}, which is not a file beside it`);
+    throw new SafetensorsError(`${source}: names ${JSON.stringify(outside)}, which is not a file in its folder`);
   return parsed.data.weight_map;
 }
 
-/** Which file each tensor is in, also those that the index does not name. */
+/** Which file each tensor is in, including tensors that the index does not name. */
 function ownersOf(shards: ReadonlyMap<string, TensorSource>, source: string): ReadonlyMap<string, Owner> {
   const owners = new Map<string, Owner>();
   for (const [file, shard] of shards) {

@@ -24,21 +24,21 @@ export const SOURCE_METADATA: Readonly<Record<string, string>> = { format: "pt",
  */
 export function sourceSuite(name: string, open: () => TensorSource | Promise<TensorSource>): void {
   describe(`tensors of ${name}`, () => {
-    it("says what there is before any of it is read", async () => {
+    it("lists its contents before reading any data", async () => {
       const { infos, metadata } = await open();
       const expected = Object.entries(SOURCE_TENSORS).map(([each, { dtype, shape }]) => [each, { dtype, shape }]);
       expect(infos).toEqual(Object.fromEntries(expected));
       expect(metadata).toEqual(SOURCE_METADATA);
     });
 
-    it("reads each, in any order, also twice and at once", async () => {
+    it("reads each tensor, in any order, twice, and in parallel", async () => {
       const source = await open();
       const names = [...Object.keys(SOURCE_TENSORS).toReversed(), "matrix", "half"];
       const read = await Promise.all(names.map((each) => source.read(each)));
       expect(read).toEqual(names.map((each) => SOURCE_TENSORS[each]));
     });
 
-    it("refuses a name that it lacks, also one that every object has", async () => {
+    it("refuses an unknown name, even one that every object has", async () => {
       const source = await open();
       for (const missing of ["nothing", "toString", "__proto__"]) {
         await expect(source.read(missing)).rejects.toThrow(InfiniError);

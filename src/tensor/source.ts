@@ -5,16 +5,16 @@ import type { Flat } from "./tree.ts";
 /** What a file says about a tensor before any of its data is read. */
 export type TensorInfo = Pick<HostTensor, "dtype" | "shape">;
 
-/** Tensors that are read one at a time, of which names, types and shapes are known at once: a file, or many. */
+/** Tensors that are read one at a time but whose names, types and shapes are known up front: one file, or several. */
 export interface TensorSource {
   /** Every tensor, by name. */
   readonly infos: Flat<TensorInfo>;
   readonly metadata: Readonly<Record<string, string>>;
-  /** One tensor. Rejects with an InfiniError for a name without `infos` and for data that is not there. */
+  /** One tensor. Rejects with an InfiniError for a name that is not in `infos` and for missing data. */
   read(name: string): Promise<HostTensor>;
 }
 
-/** Tensors that are in memory already, which are not copied. */
+/** Tensors that are already in memory, which are not copied. */
 export function memorySource(tensors: Flat<HostTensor>, metadata: Readonly<Record<string, string>> = {}): TensorSource {
   const entries = Object.entries(tensors).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
   return {

@@ -26,13 +26,13 @@ describe("flatten", () => {
     ]);
   });
 
-  it("has nothing to say of an empty tree", () => {
+  it("returns nothing for an empty tree", () => {
     expect(flatten({})).toEqual({});
   });
 });
 
 describe("mapTree", () => {
-  it("keeps the form and hands over paths", () => {
+  it("keeps the structure and passes paths", () => {
     const paths: string[] = [];
     const doubled = mapTree<typeof MODEL>(MODEL, ({ shape }, path) => {
       paths.push(path);
@@ -55,7 +55,7 @@ describe("unflatten", () => {
     ),
   }));
 
-  it("is undone by flatten, and undoes it", () => {
+  it("is the inverse of flatten, both ways", () => {
     fc.assert(
       fc.property(tree, fc.constantFrom("", "state"), (original, prefix) => {
         const flat = flatten<Leaf>(original, prefix);

@@ -5,8 +5,8 @@ export type Tree<Leaf> = { readonly [key: string]: Leaf | Tree<Leaf> };
 export type Flat<Leaf> = Readonly<Record<string, Leaf>>;
 
 /**
- * Leaves of a tree by dotted path. A leaf is an object that has `shape`, so symbolic and host tensors both
- * are. With `prefix`, every path starts with it and a dot.
+ * Leaves of a tree by dotted path. A leaf is an object that has `shape`, so both symbolic and host tensors are leaves.
+ * With `prefix`, every path starts with it and a dot.
  */
 export function flatten<Leaf extends Shaped>(tree: object, prefix = ""): Flat<Leaf> {
   const flat: Record<string, Leaf> = {};
@@ -21,7 +21,7 @@ export function flatten<Leaf extends Shaped>(tree: object, prefix = ""): Flat<Le
   return flat;
 }
 
-/** The tree of the same form whose leaves are `transform(leaf, path)`, each a leaf or a tree of them. */
+/** The tree of the same structure whose leaves are `transform(leaf, path)`, each a leaf or a tree of them. */
 export function mapTree<T>(tree: object, transform: (leaf: Shaped, path: string) => object, prefix = ""): T {
   const entries = Object.entries(tree) as [string, object][];
   const mapped = entries.map(([key, child]) => {
@@ -31,7 +31,7 @@ export function mapTree<T>(tree: object, transform: (leaf: Shaped, path: string)
   return (Array.isArray(tree) ? mapped.map(([, child]) => child) : Object.fromEntries(mapped)) as T;
 }
 
-/** The tree of the form of `like` whose leaves are taken by path. Throws `RangeError` for a missing one. */
+/** The tree with the structure of `like` whose leaves are taken by path. Throws `RangeError` if one is missing. */
 export function unflatten<T>(flat: Flat<Shaped>, like: object, prefix = ""): T {
   return mapTree<T>(
     like,
@@ -55,7 +55,10 @@ export function replacePrefix<T>(values: Flat<T>, from: string, to: string): Fla
   return Object.fromEntries(entries.map(([name, value]) => [to + name.slice(from.length), value]));
 }
 
-/** The entries of all, of equal names the last. Spreading objects of hundreds of names makes much garbage, see docs/log.md. */
+/**
+ * The entries of all, the last one winning for equal names. Spreading objects of hundreds of names makes much garbage,
+ * see docs/log.md.
+ */
 export function merge<T>(...flats: readonly Flat<T>[]): Record<string, T> {
   const merged = Object.create(null) as Record<string, T>; // a table from the start
   for (const flat of flats) Object.assign(merged, flat);

@@ -37,14 +37,14 @@ describe("bookWords", () => {
     );
   });
 
-  it("ends for a book without words", () => {
+  it("stops for a book without words", () => {
     expect(bookWords(read(" \n".repeat(500)), 400)).toBe("");
     expect(bookWords(read("x".repeat(500)), 400)).toBe("");
   });
 });
 
 describe("splitSentences", () => {
-  it("splits after the mark that ends a sentence, and not after what stands for a name", () => {
+  it("splits after the mark that ends a sentence, not after abbreviations in names", () => {
     expect(
       splitSentences("“Aye!” said he.\nMr. Stubb, J. Smith and Dr. Bunger? No. 7 it was... and so on. 3 men."),
     ).toEqual(["“Aye!” said he.", "Mr. Stubb, J. Smith and Dr. Bunger?", "No.", "7 it was... and so on.", "3 men."]);
@@ -63,7 +63,7 @@ describe("splitSentences", () => {
 describe("bookSentences", () => {
   const options = { windowLength: 2000, shortest: 40 };
 
-  it("has exactly its length in whole sentences, the last one cut", () => {
+  it("has exactly its length, in whole sentences except the last", () => {
     fc.assert(
       fc.property(fc.nat(3000), (length) => {
         const sentences = bookSentences(read(BOOK, 10), { ...options, length });
@@ -75,7 +75,7 @@ describe("bookSentences", () => {
     );
   });
 
-  it("leaves out short sentences, and ends for a book that has no others", () => {
+  it("leaves out short sentences, and stops for a book that has no others", () => {
     const sentences = bookSentences(
       read(`A. ${"Short one. This one is just about long enough to be taken in. ".repeat(50)}`),
       {

@@ -1,6 +1,6 @@
 import { decodeTokens, encodeText } from "./bytes.ts";
 
-/** A window of a book at a random place: whole characters, of at most so many bytes. */
+/** A window of a book at a random place: whole characters, in at most the given number of bytes. */
 export type TextSource = (bytes: number) => string;
 
 /** Bytes of a text in UTF-8. */
@@ -14,14 +14,14 @@ export function cutText(text: string, length: number): string {
   return bytes.length <= length ? text : wholeCharacters(decodeTokens(bytes.subarray(0, length)));
 }
 
-/** A text that was cut out of another, without what is left of the characters that were cut at either end. */
+/** A text cut out of another, without the remains of characters cut at either end. */
 export function wholeCharacters(text: string): string {
   return text.replaceAll(/^\ufffd+|\ufffd+$/g, "");
 }
 
 /**
  * Whole words of a book with single spaces between them, as many as fit into `length` bytes. The words of one
- * window follow each other as in the book; where blanks were many, those of another window follow on them.
+ * window follow each other as in the book; if blanks were many, those of another window follow.
  */
 export function bookWords(text: TextSource, length: number): string {
   let words = "";
@@ -41,9 +41,9 @@ export function splitSentences(text: string): string[] {
 
 /**
  * Sentences of a book with all its line breaks, each with a space before it, `length` bytes in all: the last one is
- * cut. Shorter sentences than `shortest` and those that a window cuts are left out.
+ * cut. Sentences shorter than `shortest` and those cut by a window are left out.
  *
- * @param windowLength Most bytes of a window.
+ * @param windowLength Maximum bytes of a window.
  */
 export function bookSentences(
   text: TextSource,
@@ -64,9 +64,9 @@ export function bookSentences(
 
 // --- internal ---
 
-/** A window is cut into words again while more than this is left to fill. */
+/** Another window is cut into words while more than this is left to fill. */
 const LONG_WORD = 32;
-/** So that a book without any usable sentence comes to an end. */
+/** So that a book without any usable sentence ends the loop. */
 const MOST_WINDOWS = 64;
 const SMALLEST_WINDOW = 1024;
 

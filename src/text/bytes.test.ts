@@ -5,7 +5,7 @@ import { BYTE_VOCABULARY_SIZE, createStreamDecoder, decodeTokens, encodeText } f
 const text = fc.string({ unit: "binary" });
 
 describe("encodeText and decodeTokens", () => {
-  it("are inverse, a byte order mark included", () => {
+  it("are inverses, even for a byte order mark", () => {
     fc.assert(
       fc.property(text, (value) => {
         const tokens = encodeText(value);
@@ -43,7 +43,7 @@ describe("createStreamDecoder", () => {
     );
   });
 
-  it("holds back a character that is not complete", () => {
+  it("holds back an incomplete character", () => {
     const decode = createStreamDecoder();
     expect([[0xe2], [0x82], [0xac, 0x61]].map((tokens) => decode(tokens))).toEqual(["", "", "€a"]);
   });

@@ -11,7 +11,7 @@ export function decodeTokens(tokens: Iterable<number>): string {
   return new TextDecoder("utf-8", KEEP_BYTE_ORDER_MARK).decode(Uint8Array.from(tokens));
 }
 
-/** Decodes a stream: bytes of a character that is not complete yet are held back until the next call. */
+/** Decodes a stream: the bytes of an incomplete character are held back until the next call. */
 export function createStreamDecoder(): (tokens: Iterable<number>) => string {
   const decoder = new TextDecoder("utf-8", KEEP_BYTE_ORDER_MARK);
   return (tokens) => decoder.decode(Uint8Array.from(tokens), { stream: true });
@@ -19,5 +19,5 @@ export function createStreamDecoder(): (tokens: Iterable<number>) => string {
 
 // --- internal ---
 
-/** Without it, a text that begins with U+FEFF loses it, and so does every piece of a text that does. */
+/** Without it, a text that begins with U+FEFF loses it, and so does every piece of a text that begins with it. */
 const KEEP_BYTE_ORDER_MARK = { ignoreBOM: true } as const;

@@ -13,7 +13,7 @@ export interface Document<T extends Tokens = Tokens> {
 /** One text as read from a file: its tokens are its bytes. */
 export type TextDocument = Document<Uint8Array>;
 
-/** Text that cannot be read. The message names the file, and the line in JSONL. */
+/** Text that cannot be read. The message names the file, and for JSONL the line. */
 export class CorpusError extends InfiniError {
   override name = "CorpusError";
   readonly code = "ERR_CORPUS";

@@ -96,6 +96,14 @@ describe("parseRunConfig", () => {
       "training.writePenalty: needs a memory that chooses",
     );
     expect(parseRunConfig({ model: linear, training }).training.writePenalty).toBe(0);
+    const layered = (whole: object, update: string): object => ({
+      model: { ...whole, numLayers: 2, layers: [{ memory: { update: "linear" } }, { memory: { update } }] },
+      training: penalized,
+    });
+    expect(parseRunConfig(layered(linear, "token-delta")).model.layers?.length).toBe(2);
+    expect(() => parseRunConfig(layered(model, "linear"))).toThrow(
+      "training.writePenalty: needs a memory that chooses",
+    );
   });
 
   it("takes a mixture that fits the model and every stage alone", () => {

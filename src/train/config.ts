@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { mixtureProblem, mixtureSchema, readsDocuments, type Mixture } from "./data/mixture.ts";
 import { choosesWrites, modelConfigSchema } from "../model/config.ts";
+import { memoriesOf } from "../model/layers.ts";
 import { parseConfig } from "../base/parse-config.ts";
 import { adafactor } from "./adafactor.ts";
 import { adamW } from "./adamw.ts";
@@ -129,7 +130,8 @@ export const runConfigSchema = z
   )
   .refine(
     ({ model, training }) =>
-      choosesWrites(model.memory.update) || stagesOf(training).every((stage) => stage.writePenalty === 0),
+      [...memoriesOf(model).values()].some(({ update }) => choosesWrites(update)) ||
+      stagesOf(training).every((stage) => stage.writePenalty === 0),
     {
       path: ["training", "writePenalty"],
       error: "needs a memory that chooses what to write: memory.update must be token-delta or gated-token-delta",

@@ -20,7 +20,7 @@ export const browser: Benchmark = {
 
 // --- internal ---
 
-/** Tokens read and steps trained in a turn. */
+/** Tokens read and steps trained per turn. */
 const WORK = { tokens: 65_536, steps: 20 };
 const QUICK_WORK = { tokens: 128, steps: 1 };
 
@@ -40,7 +40,7 @@ function speeds({ quick }: Setup): Contest {
   };
 }
 
-/** Both memories in one turn, so that they belong to the same stream. */
+/** Both memory readings in one turn, so that they belong to the same stream. */
 function size({ quick }: Setup): Contest {
   const [few, many] = quick ? [64, 128] : [100_000, 1_000_000];
   return {
@@ -91,7 +91,7 @@ async function reader(few: number, many: number): Promise<Contestant> {
 
 interface Opened {
   readonly page: Page;
-  /** Memory that it takes. */
+  /** Its memory use. */
   bytes(): Promise<number>;
   close(): Promise<void>;
 }

@@ -51,7 +51,7 @@ function shipped(setup: Setup): Contest {
   };
 }
 
-/** Whole segments, so that every turn has as many of their ends. */
+/** Whole segments, so that every turn has the same number of segment ends. */
 function stepsOf({ quick }: Setup, segmentLength: number): number {
   return quick ? 2 : Math.ceil(256 / segmentLength) * segmentLength;
 }

@@ -33,10 +33,10 @@ export const layer: Benchmark = {
 
 // --- internal ---
 
-/** Passes of a turn. */
+/** Passes per turn. */
 const PASSES = 4;
 
-/** Optional libraries, and how to install them: all at once, since npm removes what is not in package.json. */
+/** Optional libraries, and how to install them: all at once, since npm removes anything that is not in package.json. */
 const PEERS = { "TensorFlow.js": tfjsLayer, "jax-js": jaxLayer };
 const INSTALL = "npm install --no-save @tensorflow/tfjs-core@4 @tensorflow/tfjs-backend-wasm@4 @jax-js/jax@0.1";
 
@@ -64,7 +64,7 @@ function flopsPerToken({ task, config }: LayerWork): number {
   return task === "forward" ? forward : 3 * forward - 2 * 3 * config.modelDim * config.numHeads * config.headDim;
 }
 
-/** The largest difference between a result of ours and theirs: what all agree on is that there is none. */
+/** The largest difference between our results and theirs: they agree when there is none. */
 function distance(ours: Float32Array, theirs: Float32Array | undefined): number {
   if (theirs?.length !== ours.length) return Infinity;
   return ours.reduce((most, value, i) => Math.max(most, Math.abs(value - (theirs[i] ?? Number.NaN))), 0);
@@ -122,7 +122,7 @@ async function peers(work: LayerWork): Promise<Layer[]> {
   for (const [title, open] of Object.entries(PEERS)) {
     try {
       const peer = await open(work);
-      await peer.run(); // what it cannot do it says here
+      await peer.run(); // an unsupported peer reports it here
       opened.push(peer);
     } catch (error) {
       const [reason] = String(error).split("\n");

@@ -2,7 +2,7 @@ import { measureInChild } from "../lib/child.ts";
 import type { Benchmark, Contest, Contestant, Setup } from "../lib/measure.ts";
 import { MEMORY, time } from "../lib/quantities.ts";
 
-/** Reading very much, and what full attention would pay at the same place. */
+/** Reading a very long text, and the cost of full attention at the same position. */
 export const long: Benchmark = {
   name: "long",
   about:

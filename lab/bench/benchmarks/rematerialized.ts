@@ -2,7 +2,7 @@ import { measureInChild } from "../lib/child.ts";
 import type { Benchmark, Contest, Contestant, Setup } from "../lib/measure.ts";
 import { MEMORY, SPEED } from "../lib/quantities.ts";
 
-/** Backpropagation in two modes: one that keeps everything, and one that computes it again. */
+/** Backpropagation in two modes: one that keeps everything, and one that recomputes it. */
 export const rematerialized: Benchmark = {
   name: "rematerialized",
   about:

@@ -4,7 +4,7 @@ import { benchTokens } from "../lib/models.ts";
 import { SPEED } from "../lib/quantities.ts";
 import { loadShippedModel } from "../lib/shipped-model.ts";
 
-/** What it costs to measure how well a text is predicted while it is read, as the application in the browser does. */
+/** The cost of measuring how well a text is predicted while reading it, as the browser application does. */
 export const scoring: Benchmark = {
   name: "scoring",
   about:

@@ -5,7 +5,7 @@ import { secondsOf, type Benchmark, type Contestant, type Setup } from "../lib/m
 import { time } from "../lib/quantities.ts";
 import { REPOSITORY } from "../lib/shipped-model.ts";
 
-/** How long a process takes to give its first result. */
+/** How long a process takes to produce its first result. */
 export const startup: Benchmark = {
   name: "startup",
   about:

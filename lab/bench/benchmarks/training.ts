@@ -9,7 +9,7 @@ import { torchPeers } from "../lib/torch-peer.ts";
 
 const WARM_UP_STEPS = 3;
 
-/** Steps of a turn. */
+/** Steps per turn. */
 const STEPS: { readonly [size in Size]: number } = { "3.28 M": 10, "29 M": 2 };
 
 /** A training step compared with PyTorch. */

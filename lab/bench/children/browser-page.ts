@@ -2,9 +2,9 @@
 import { createWebEngine, fetchModelFolder } from "../../../src/platform/web/index.ts";
 import { readTo, trainNano, warmSession } from "../lib/portable.ts";
 
-/** What the page can be asked for. */
+/** What the page can be asked to do. */
 export interface BrowserWork {
-  /** Reads on to a position from where it is, or from the start; tokens a second. */
+  /** Reads on to a position from the current one, or from the start; tokens per second. */
   readTo(position: number, fromStart: boolean): Promise<number>;
   trainNano(steps: number): Promise<number>;
 }

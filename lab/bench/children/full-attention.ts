@@ -6,7 +6,7 @@ import { secondsOf } from "../lib/measure.ts";
 import { withFreshWeights } from "../lib/models.ts";
 import { loadShippedModel } from "../lib/shipped-model.ts";
 
-/** A model of the shape of the shipped one takes `steps` steps at position `tokens`, its cache full. */
+/** A model with the shape of the shipped one takes `steps` steps at position `tokens`, its cache full. */
 const { tokens, steps } = childSettings<{ tokens: number; steps: number }>();
 const { config } = (await loadShippedModel()).model;
 const loaded = withFreshWeights({

@@ -32,7 +32,7 @@ const { createModel, encodeWeights, MODEL_FILES, parseModelConfig } = models;
 
 process.stdout.write(JSON.stringify(await MEASUREMENTS[measurement]?.()));
 
-/** Drawn by the model itself in versions before specs. */
+/** Drawn by the model itself in versions without specs. */
 function randomWeights(config: models.ModelConfig): models.ModelParams<FloatTensor> {
   const model: models.Model & { initParams?(rng: Rng): models.ModelParams<FloatTensor> } = createModel(config);
   return model.initParams?.(createRng(1)) ?? models.freshParams(model, createRng(1));
@@ -172,13 +172,13 @@ async function medianSeconds(work: () => Promise<unknown>, before?: () => Promis
   return seconds.toSorted((a, b) => a - b)[4] ?? Number.NaN;
 }
 
-/** Resident bytes once garbage is collected. */
+/** Resident bytes after garbage collection. */
 function resident(): number {
   globalThis.gc?.();
   return process.memoryUsage.rss();
 }
 
-/** Most resident bytes ever; `maxRSS` would be that of the process that started this one. */
+/** Peak resident bytes; `maxRSS` would be that of the process that started this one. */
 async function peak(): Promise<number> {
   const status = await readFile("/proc/self/status", "utf8").catch(() => "");
   const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { pairUp, runAgainst } from "./against.ts";
 import type { BenchResults } from "./results.ts";
 
-describe("two versions in turns", () => {
-  it("are two rows of a contest for each thing that both measure, with a reading of every turn", () => {
+describe("two versions taking turns", () => {
+  it("are two rows of a contest for each thing that both measure, with a reading from every turn", () => {
     const contests = pairUp([turn(10), turn(12)], [turn(5), turn(6, "only theirs")], "/other");
     expect(contests.map(({ title }) => title)).toEqual(["reading, ours"]);
     expect(contests[0]?.rows).toEqual([

@@ -6,7 +6,7 @@ import { FileError } from "../../../src/platform/node/files.ts";
 import { readResults, type BenchResults, type ContestResult, type RowResult } from "./results.ts";
 import { REPOSITORY } from "./shipped-model.ts";
 
-/** What is compared when nothing is named. */
+/** What is compared by default. */
 export const COMPARED = ["training", "prefill", "decode"];
 
 export interface AgainstOptions {
@@ -19,8 +19,8 @@ export interface AgainstOptions {
 }
 
 /**
- * Measures this version and another checkout in turns, A B A B; each turn runs the benchmark program of its version. Returns a contest
- * for everything that both measure. Throws FileError for a checkout without benchmarks.
+ * Measures this version and another checkout alternately, A B A B; each turn runs the benchmark program of its version.
+ * Returns a contest for everything that both measure. Throws FileError for a checkout without benchmarks.
  */
 export async function runAgainst(checkout: string, options: AgainstOptions): Promise<readonly ContestResult[]> {
   const [ours, theirs]: BenchResults[][] = [[], []];
@@ -58,7 +58,7 @@ export function pairUp(
 
 // --- internal ---
 
-/** Where the program is, now and formerly. */
+/** Where the program is, now and in older versions. */
 const PROGRAMS = ["lab/bench/main.ts", "bench/main.ts"];
 
 function programOf(checkout: string): string {

@@ -7,14 +7,14 @@ import { budgetProblem, BUDGETED, currentTraffic, readBudget, UPDATE_COMMAND, up
 describe("the budget of what is computed and moved", () => {
   const now = currentTraffic();
 
-  it("is kept by every configuration, and has no other", async () => {
+  it("is kept by every configuration, and names no others", async () => {
     const budget = await readBudget();
     const problems = Object.keys(BUDGETED).map((name) => budgetProblem(name, now[name] ?? NOTHING, budget[name]));
     expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
     expect(Object.keys(budget)).toEqual(Object.keys(BUDGETED));
   });
 
-  it("is exceeded by one operation more, or one byte", () => {
+  it("is exceeded by one more operation, or one more byte", () => {
     const budget = { operations: 100, bytes: 1000 };
     expect(budgetProblem("step", budget, budget)).toBeUndefined();
     expect(budgetProblem("step", { operations: 101, bytes: 1000 }, budget)).toMatch(
@@ -30,7 +30,7 @@ describe("the budget of what is computed and moved", () => {
     expect(budgetProblem("step", budget, undefined)).toContain(UPDATE_COMMAND);
   });
 
-  it("is written again with what has changed", async () => {
+  it("is rewritten with what has changed", async () => {
     const folder = await mkdtemp(join(tmpdir(), "infini-budget-"));
     const file = join(folder, "budget.json");
     expect((await updateBudget(file)).length).toBe(2 * Object.keys(BUDGETED).length);

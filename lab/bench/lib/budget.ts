@@ -13,16 +13,16 @@ import { presets } from "../../../src/train/presets.ts";
 import { trainingStep } from "../../../src/train/programs.ts";
 import { benchTraining, withFreshWeights } from "./models.ts";
 
-/** What each configuration may compute and move at most, by its name. */
+/** The most that each configuration may compute and move, by its name. */
 export type Budget = Readonly<Record<string, Traffic>>;
 
 export const BUDGET_FILE = fileURLToPath(new URL("../budget.json", import.meta.url));
 export const UPDATE_COMMAND = "npm run bench -- --update-budget";
 
-/** Below this share of its budget a configuration has room that a later change could take without being seen. */
+/** Below this share of its budget a configuration has room that a later change could use up unnoticed. */
 const SLACK = 0.98;
 
-/** The graphs that have a budget, each built when it is asked for. */
+/** The graphs that have a budget, each built on demand. */
 export const BUDGETED: Readonly<Record<string, () => Graph>> = {
   "training step, 3.28 M": () => trainingGraph(benchTraining()),
   "training step, nano": () => trainingGraph(parseRunConfig(presets.nano)),
@@ -34,12 +34,12 @@ export const BUDGETED: Readonly<Record<string, () => Graph>> = {
   "end of a segment, shipped model": () => commitProgram(shippedModel(), 1),
 };
 
-/** What the configurations compute and move as the code stands. */
+/** What the configurations compute and move with the current code. */
 export function currentTraffic(): Budget {
   return Object.fromEntries(Object.entries(BUDGETED).map(([name, build]) => [name, trafficOf(optimize(build()))]));
 }
 
-/** What is wrong with a configuration, in words that say what to do; nothing when it keeps to its budget. */
+/** What is wrong with a configuration, in words that say what to do; nothing if it keeps to its budget. */
 export function budgetProblem(name: string, now: Traffic, budget: Traffic | undefined): string | undefined {
   if (!budget) return `${name} has no budget yet: ${UPDATE_COMMAND}`;
   const differences = (["operations", "bytes"] as const).map((what) => ({
@@ -62,7 +62,7 @@ export async function readBudget(file = BUDGET_FILE): Promise<Budget> {
   return JSON.parse(await readFile(file, "utf8")) as Budget;
 }
 
-/** Makes what the code does now the budget. Returns what has changed, a line for each figure. */
+/** Makes the current figures the budget. Returns what has changed, a line for each figure. */
 export async function updateBudget(file = BUDGET_FILE): Promise<readonly string[]> {
   const before = await readBudget(file).catch((): Budget => ({}));
   const now = currentTraffic();

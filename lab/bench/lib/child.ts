@@ -15,7 +15,7 @@ export async function measureInChild(file: string, settings: object): Promise<Re
   return JSON.parse(stdout) as Readings;
 }
 
-/** In the child: what it was given. */
+/** In the child: its settings. */
 export function childSettings<T>(): T {
   return JSON.parse(process.argv[2] ?? "{}") as T;
 }

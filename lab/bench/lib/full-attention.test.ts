@@ -4,7 +4,7 @@ import { createSession } from "../../../src/runtime/session.ts";
 import { floatTensor, intTensor, type HostTensor } from "../../../src/tensor/host-tensor.ts";
 import { flatten, type Flat } from "../../../src/tensor/tree.ts";
 import { parseModelConfig } from "../../../src/model/config.ts";
-import { layersOf } from "../../../src/model/stack.ts";
+import { layerNames } from "../../../src/model/stack.ts";
 import { createFullAttention, fullAttentionStep, ropeFeeds } from "./full-attention.ts";
 import { benchTokens, withFreshWeights } from "./models.ts";
 
@@ -24,7 +24,7 @@ const loaded = withFreshWeights(
 const engine = createReferenceEngine();
 
 describe("full attention with a key/value cache", () => {
-  it("gives, token by token, what a model with one segment for all gives", async () => {
+  it("gives, token by token, the results of a model with a single segment", async () => {
     const { config } = loaded.model;
     const tokens = benchTokens(LENGTH);
     const session = createSession({ loaded, engine });
@@ -36,12 +36,12 @@ describe("full attention with a key/value cache", () => {
       const results = await program.run({ ...feeds, token: intTensor([1, 1], Int32Array.of(token)) });
       const row = wanted.subarray(position * config.vocabularySize, (position + 1) * config.vocabularySize);
       row.forEach((logit, i) => expect(results["logits"]?.data[i]).toBeCloseTo(logit, 5));
-      const names = layersOf(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
+      const names = layerNames(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
       cache = Object.fromEntries(names.map((name) => [name, longer(cache[name], results[`next.${name}`])]));
     }
   });
 
-  it("takes steps at any place", async () => {
+  it("takes steps at any position", async () => {
     const decoder = await createFullAttention(loaded, engine, 9);
     expect((await decoder.step(3)).every(Number.isFinite)).toBe(true);
     await decoder.dispose();

@@ -10,23 +10,25 @@ import type { Tensor } from "../../../src/graph/tensor.ts";
 import { flatten, type Flat, type Tree } from "../../../src/tensor/tree.ts";
 import type { ModelConfig } from "../../../src/model/config.ts";
 import { parameterInputs } from "../../../src/model/inputs.ts";
-import { layersOf, runLayers } from "../../../src/model/stack.ts";
+import { layerNames, runLayers } from "../../../src/model/stack.ts";
 import type { LoadedModel } from "../../../src/model/transformer.ts";
 import { applyRope, type RopeTables } from "../../../src/nn/rope.ts";
 import { embed, linear } from "../../../src/nn/weight.ts";
 
-/** A model whose attention sees everything, at one place of a text: what came before stands in its cache. */
+/** A model whose attention sees everything, at one place of a text: everything before is in its cache. */
 export interface FullAttention {
   /** Logits [V] of the token after the one at position `cached`. The cache is not changed. */
   step(token: number): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
-/** The model with a cache [1, 1, K, cached, d] of so many tokens, all the same, in `keys.<layer>` and `values.<layer>`. */
+/**
+ * The model with a cache [1, 1, K, cached, d] of that many identical tokens, in `keys.<layer>` and `values.<layer>`.
+ */
 export async function createFullAttention(loaded: LoadedModel, engine: Engine, cached: number): Promise<FullAttention> {
   const { config } = loaded.model;
   const shape = [1, 1, config.numKeyValueHeads, cached, config.headDim];
-  const names = layersOf(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
+  const names = layerNames(config).flatMap((layer) => [`keys.${layer}`, `values.${layer}`]);
   const cache = Object.fromEntries(names.map((name) => [name, filled(shape, 0.1)]));
   const program = await engine.compile(fullAttentionStep(loaded, cached));
   const weights: Flat<HostTensor> = flatten<FloatTensor>(loaded.params, "params");
@@ -42,8 +44,8 @@ export async function createFullAttention(loaded: LoadedModel, engine: Engine, c
 
 /**
  * One token that attends to `cached` others and to itself. The cache is neither copied nor computed again: its scores
- * and weighted values are those of a product each, to which the token's own are joined. Beside the logits it gives what
- * the cache would be longer by, `next.keys.*` and `next.values.*` [1, 1, K, 1, d].
+ * and weighted values come from one product each, and the token's own are appended. Besides the logits it returns what
+ * the cache would grow by, `next.keys.*` and `next.values.*` [1, 1, K, 1, d].
  */
 export function fullAttentionStep({ model, params }: LoadedModel, cached: number): Graph {
   const { config } = model;
@@ -63,7 +65,7 @@ export function fullAttentionStep({ model, params }: LoadedModel, cached: number
   return createGraph({ logits: reshape(logits, [config.vocabularySize]), ...Object.fromEntries(outputs) });
 }
 
-/** Cosines and sines of rotary positions at one of them. */
+/** Cosines and sines of rotary positions at one position. */
 export function ropeFeeds(position: number, { headDim, ropeBase }: ModelConfig): Flat<FloatTensor> {
   const half = headDim / 2;
   const table = (f: (angle: number) => number): FloatTensor =>

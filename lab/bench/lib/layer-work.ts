@@ -6,9 +6,9 @@ import { initialize } from "../../../src/nn/spec.ts";
 import { createRng, type Rng } from "../../../src/base/random.ts";
 import { benchTraining } from "./models.ts";
 
-/* One layer as work that every library can be given: its weights, what it reads, and the tables that its maths needs. */
+/* One layer as work for any library: its weights, its input, and the tables that its maths needs. */
 
-/** Its weights, in the order that their gradients come in. */
+/** Its weights, in the order of their gradients. */
 export const WEIGHTS = ["query", "key", "value", "output", "gate"] as const;
 export type LayerWeights<T> = { readonly [name in (typeof WEIGHTS)[number]]: T };
 
@@ -17,25 +17,28 @@ export type LayerTask = "forward" | "gradients";
 
 export interface LayerWork {
   readonly task: LayerTask;
-  /** As many heads of keys and values as of queries. */
+  /** There are as many heads of keys and values as of queries. */
   readonly config: ModelConfig;
   readonly batch: number; // B
   readonly segments: number; // S
   readonly weights: LayerWeights<FloatTensor>; // [H*d, D] three times, [D, H*d] and [H]
   readonly x: FloatTensor; // [B, S*N, D]
-  /** The gradient of a loss with respect to the output, scaled so that those of the weights are as large as the output: about 0.1. */
+  /**
+   * The gradient of a loss with respect to the output, scaled so that those of the weights are as large as the output:
+   * about 0.1.
+   */
   readonly slope: FloatTensor; // [B, S*N, D]
 }
 
 /** The layer in some library. */
 export interface Layer {
   readonly name: string;
-  /** Does the task once. What it gives is in the memory of the host. */
+  /** Does the task once. The results are in host memory. */
   run(): Promise<Float32Array[]>;
   stop?(): Promise<void>;
 }
 
-/** The attention of a layer of the benchmark's model, with fresh weights, on noise: the same ones every time. */
+/** The attention of a layer of the benchmark's model, with fresh weights, on noise: the same every time. */
 export function layerWork(task: LayerTask, quick: boolean): LayerWork {
   const { model: config, training } = benchTraining(quick);
   const { batch, length } = training;
@@ -59,7 +62,7 @@ export interface LayerTables {
   readonly sin: FloatTensor; // [N, d]
   /** Added to scores: hides what comes later. */
   readonly mask: FloatTensor; // [N, N]
-  /** 1 where there is a segment before. */
+  /** 1 where there is a previous segment. */
   readonly past: FloatTensor; // [B*S, 1]
   /** Sums over the segments before each: 1 below the diagonal. */
   readonly earlier: FloatTensor; // [S, S]
@@ -79,7 +82,7 @@ export function layerTables({ config, batch, segments: S }: LayerWork): LayerTab
 
 // --- internal ---
 
-/** Values of a normal distribution with mean zero. */
+/** Values from a normal distribution with mean zero. */
 function noise(shape: Shape, standardDeviation: number, rng: Rng): FloatTensor {
   return gaussianSpec("noise", "bias", shape, standardDeviation).init(rng);
 }

@@ -2,13 +2,13 @@ import { measureGemmRate } from "../../../src/engine/gemm-rate.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import type { ContestResult, Quantity } from "./results.ts";
 
-/** What one turn has shown, by the names of the quantities; a contestant may lack some. */
+/** The readings of one turn, by quantity; a contestant may lack some. */
 export type Readings = Readonly<Record<string, number>>;
 
-/** Something that can be measured again and again, in turns with others. */
+/** Something that can be measured repeatedly, taking turns with others. */
 export interface Contestant {
   readonly name: string;
-  /** Numbers that all who do the same work agree on: losses, logits, or how far large results are from ours. */
+  /** Numbers that contestants doing the same work agree on: losses, logits, or how far large results are from ours. */
   readonly computed?: readonly number[];
   /** One turn. */
   measure(): Promise<Readings>;
@@ -21,7 +21,7 @@ export interface Contest {
   readonly quantities: Readonly<Record<string, Quantity>>;
   /** Of matrix products, to compare the speed with the rate of a large product. */
   readonly flopsPerToken?: number;
-  /** Made when the contest begins. The first is ours: ratios are taken to it. */
+  /** Created when the contest begins. The first is ours: ratios are relative to it. */
   contestants(): Promise<readonly Contestant[]>;
 }
 
@@ -33,9 +33,9 @@ export interface Benchmark {
   contests(setup: Setup): readonly Contest[];
 }
 
-/** What all benchmarks are given. */
+/** What all benchmarks receive. */
 export interface Setup {
-  /** Tiny models and lengths, to see that everything runs. */
+  /** Tiny models and lengths, to check that everything runs. */
   readonly quick: boolean;
   /** A Python with torch and numpy. */
   readonly python: string;
@@ -46,7 +46,7 @@ export interface Setup {
 
 /**
  * Measures the contestants turn by turn, A B A B, so that a machine that slows down slows all of them. The rate of a
- * large matrix product is measured before each round. Contestants are stopped however it ends.
+ * large matrix product is measured before each round. Contestants are always stopped at the end.
  */
 export async function holdContest(
   { title, quantities, flopsPerToken, ...contest }: Contest,
@@ -87,7 +87,7 @@ export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Tokens of `batch` lanes, one lane after the other, as lanes. */
+/** Tokens of `batch` lanes, lane by lane, as lanes. */
 export function lanesOf(tokens: Int32Array, batch: number): Int32Array[] {
   const length = tokens.length / batch;
   return Array.from({ length: batch }, (_, lane) => tokens.subarray(lane * length, (lane + 1) * length));

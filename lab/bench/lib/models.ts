@@ -5,10 +5,10 @@ import { parseRunConfig, type RunConfig } from "../../../src/train/config.ts";
 
 /*
  * What is measured. The models have only the paper's linear memory, so that a peer in another framework
- * is a page of code. `quick` versions are tiny: they show that everything runs, and measure nothing.
+ * is a page of code. `quick` versions are tiny: they show that everything runs, but measure nothing.
  */
 
-/** The models, by their parameters. */
+/** The models, by number of parameters. */
 export const SIZES = ["3.28 M", "29 M"] as const;
 export type Size = (typeof SIZES)[number];
 
@@ -36,7 +36,7 @@ const QUICK_MODEL = {
 } as const;
 const OPTIMIZER = { kind: "adamw", beta1: 0.9, beta2: 0.95, weightDecay: 0.1 } as const;
 
-/** Segments of a training sequence; with two lanes of them a step has 4,096 tokens. */
+/** Segments of a training sequence; with two lanes a step has 4,096 tokens. */
 const SEGMENTS = 8;
 const BATCH = 2;
 
@@ -55,13 +55,13 @@ export function benchTraining(quick = false, size: Size = "3.28 M"): RunConfig {
   });
 }
 
-/** Fresh weights, the same ones every time. */
+/** Fresh weights, the same every time. */
 export function withFreshWeights(config: ModelConfig): LoadedModel {
   const model = createModel(config);
   return { model, params: freshParams(model, createRng(1).fork("params")) };
 }
 
-/** Random tokens of a vocabulary, the same ones every time. */
+/** Random tokens of a vocabulary, the same every time. */
 export function benchTokens(count: number, vocabularySize = 256): Int32Array {
   const rng = createRng(1).fork("tokens");
   return Int32Array.from({ length: count }, () => rng.integer(vocabularySize));

@@ -7,9 +7,9 @@ import { createStepper } from "../../../src/train/stepper.ts";
 import { nextTokens, stepsOn } from "./batches.ts";
 import { benchTokens, withFreshWeights } from "./models.ts";
 
-/* Work that Node and a page in a browser do alike. */
+/* Work that Node and a page in a browser do the same way. */
 
-/** Tokens that are read at a time, as a stream comes. */
+/** Tokens read at a time, as a stream arrives. */
 const PIECE = 4096;
 const WARM_UP_STEPS = 2;
 
@@ -21,14 +21,14 @@ export async function warmSession(loaded: LoadedModel, engine: Engine): Promise<
   return session;
 }
 
-/** Goes on up to a position; tokens a second. */
+/** Continues up to a position; tokens per second. */
 export async function readTo(session: Session, position: number): Promise<number> {
   const [piece, from, started] = [benchTokens(PIECE), session.position, performance.now()];
   while (session.position < position) await session.read(piece.subarray(0, position - session.position));
   return (1000 * (position - from)) / (performance.now() - started);
 }
 
-/** Tokens a second in training steps of the `nano` preset. */
+/** Tokens per second in training steps of the `nano` preset. */
 export async function trainNano(engine: Engine, steps: number): Promise<number> {
   const { model, training } = parseRunConfig(presets.nano);
   const optimizer = createOptimizer(training.optimizer);

@@ -49,16 +49,16 @@ describe("statistics", () => {
     expect(ratioTo(contest, ours, "speed")).toBe(1);
   });
 
-  it("says how many times better, where less is better too", () => {
+  it("says how many times better, also where less is better", () => {
     expect(ratioTo(contest, theirs, "memory")).toBe(2);
     expect(ratioTo(contest, other, "memory")).toBeUndefined();
   });
 
-  it("holds speed against a large product of the same round", () => {
+  it("compares speed with a large product of the same round", () => {
     expect(shareOfGemm(contest, ours)).toBe(0.2);
   });
 
-  it("warns of those that have not computed the same", () => {
+  it("warns of rows that have computed something else", () => {
     expect(disagreement(contest, theirs)).toBeCloseTo(1e-5, 8);
     expect(checkAgreement(contest)).toEqual([]);
     const wrong = { ...contest, rows: [ours, { ...theirs, computed: [1, 3] }] };

@@ -94,7 +94,7 @@ function formatOf({ unit }: Quantity): (value: number) => string {
   return (value) => significant(value * scaled);
 }
 
-/** Three figures, without an exponent. */
+/** Three significant figures, without an exponent. */
 function significant(value: number): string {
   return value >= 100 ? formatCount(value) : value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseConfig } from "../../../src/base/parse-config.ts";
 import { readJson } from "../../../src/platform/node/files.ts";
 
-/* What the benchmarks have measured, as in `lab/bench/results.json`: every turn of every contestant. */
+/* What the benchmarks have measured, in the form of `lab/bench/results.json`: every turn of every contestant. */
 
 const quantitySchema = z.strictObject({
   label: z.string(),

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { LoadedModel } from "../../../src/model/transformer.ts";
 import { loadModelFolder } from "../../../src/platform/node/model-folder.ts";
 
-/** The repository, from which commands and children run. */
+/** The repository, where commands and children run. */
 export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The model that comes with the package, `models/passkey`. */

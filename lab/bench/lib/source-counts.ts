@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import ts from "typescript";
 
-/** How much source there is. */
+/** Sizes of the source. */
 export interface SourceCounts {
   readonly files: number;
   readonly lines: number;
@@ -12,8 +12,8 @@ export interface SourceCounts {
 }
 
 /**
- * Counts the TypeScript in folders and those below them; a folder that is not there has none. Tests, their suites and their fixtures
- * are left out.
+ * Counts the TypeScript in folders and their subfolders; a missing folder has none. Tests, their suites and their
+ * fixtures are left out.
  */
 export async function countSource(folders: readonly string[]): Promise<SourceCounts> {
   const found = await Promise.all(folders.map(entriesOf));

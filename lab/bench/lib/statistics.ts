@@ -1,7 +1,7 @@
 import { maximum } from "../../../src/base/statistics.ts";
 import type { ContestResult, Quantity, RowResult } from "./results.ts";
 
-/** The middle of some values, and how far they spread. */
+/** The middle of some values, and their spread. */
 export interface Summary {
   readonly median: number;
   readonly lowest: number;
@@ -18,8 +18,8 @@ export function summarize(values: readonly number[]): Summary {
 }
 
 /**
- * How many times better the first row of a contest is than another: the median over the rounds, each of which
- * compares turns that followed on each other. Undefined where one of them lacks the quantity.
+ * How many times better the first row of a contest is than another: the median over the rounds, each of which compares
+ * consecutive turns. Undefined where one of them lacks the quantity.
  */
 export function ratioTo({ rows, quantities }: ContestResult, row: RowResult, quantity: string): number | undefined {
   const [ours, theirs] = [rows[0]?.readings[quantity], row.readings[quantity]];
@@ -29,7 +29,10 @@ export function ratioTo({ rows, quantities }: ContestResult, row: RowResult, qua
   return summarize(better === "lower" ? ratios.map((ratio) => 1 / ratio) : ratios).median;
 }
 
-/** The largest difference between what a row has computed and what the first has; undefined where one of them says nothing. */
+/**
+ * The largest difference between what a row has computed and what the first has; undefined where either has computed
+ * nothing to compare.
+ */
 export function disagreement({ rows }: ContestResult, { computed }: RowResult): number | undefined {
   const ours = rows[0]?.computed;
   if (!ours || !computed) return undefined;
@@ -37,7 +40,7 @@ export function disagreement({ rows }: ContestResult, { computed }: RowResult): 
   return maximum(computed.map((value, i) => Math.abs(value - (ours[i] ?? Number.NaN))));
 }
 
-/** Share of the rate of a large product that a row reaches, for contests of tokens per second that say their work. */
+/** Share of the rate of a large product that a row reaches, for contests of tokens per second that state their work. */
 export function shareOfGemm({ flopsPerToken, gemmRates }: ContestResult, row: RowResult): number | undefined {
   const speeds = row.readings["speed"];
   if (flopsPerToken === undefined || !speeds) return undefined;

@@ -14,16 +14,19 @@ import type { Contestant, Setup } from "./measure.ts";
 export interface TorchWork {
   readonly task: "training" | "prefill" | "decode";
   readonly loaded: LoadedModel;
-  /** Of `batch` lanes, in turn. */
+  /** Of `batch` lanes, lane by lane. */
   readonly tokens: Int32Array;
   readonly batch: number;
-  /** Steps, prompts or tokens of a turn. */
+  /** Steps, prompts or tokens per turn. */
   readonly count: number;
   /** Of training. Default 1e-3. */
   readonly learningRate?: number;
 }
 
-/** PyTorch on the same work, eager and compiled; none where Python lacks torch. Whichever starts is told on standard error. */
+/**
+ * PyTorch on the same work, eager and compiled; none if Python lacks torch. Those that start are reported on
+ * standard error.
+ */
 export async function torchPeers(work: TorchWork, setup: Setup): Promise<Contestant[]> {
   const peers = [await torchPeer(work, setup, "eager"), await torchPeer(work, setup, "compile")];
   return peers.filter((peer) => peer !== undefined);

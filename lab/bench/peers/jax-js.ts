@@ -25,7 +25,7 @@ export async function jaxLayer(work: LayerWork): Promise<Layer> {
 
 // --- internal ---
 
-/** Whatever takes an array frees it; `ref` keeps one for later. */
+/** Functions free the arrays they take; `ref` keeps one for later. */
 interface JaxArray {
   readonly shape: readonly number[];
   readonly ref: JaxArray;
@@ -39,7 +39,7 @@ interface JaxArray {
   transpose(axes: readonly number[]): JaxArray;
 }
 
-/** What is used of the library, which the project does not depend on. */
+/** The parts of the library used here; the project does not depend on it. */
 interface Jax {
   init(device: string): Promise<readonly string[]>;
   jit<Given extends unknown[]>(f: (...given: Given) => JaxArray): (...given: Given) => JaxArray;
@@ -63,7 +63,7 @@ interface Jax {
 }
 
 async function load(): Promise<{ jax: Jax; version: string }> {
-  // Once onnxruntime-web has run in Node, that of Node's threads is global, which jax-js takes for that of a browser.
+  // Once onnxruntime-web has run in Node, the Worker of Node's threads is global, and jax-js takes it for a browser's.
   Reflect.deleteProperty(globalThis, "Worker");
   const require = createRequire(import.meta.url);
   const jax = require("@jax-js/jax") as Jax;
@@ -78,8 +78,8 @@ function borrowed(weights: LayerWeights<JaxArray>): LayerWeights<JaxArray> {
 }
 
 /**
- * Eqs. 5 to 11 for x [B, S*N, D], in pieces that are compiled each: the gradients of a layer compiled as a whole take many
- * times as long, as what leads to a product is fused into it and computed again for every row.
+ * Eqs. 5 to 11 for x [B, S*N, D], in pieces that are compiled separately: the gradients of a layer compiled as a whole
+ * take many times as long, because the operands of a product are fused into it and recomputed for every row.
  */
 function attention(
   { jit, nn, numpy: np }: Jax,

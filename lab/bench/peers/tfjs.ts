@@ -6,7 +6,7 @@ import { layerTables, WEIGHTS, type Layer, type LayerTables, type LayerWork } fr
 export async function tfjsLayer(work: LayerWork): Promise<Layer> {
   const tf = await load();
   const place = ({ data, shape }: FloatTensor): Tensor => tf.tensor(data, shape);
-  const x = tf.reshape(place(work.x), [-1, work.config.modelDim]); // products of two matrices take the quick kernel
+  const x = tf.reshape(place(work.x), [-1, work.config.modelDim]); // products of two matrices use the fast kernel
   const slope = tf.reshape(place(work.slope), x.shape);
   const weights = WEIGHTS.map((name) => place(work.weights[name]));
   const { cos, sin, mask, past, earlier } = layerTables(work);
@@ -36,7 +36,7 @@ interface Tensor {
   dispose(): void;
 }
 
-/** What is used of the library, which the project does not depend on. */
+/** The parts of the library used here; the project does not depend on it. */
 interface TensorFlow {
   readonly version_core: string;
   setBackend(name: string): Promise<boolean>;
@@ -60,7 +60,7 @@ interface TensorFlow {
   elu(x: Tensor): Tensor;
 }
 
-/** In Node its gradients have to be asked for. */
+/** In Node its gradients must be imported explicitly. */
 const PARTS = [
   "@tensorflow/tfjs-core",
   "@tensorflow/tfjs-core/dist/register_all_gradients.js",
@@ -74,7 +74,7 @@ async function load(): Promise<TensorFlow> {
   return tf;
 }
 
-/** Eqs. 5 to 11 for x [B*S*N, D]. Heads of segments stand on one axis, P = B*S*H of them. */
+/** Eqs. 5 to 11 for x [B*S*N, D]. Heads of segments share one axis, P = B*S*H of them. */
 function attention(
   tf: TensorFlow,
   { config, batch, segments }: LayerWork,
@@ -92,7 +92,7 @@ function attention(
     const [first, second] = tf.split(t, 2, -1);
     return tf.add(tf.mul(t, cos), tf.mul(tf.concat([second, first], -1), sin));
   };
-  // The gradient of tf.cumsum is wrong along an axis that is not the last, so a product takes its place.
+  // The gradient of tf.cumsum is wrong along an axis that is not the last, so a product replaces it.
   const before = (t: Tensor): Tensor => tf.reshape(tf.matMul(earlier, tf.reshape(t, [batch, segments, -1])), t.shape);
   const [q, k, v] = [heads(query), heads(key), heads(value)]; // [P, N, d]
   const scores = tf.matMul(tf.mul(rotate(q), d ** -0.5), rotate(k), false, true);

@@ -42,9 +42,9 @@ export function demoCommand(): Command {
 
 // --- internal ---
 
-/** Distances in tokens at which each key is asked for, besides the end of the book. */
+/** Distances in tokens at which to ask for each key, besides the end of the book. */
 const DISTANCES = [4096, 32_768, 131_072];
-/** The last key stands this far before the end. */
+/** The last key is this far from the end. */
 const LAST_DISTANCE = 40_000;
 
 async function runDemo(flags: DemoFlags): Promise<void> {
@@ -135,7 +135,7 @@ function furthest(answers: readonly BookAnswer[]): string {
   return `every key up to ${formatCount(held)} tokens; the first wrong answer came after ${formatCount(wrong)}`;
 }
 
-/** The model in the package, two folders above this one both in `src` and in `dist`. */
+/** The model in the package; its root is two folders up, both in `src` and in `dist`. */
 function shippedModel(): string {
   return fileURLToPath(new URL("../../../models/passkey", import.meta.url));
 }

@@ -20,7 +20,7 @@ interface EvalFlags {
   readonly json?: string;
 }
 
-/** What is measured alone. A new measurement is a file in `measures` and a line here. */
+/** Measurements that run alone. A new one is a file in `measures` and a line here. */
 const MEASURES: Readonly<Record<string, (folder: string, flags: EvalFlags) => Promise<void>>> = {
   perplexity: measurePerplexity,
   mqar: measureMqar,
@@ -50,7 +50,7 @@ export function evalCommand(): Command {
         .default(parseLengths("4k"), "4k"),
     )
     .addOption(
-      new Option("--pairs <list>", "mqar: how many facts are told and asked for; at most a quarter of the length")
+      new Option("--pairs <list>", "mqar: how many facts are stated and asked for; at most a quarter of the length")
         .argParser(parseCounts(1))
         .default([4, 64, 256], "4,64,256"),
     )
@@ -60,7 +60,7 @@ export function evalCommand(): Command {
         .default([0], "0"),
     )
     .addOption(
-      new Option("--samples <count>", "recall and mqar: prompts of each row").argParser(wholeNumber(1)).default(20),
+      new Option("--samples <count>", "recall and mqar: prompts per row").argParser(wholeNumber(1)).default(20),
     )
     .addOption(
       new Option("--batch <count>", "recall and mqar: prompts read side by side").argParser(wholeNumber(1)).default(4),
@@ -83,7 +83,7 @@ function parseTasks(text: string): string[] {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names) {
     if (!NAMES.includes(name)) throw new InvalidArgumentError(`"${name}" is not a task${suggestion(name, NAMES)}.`);
-    if (name in MEASURES && names.length > 1) throw new InvalidArgumentError(`${name} is measured alone.`);
+    if (name in MEASURES && names.length > 1) throw new InvalidArgumentError(`${name} must be measured alone.`);
   }
   return names;
 }

@@ -22,10 +22,10 @@ interface GenerateFlags {
 
 export function generateCommand(): Command {
   return new Command("generate")
-    .description("Go on with a prompt of any length.")
+    .description("Continue a prompt of any length.")
     .argument("<model>", "a model folder")
     .requiredOption("--prompt <text>", "the text to continue; - reads standard input")
-    .addOption(new Option("--max-tokens <count>", "most tokens to write").argParser(wholeNumber(1)).default(256))
+    .addOption(new Option("--max-tokens <count>", "maximum tokens to write").argParser(wholeNumber(1)).default(256))
     .addOption(
       new Option("--temperature <number>", "0 takes the most likely token")
         .argParser(numberWithin(0, 100))

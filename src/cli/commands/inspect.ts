@@ -5,6 +5,8 @@ import { loadModelFolder, MODEL_FILES } from "../../platform/node/model-folder.t
 import type { ModelConfig } from "../../model/config.ts";
 import { forwardFlops, keyValueCacheBytes, memoryFootprints, parameterCount, stateBytes } from "../../model/cost.ts";
 import { gatesOf } from "../../model/gates.ts";
+import { layersOf } from "../../model/layers.ts";
+import type { LayerConfig } from "../../mixers/registry.ts";
 import { loadRunConfig } from "./train.ts";
 import { jsonOption } from "../terminal/options.ts";
 import { formatBytes, formatCount, print, renderTable, styled, writeJson } from "../terminal/output.ts";
@@ -44,11 +46,33 @@ function describe(config: ModelConfig): string {
     ["layers, width, heads", `${config.numLayers}, ${config.modelDim}, ${config.numHeads} of ${config.headDim}`],
     ["tokens", `${formatCount(config.vocabularySize)}, those of ${config.tokenizer ?? "bytes"}`],
     ["segment", `${config.segmentLength} tokens`],
-    ["memory", `${config.memory.update}`],
+    ...mixingRows(config),
     ["state of a stream", `${formatBytes(stateBytes(config))}, whatever its length`],
     ["key/value cache at 1 M", formatBytes(keyValueCacheBytes(config, 1024 ** 2))],
   ];
   return rows.map(([label = "", value]) => `${label.padEnd(24)}${value}`).join("\n");
+}
+
+/** The memory; where layers differ, what each has, neighbours that are alike in one row. */
+function mixingRows(config: ModelConfig): [label: string, mixing: string][] {
+  if (!config.layers) return [["memory", config.memory.update]];
+  const runs: { mixing: string; first: number; last: number }[] = [];
+  layersOf(config).forEach((layer, i) => {
+    const mixing = describeLayer(layer);
+    const run = runs.at(-1);
+    if (run?.mixing === mixing) run.last = i;
+    else runs.push({ mixing, first: i, last: i });
+  });
+  return runs.map(({ mixing, first, last }) => [
+    first === last ? `layer ${first}` : `layers ${first} to ${last}`,
+    mixing,
+  ]);
+}
+
+function describeLayer(layer: LayerConfig): string {
+  if (layer.kind !== "infini") return layer.kind;
+  const { update, heads } = layer.memory;
+  return `memory ${update}${heads ? `, key/value heads ${heads.join(", ")}` : ""}`;
 }
 
 function footprintTable(config: ModelConfig): string {

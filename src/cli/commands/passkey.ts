@@ -35,9 +35,7 @@ export function passkeyCommand(): Command {
         .argParser(parseDepths)
         .default([0, 0.5, 1], "0,0.5,1"),
     )
-    .addOption(
-      new Option("--samples <count>", "prompts for each length and depth").argParser(wholeNumber(1)).default(4),
-    )
+    .addOption(new Option("--samples <count>", "prompts per length and depth").argParser(wholeNumber(1)).default(4))
     .addOption(
       new Option("--batch <count>", "prompts read side by side; fewer ask at more places of a segment")
         .argParser(wholeNumber(1))
@@ -55,7 +53,7 @@ export function passkeyCommand(): Command {
 async function runPasskey(folder: string, flags: PasskeyFlags): Promise<void> {
   const { lengths, depths, samples, seed, json } = flags;
   const { loaded, tokenizer } = await loadTextModel(folder);
-  // Before anything is read, or the rows of the lengths before a short one would be lost.
+  // Before anything is read; otherwise the rows before a length that is too short would be lost.
   const [shortest, shortestPossible] = [Math.min(...lengths), shortestPasskeyPrompt(undefined, tokenizer)];
   if (shortest < shortestPossible)
     throw new UsageError(`--lengths: a pass key prompt needs at least ${shortestPossible} tokens, got ${shortest}`);

@@ -34,7 +34,7 @@ export function streamCommand(): Command {
     .option("--load <file>", "continue from a saved state")
     .option("--save <file>", "save the state after the text, before the question")
     .option("--ask <text>", "text to add after the input; the model continues from there")
-    .addOption(new Option("--max-tokens <count>", "most tokens of the answer").argParser(wholeNumber(1)).default(64))
+    .addOption(new Option("--max-tokens <count>", "maximum tokens of the answer").argParser(wholeNumber(1)).default(64))
     .addOption(deviceOption())
     .addOption(jsonOption())
     .action(runStream);
@@ -42,7 +42,7 @@ export function streamCommand(): Command {
 
 // --- internal ---
 
-/** Tokens handed to the model at a time. */
+/** Tokens passed to the model at a time. */
 const BLOCK = 16_384;
 
 async function runStream(folder: string, file: string, flags: StreamFlags): Promise<void> {
@@ -90,7 +90,7 @@ async function checkFile(file: string): Promise<void> {
   });
 }
 
-/** Reads a file or standard input block by block; never holds more than one. Returns the number of tokens. */
+/** Reads a file or standard input block by block; never holds more than one block. Returns the number of tokens. */
 async function readStream(session: Session, file: string): Promise<number> {
   const source: AsyncIterable<Uint8Array> =
     file === "-" ? process.stdin : createReadStream(file, { highWaterMark: BLOCK });
@@ -111,7 +111,7 @@ async function readStream(session: Session, file: string): Promise<number> {
   return read;
 }
 
-/** Reads all of a text first, since tokens of more than a byte may lie across blocks. Returns the number of tokens. */
+/** Reads the whole text first, since tokens of more than a byte may cross blocks. Returns the number of tokens. */
 async function readWhole(session: Session, file: string, tokenizer: Tokenizer): Promise<number> {
   const bytes = file === "-" ? await readAll(process.stdin) : await readText(file);
   checkText(bytes, file);

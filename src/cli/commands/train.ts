@@ -46,12 +46,12 @@ export function trainCommand(): Command {
       "text files, JSONL files with a field `text`, or folders of them; needed where the mixture reads text",
     )
     .requiredOption("--out <folder>", "where the model, its checkpoint, metrics.jsonl and report.html go")
-    .addOption(new Option("--steps <count>", "number of steps (default: that of the config)").argParser(wholeNumber(1)))
+    .addOption(new Option("--steps <count>", "number of steps (default: from the config)").argParser(wholeNumber(1)))
     .addOption(
-      new Option("--seed <number>", "seed of weights and data (default: that of the config)").argParser(wholeNumber(0)),
+      new Option("--seed <number>", "seed of weights and data (default: from the config)").argParser(wholeNumber(0)),
     )
     .addOption(
-      new Option("--learning-rate <rate>", "its highest (default: that of the config)").argParser(
+      new Option("--learning-rate <rate>", "peak learning rate (default: from the config)").argParser(
         numberWithin(Number.MIN_VALUE, Number.MAX_VALUE),
       ),
     )
@@ -72,11 +72,11 @@ export function trainCommand(): Command {
     .addOption(
       new Option(
         "--validate-every <steps>",
-        "steps between two validations (default: those between checkpoints)",
+        "steps between two validations (default: as between checkpoints)",
       ).argParser(wholeNumber(1)),
     )
     .addOption(
-      new Option("--mode <mode>", "how gradients are computed (default: that of the config)").choices(TRAINING_MODES),
+      new Option("--mode <mode>", "how gradients are computed (default: from the config)").choices(TRAINING_MODES),
     )
     .addOption(deviceOption())
     .addOption(jsonOption())
@@ -128,7 +128,7 @@ async function runTrain(name: string, flags: TrainFlags): Promise<void> {
       validation,
       save: folder.save,
     }).catch(async (cause: unknown) => {
-      await folder.report().catch(() => {}); // what led here is worth a look, and the cause worth more
+      await folder.report().catch(() => {}); // show how it got here, but report the cause above all
       throw cause;
     });
     status.finish();

@@ -16,7 +16,7 @@ interface MqarFlags {
   readonly json?: string;
 }
 
-/** Asks a model for many pairs at once, prints a row for each size and distance and writes them as JSON. */
+/** Asks a model for many pairs at once, prints a row for each size and distance, and writes them as JSON. */
 export async function measureMqar(folder: string, flags: MqarFlags): Promise<void> {
   const { pairs, lengths, distances, samples, seed, json } = flags;
   const loaded = await loadModelFolder(folder);

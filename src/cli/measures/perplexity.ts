@@ -42,7 +42,7 @@ export async function measurePerplexity(folder: string, { data, device, json }: 
 
 // --- internal ---
 
-/** Every text from an empty memory on. */
+/** Reads every text from an empty memory. */
 async function readAll(session: Session, texts: readonly ScoredText[]): Promise<PerplexityResult[]> {
   const total = texts.reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
   const progress = createProgress("read", total, "tokens");

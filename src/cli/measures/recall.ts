@@ -44,7 +44,7 @@ export async function measureRecall(folder: string, tasks: readonly RecallTask[]
 
 // --- internal ---
 
-/** Before anything is read, or the rows before a wrong one would be lost. */
+/** Before anything is read; otherwise the rows before an invalid one would be lost. */
 function checkFlags(tasks: readonly RecallTask[], { lengths, data }: RecallFlags, tokenizer: Tokenizer): void {
   const shortest = Math.min(...lengths);
   for (const task of tasks) {

@@ -1,6 +1,6 @@
 import type { StepMetrics } from "../../train/loop.ts";
 
-/** What is logged of a validation. */
+/** The log entry of a validation. */
 export interface ValidationMetrics {
   readonly kind: "validation";
   /** Steps done. */
@@ -12,7 +12,7 @@ export interface ValidationMetrics {
 /** A line of `metrics.jsonl`. */
 export type MetricsLine = StepMetrics | ValidationMetrics;
 
-/** The lines of `metrics.jsonl`; one that is damaged, as by a machine that went down, is left out. */
+/** The lines of `metrics.jsonl`; a damaged line, as left by a machine that crashed, is left out. */
 export function parseMetrics(text: string): MetricsLine[] {
   return text.split("\n").flatMap((line) => {
     const value = parseLine(line);

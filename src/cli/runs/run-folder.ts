@@ -19,16 +19,19 @@ export const METRICS = "metrics.jsonl";
 export const BEST = "best";
 export const REPORT = "report.html";
 
-/** Where a run keeps its checkpoint, its metrics and the model folder that comes of it. */
+/** Where a run keeps its checkpoint, its metrics and the resulting model folder. */
 export interface RunFolder {
-  /** Where the checkpoint stands. Throws ResumeError or SafetensorsError when it does not fit the config. */
+  /** The position of the checkpoint. Throws ResumeError or SafetensorsError when it does not fit the config. */
   restore(): Promise<RestoredRun>;
   log(line: MetricsLine): Promise<void>;
-  /** Writes the checkpoint, the configs and the weights; each replaces the former as a whole. */
+  /** Writes the checkpoint, the configs and the weights; each replaces the previous one as a whole. */
   save(position: RunPosition): Promise<void>;
-  /** Makes a model folder, `best`, of the weights if they predict the held-out text better than those in it. Returns the best value. */
+  /**
+   * Saves the weights as the model folder `best` if they predict the held-out text better than those in it. Returns the
+   * best value.
+   */
   keepBest(position: RunPosition, bitsPerByte: number, heldOut: string): Promise<number>;
-  /** Writes `report.html` from what was logged. */
+  /** Writes `report.html` from the log. */
   report(): Promise<void>;
 }
 
@@ -39,7 +42,7 @@ export interface RunFolderOptions extends RunText {
 }
 
 /**
- * A folder for a run. A new run needs an empty one, `resume` one that holds a run, with the same tokenizer. Throws
+ * A folder for a run. A new run needs an empty one, `resume` needs one that holds a run with the same tokenizer. Throws
  * {@link UsageError} otherwise.
  */
 export async function openRunFolder({ folder, config, resume, ...text }: RunFolderOptions): Promise<RunFolder> {
@@ -67,7 +70,7 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
       const { state } = startOfRun(config);
       const restored = decodeRunState(await readBytes(file(CHECKPOINT)), state, kept, file(CHECKPOINT), text);
       await dropLaterMetrics(file(METRICS), restored.step);
-      // They may be older than the checkpoint, when the run ended between the two.
+      // They may be older than the checkpoint, if the run ended between the two.
       await writeAtomically(file(MODEL_FILES.weights), encodeWeights(weightsOf(restored.state)));
       return restored;
     },
@@ -86,7 +89,7 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
     async keepBest({ state, step }, bitsPerByte, heldOut) {
       const best = await bestOf(join(file(BEST), MODEL_FILES.weights), heldOut);
       if (!(bitsPerByte < best)) return best;
-      // The value is in the file of the weights: the two are replaced together.
+      // The value is in the file with the weights, so the two are replaced together.
       const notes = { step: String(step), bitsPerByte: String(bitsPerByte), heldOut };
       await writeModel(file(BEST), encodeWeights(weightsOf(state), notes));
       return bitsPerByte;
@@ -100,14 +103,14 @@ export async function openRunFolder({ folder, config, resume, ...text }: RunFold
 
 // --- internal ---
 
-/** Bits per byte of the best weights so far on this text; none were worse than any. */
+/** Bits per byte of the best weights so far on this text; Infinity if there are none. */
 async function bestOf(file: string, heldOut: string): Promise<number> {
   if (!existsSync(file)) return Infinity;
   const { metadata } = await openTensorFile(file);
   return metadata["heldOut"] === heldOut ? Number(metadata["bitsPerByte"]) : Infinity;
 }
 
-/** Names of the files in a folder, none when there is no such folder; not those that a killed run was writing. */
+/** Names of the files in a folder, or none if it does not exist; not those that a killed run was writing. */
 async function filesIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) =>
     cause.code === "ENOENT" ? [] : refuse(folder)(cause),
@@ -126,7 +129,7 @@ async function checkSameTokenizer(file: string, tokenizer: Uint8Array): Promise<
     throw new UsageError(`--resume: the run began with another tokenizer, ${file}`);
 }
 
-/** Steps after the checkpoint will be done again, so what was logged of them goes. */
+/** Steps after the checkpoint will be repeated, so their log entries are removed. */
 async function dropLaterMetrics(file: string, step: number): Promise<void> {
   const text = await readFile(file, "utf8").catch(() => "");
   const kept = parseMetrics(text).filter((line) => line.step <= step);

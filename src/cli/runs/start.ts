@@ -8,18 +8,18 @@ import { UsageError } from "../terminal/errors.ts";
 import type { RunFolder } from "./run-folder.ts";
 
 /**
- * The start of a run: with the weights of a model folder, or fresh ones. Throws StartError when the model has another structure,
- * UsageError when it has another tokenizer.
+ * The start of a run, with the weights of a model folder or fresh ones. Throws StartError when the model has another
+ * structure, UsageError when it has another tokenizer.
  */
 export async function startedFrom(config: RunConfig, from: string | undefined): Promise<RunPosition> {
   if (from === undefined) return startOfRun(config);
   const loaded = await loadModelFolder(from);
   if (!(await haveSameTokenizer(config.model, ".", loaded.model.config, from)))
-    throw new UsageError(`--from: ${from} has another tokenizer than the config`);
+    throw new UsageError(`--from: ${from} has a different tokenizer from the config`);
   return startOfRun(config, loaded);
 }
 
-/** The checkpoint of a folder; what has changed since then is said on standard error, a line each. */
+/** The checkpoint of a folder; changes since then are reported on standard error, one per line. */
 export async function resumed(folder: RunFolder): Promise<RunPosition> {
   const { changes, ...position } = await folder.restore();
   for (const change of changes) process.stderr.write(`changed: ${change}\n`);
@@ -28,7 +28,7 @@ export async function resumed(folder: RunFolder): Promise<RunPosition> {
 
 // --- internal ---
 
-/** Whether two models have one tokenizer; files are looked for beside their configs, and compared. */
+/** Whether two models have the same tokenizer; tokenizer files next to their configs are compared. */
 async function haveSameTokenizer(
   a: ModelConfig,
   folderOfA: string,

@@ -5,11 +5,11 @@ import type { RunConfig } from "../../train/config.ts";
 import type { StepMetrics } from "../../train/loop.ts";
 import { createProgress, formatCount, type Progress } from "../terminal/output.ts";
 
-/** What a person sees of a run under way. */
+/** What a person sees while a run is under way. */
 export interface Status {
   onStep(metrics: StepMetrics): void;
   onValidation(bitsPerByte: number, best: number): void;
-  /** What was logged last. */
+  /** The latest log entry. */
   last(): Partial<StepMetrics>;
   finish(): void;
 }

@@ -16,17 +16,17 @@ export interface Trained {
   readonly loaded: LoadedModel;
   readonly steps: number;
   readonly tokens: number;
-  /** Spent on steps, all parts of a run that was stopped and resumed together. */
+  /** Time spent on steps, over all parts of a run that was stopped and resumed. */
   readonly minutes: number;
-  /** What was logged of each step. */
+  /** The log of each step. */
   readonly metrics: readonly StepMetrics[];
 }
 
 export interface TrainingOptions {
   readonly config: RunConfig;
-  /** None where the mixture reads no text. */
+  /** None if the mixture reads no text. */
   readonly documents: readonly Document[];
-  /** Where the run is kept, and resumed when it was stopped. */
+  /** Where the run is kept, and resumed if it was stopped. */
   readonly folder: string;
   readonly engine: Engine;
   readonly signal: AbortSignal;
@@ -34,8 +34,8 @@ export interface TrainingOptions {
 }
 
 /**
- * The model that a run ends with. Throws {@link InterruptedError} when it is stopped before its end, ResumeError when the folder holds a
- * run with another config.
+ * The final model of a run. Throws {@link InterruptedError} when it is stopped before its end, ResumeError when the
+ * folder holds a run with another config.
  */
 export async function trainInFolder(options: TrainingOptions): Promise<Trained> {
   const { config, documents, engine, signal, onStep } = options;
@@ -62,14 +62,14 @@ export async function trainInFolder(options: TrainingOptions): Promise<Trained> 
 
 // --- internal ---
 
-/** The checkpoint, which must be one of this config: figures of a run that changed on its way would be of neither. */
+/** The checkpoint, which must have this config: figures of a run that changed midway would describe neither. */
 async function restoreUnchanged(folder: RunFolder, path: string): Promise<RunPosition> {
   const { changes, ...position } = await folder.restore();
   if (changes.length > 0) throw new ResumeError(`${path}: holds a run with another config: ${changes.join("; ")}`);
   return position;
 }
 
-/** Steps, tokens and time, from what was logged of each step. */
+/** Steps, tokens and time, from the log of each step. */
 async function effortOf({ training }: RunConfig, folder: string): Promise<Omit<Trained, "loaded">> {
   const metrics = parseMetrics(await readFile(join(folder, METRICS), "utf8")).filter(isStep);
   const stages = stagesOf(training);

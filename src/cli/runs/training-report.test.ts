@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { parseMetrics } from "./metrics.ts";
 import { renderTrainingReport, smoothed } from "./training-report.ts";
 
-it("smooths by means of neighbours, and leaves few points as they are", () => {
+it("smooths with means of neighbours, and keeps few points unchanged", () => {
   const points = Array.from({ length: 1000 }, (_, i) => [i + 1, i % 2] as const);
   const few = smoothed(points, 100);
   expect(few).toHaveLength(100);
@@ -12,7 +12,7 @@ it("smooths by means of neighbours, and leaves few points as they are", () => {
   expect(smoothed([])).toEqual([]);
 });
 
-it("reads the lines of the metrics that are whole, and no others", () => {
+it("reads only the complete lines of the metrics", () => {
   const step = { step: 1, loss: 2, gradientNorm: 1, learningRate: 0.1, tokensPerSecond: 9 };
   const validation = { kind: "validation", step: 1, bitsPerByte: 3 };
   const lines = [step, validation].map((line) => JSON.stringify(line));
@@ -22,7 +22,7 @@ it("reads the lines of the metrics that are whole, and no others", () => {
 
 it.each([
   ["no step", []],
-  ["one step, at next to no rate", [{ step: 1, loss: 2, gradientNorm: 1, learningRate: 1e-30, tokensPerSecond: 9 }]],
+  ["one step, at almost no rate", [{ step: 1, loss: 2, gradientNorm: 1, learningRate: 1e-30, tokensPerSecond: 9 }]],
   ["a validation alone", [{ kind: "validation" as const, step: 1, bitsPerByte: 3 }]],
 ])("draws a run of %s", async (_, lines) => {
   expect((await renderTrainingReport("<run>", lines)).match(/<svg/g)).toHaveLength(2);

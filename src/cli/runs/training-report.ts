@@ -4,7 +4,7 @@ import { escapeHtml, htmlPage } from "../terminal/html.ts";
 import { formatCount } from "../terminal/output.ts";
 import { isStep, isValidation, type MetricsLine } from "./metrics.ts";
 
-/** What was logged of a run, as one HTML page that needs nothing else. */
+/** The log of a run as a self-contained HTML page. */
 export async function renderTrainingReport(name: string, lines: readonly MetricsLine[]): Promise<string> {
   const charts = [await renderSvg(lossChart(lines)), await renderSvg(rateChart(lines))];
   return htmlPage(
@@ -13,7 +13,7 @@ export async function renderTrainingReport(name: string, lines: readonly Metrics
   );
 }
 
-/** Means over windows of neighbours, so that no more than `most` points are left. */
+/** Means over windows of neighbours, so that at most `most` points are left. */
 export function smoothed(points: readonly (readonly [x: number, y: number])[], most = 200): [number, number][] {
   const size = Math.max(1, Math.ceil(points.length / most));
   return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
@@ -36,7 +36,7 @@ function summary(lines: readonly MetricsLine[]): string {
 }
 
 const stepAxis = { type: "value", name: "step", nameLocation: "middle", nameGap: 28 } as const;
-/** An axis must have some length. */
+/** An axis must not have zero length. */
 const LEAST_RATE = 1e-9;
 const GRID = { left: 80, right: 80, bottom: 50, top: 80 };
 

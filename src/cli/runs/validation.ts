@@ -4,7 +4,7 @@ import type { LoadedModel } from "../../model/transformer.ts";
 import { createSession } from "../../runtime/session.ts";
 import type { ScoredText } from "../measures/texts.ts";
 
-/** Bits per byte of held-out texts, each read from an empty memory. The weights are read where they are. */
+/** Bits per byte of held-out texts, each read from an empty memory. The weights are read in place. */
 export async function validate(loaded: LoadedModel, engine: Engine, texts: readonly ScoredText[]): Promise<number> {
   const session = createSession({ loaded, engine });
   try {

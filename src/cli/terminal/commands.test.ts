@@ -8,10 +8,10 @@ import { runCommands } from "./commands.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-describe("what a command says of its errors", () => {
-  it("is the message alone where the user can do something", async () => {
-    expect(await toldOf(new OptionError("the depth lies within 0..1, got 2"))).toBe(
-      "error: the depth lies within 0..1, got 2\n",
+describe("what a command reports about its errors", () => {
+  it("is only the message where the user can do something about it", async () => {
+    expect(await toldOf(new OptionError("the depth must be within 0..1, got 2"))).toBe(
+      "error: the depth must be within 0..1, got 2\n",
     );
   });
 
@@ -19,7 +19,7 @@ describe("what a command says of its errors", () => {
     "std::bad_alloc",
     "Failed to allocate memory for requested buffer of size 9",
     "Array buffer allocation failed",
-  ])("is that memory ran out: %s", async (message) => {
+  ])("says that memory ran out: %s", async (message) => {
     const told = await toldOf(new RangeError(message));
     expect(told).toBe(`error: out of memory: ${message}. Shorter or fewer sequences side by side need less.\n`);
   });
@@ -28,7 +28,7 @@ describe("what a command says of its errors", () => {
     new RangeError("offset is out of bounds"),
     new TypeError("x is not a function"),
     new RangeError("Invalid typed array length: -1"),
-  ])("has the stack of a defect: %s", async (error) => {
+  ])("includes the stack of a defect: %s", async (error) => {
     expect(await toldOf(error)).toMatch(/^error: \w+: .*\n {4}at /);
   });
 });
@@ -42,7 +42,7 @@ describe("a command whose output cannot be written", () => {
     expect(code).toBe(1);
   });
 
-  it("fails without standard error too, with nobody to tell", async () => {
+  it("fails without standard error too, with nowhere to report it", async () => {
     const full = await open("/dev/full", "w");
     expect(await runMain(["inspect", "nothing"], ["pipe", full.fd])).toMatchObject({ code: 1, stdout: "" });
     await full.close();

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { createRequire } from "node:module";
 import { InfiniError } from "../../base/errors.ts";
 
-/** A command that is loaded when it is asked for, so that help and errors come at once. */
+/** A command that is loaded on demand, so that help and errors appear at once. */
 export interface LazyCommand {
   readonly summary: string;
   load(): Promise<Command>;
@@ -34,7 +34,9 @@ export function packageVersion(): string {
 
 // --- internal ---
 
-/** The message of an {@link InfiniError} says everything, and memory may run out; anything else is a defect and keeps its stack. */
+/**
+ * An {@link InfiniError} needs only its message, and memory may run out; anything else is a defect and keeps its stack.
+ */
 function messageOf(error: unknown): string {
   if (error instanceof InfiniError) return error.message;
   if (error instanceof Error && OUT_OF_MEMORY.test(error.message))
@@ -42,13 +44,13 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-/** What ONNX Runtime, C++ and V8 say of memory that they do not get. */
+/** What ONNX Runtime, C++ and V8 say when they cannot get memory. */
 const OUT_OF_MEMORY =
   /Failed to allocate memory|bad_alloc|Array buffer allocation failed|Invalid typed array length: \d{9}/;
 
 /**
- * The reader of standard output may have seen enough, `infini inspect MODEL | head`; or its file has no room. Without standard
- * error there is nobody to tell.
+ * The reader of standard output may have seen enough, `infini inspect MODEL | head`; or its file has no room. Without
+ * standard error there is nowhere to report it.
  */
 function endWhenNothingCanBeWritten(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {

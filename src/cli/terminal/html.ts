@@ -1,4 +1,4 @@
-/** A page that needs nothing else. `body` is HTML, `title` is text. */
+/** A self-contained page. `body` is HTML, `title` is text. */
 export function htmlPage(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>infini-transformer: ${escapeHtml(title)}</title>

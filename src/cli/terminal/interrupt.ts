@@ -1,12 +1,12 @@
 import { InfiniError } from "../../base/errors.ts";
 
-/** Work that was stopped from outside; what is done is saved. */
+/** Work that was stopped from outside; progress is saved. */
 export class InterruptedError extends InfiniError {
   override name = "InterruptedError";
   readonly code = "ERR_INTERRUPTED";
 }
 
-/** Turns the first Ctrl-C into a signal, with a line that says so; a second one ends the process at once. */
+/** Turns the first Ctrl-C into a signal, with a line that says so; a second one ends the process immediately. */
 export function stopOnInterrupt(stopping: string): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const onInterrupt = (): void => {

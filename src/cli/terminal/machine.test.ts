@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { peakRssBytes } from "./machine.ts";
 
-it("gives the peak of memory of this process, not of the one that started it", () => {
+it("returns the peak memory of this process, not of the one that started it", () => {
   const before = peakRssBytes();
   const held = Buffer.alloc(300e6, 1);
   expect(peakRssBytes()).toBeGreaterThan(Math.max(before, held.length));

@@ -9,7 +9,7 @@ export interface Machine {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What the figures were measured on and with. */
+/** The machine and software that the figures were measured with. */
 export function thisMachine(): Machine {
   const require = createRequire(import.meta.url);
   const versionOf = (manifest: string): string => (require(manifest) as { version: string }).version;
@@ -24,7 +24,7 @@ export function thisMachine(): Machine {
 }
 
 /**
- * Most resident memory that this process ever had.
+ * Peak resident memory of this process.
  *
  * On Linux `maxRSS` is inherited from the process that started this one; `VmHWM` starts with the program.
  */

@@ -12,17 +12,17 @@ export interface DemoResult {
   readonly bookTokens: number;
   /** Copies of the book read side by side. */
   readonly lanes: number;
-  /** Over all lanes, questions not counted. */
+  /** Over all lanes, not counting questions. */
   readonly tokensPerSecond: number;
   readonly stateBytesPerLane: number;
   readonly keyValueCacheBytesPerLane: number;
   readonly peakRssBytes: number;
   readonly answers: readonly BookAnswer[];
-  /** Taken along the book; `tokens` are those of one lane. */
+  /** Taken along the way; `tokens` are those of one lane. */
   readonly samples: readonly { readonly tokens: number; readonly tokensPerSecond: number; readonly rssBytes: number }[];
 }
 
-/** The result as one HTML page that needs nothing else. */
+/** The result as a self-contained HTML page. */
 export async function renderReport(result: DemoResult): Promise<string> {
   const charts = [await renderSvg(memoryChart(result)), await renderSvg(speedChart(result))];
   const rows = result.answers.map(({ position, distance, key, answer, right }) => [

@@ -1,7 +1,7 @@
 /**
- * Frees the memory of buffers that are no longer read, at once. ONNX Runtime returns a copy of every output, also of
- * those that it has written where it was told to; the collector, which sees small objects and not what they hold, would
- * let tens of megabytes of them pile up.
+ * Frees the memory of buffers that are no longer read, at once. ONNX Runtime returns a copy of every output, even of
+ * those that it has written into given tensors; the garbage collector, which sees small objects and not what they hold,
+ * would let tens of megabytes of them pile up.
  *
  * A buffer transferred to a closed port has no owner. (Node 22 has `ArrayBuffer.prototype.transfer` for it.)
  */

@@ -10,7 +10,7 @@ const { onnx } = onnxProto;
 /**
  * A graph as the bytes of an ONNX model.
  *
- * @param target What is to run it; the graph must have been optimized for it. Default: the standard operators alone.
+ * @param target What will run it; the graph must have been optimized for it. Default: only the standard operators.
  * @throws {GraphError} for an operation that the target does not compute.
  */
 export function writeOnnx(graph: Graph, target: OnnxTarget = STANDARD): Uint8Array {
@@ -97,7 +97,7 @@ function createWriter(): ModelWriter {
   };
 }
 
-/** The first output name of each tensor that its own node can carry: inputs already have a name. */
+/** The first output name of each tensor whose node can carry it: inputs already have a name. */
 function firstNames(graph: Graph): ReadonlyMap<Tensor, string> {
   const names = new Map<Tensor, string>();
   for (const [name, node] of Object.entries(graph.outputs)) {

@@ -13,7 +13,7 @@ engineSuite("webgpu", () => createNodeEngine({ device: "webgpu" }), { skip });
 storeSuite("webgpu", () => createNodeEngine({ device: "webgpu" }), { skip, onDevice: true });
 
 describe("createNodeEngine", () => {
-  it("leaves nothing behind of outputs that were told where to go", async () => {
+  it("leaves nothing behind from outputs written into given tensors", async () => {
     const shape = [256, 1024];
     const engine = await createNodeEngine();
     const program = await engine.compile(createGraph({ y: add(input("x", shape), 1) }));

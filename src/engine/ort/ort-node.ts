@@ -15,7 +15,7 @@ export type NodeDevice = (typeof NODE_DEVICES)[number];
 export interface NodeEngineOptions {
   /** Default `cpu`. */
   readonly device?: NodeDevice;
-  /** Threads of the CPU kernels. Default: all of the machine. */
+  /** Threads of the CPU kernels. Default: all cores of the machine. */
   readonly threads?: number;
 }
 
@@ -48,7 +48,8 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
   };
   let anchor: ReturnType<typeof open> | undefined;
   const compileResident: CompileResident = async (graph, resident) => {
-    // The device goes with the last session, and what is freed on it after that ends the process: one stays.
+    // The device is destroyed with the last session, and freeing anything on it after that crashes the process: keep
+    // one session.
     await (anchor ??= open(NOTHING));
     const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
     return createResidentProgram(ort, lowered, session, { resident });
@@ -57,7 +58,7 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
     device,
     target,
     async compile(graph, { sparing = false } = {}) {
-      // Plans for memory by the shapes of a graph double what it takes at most; see docs/log.md.
+      // Planning memory by the shapes of a graph doubles the peak; see docs/log.md.
       const [lowered, session] = await open(
         graph,
         sparing ? { enableCpuMemArena: false, enableMemPattern: false } : {},
@@ -75,7 +76,8 @@ type Runtime = typeof import("onnxruntime-node");
 const NOTHING = createGraph({ y: neg(input("x", [1])) });
 
 async function loadRuntime(): Promise<Runtime> {
-  // Otherwise it writes what it knows of the machine to the home folder and sends it away. It reads this as it is loaded.
+  // Otherwise it writes facts about the machine to the home folder and sends them away. It reads this variable when it
+  // is loaded.
   process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   try {
     const module = await import("onnxruntime-node");

@@ -20,7 +20,7 @@ export interface Runtime {
 }
 
 export interface ProgramOptions {
-  /** Whether a run writes to the tensors it is given for outputs. Where it does not, results are copied to them. */
+  /** Whether a run writes to the tensors it is given for outputs. If not, results are copied to them. */
   readonly writesOutputs: boolean;
 }
 
@@ -46,7 +46,7 @@ export function createProgram(
       return mapEntries(graph.outputs, (name) => {
         const target = into[name];
         if (!target) return unwrap(name, resultOf(results, name));
-        // ONNX Runtime does not write an output that is the input of the same name.
+        // ONNX Runtime does not write an output that is also the input of the same name.
         if (graph.inputs[name]) target.data.set((feeds[name] as HostTensor).data);
         else if (!writesOutputs) target.data.set(unwrap(name, resultOf(results, name)).data);
         return target;
@@ -56,11 +56,11 @@ export function createProgram(
   };
 }
 
-/** What is needed to keep tensors on a device. */
+/** Settings for keeping tensors on a device. */
 export interface ResidentOptions {
   /** The outputs that the session leaves on the device. */
   readonly resident: ReadonlySet<string>;
-  /** Has the runtime do one thing after the other, where it cannot do two at a time. Default: at once. */
+  /** Runs one task at a time, for a runtime that cannot do two at once. Default: runs it immediately. */
   readonly inTurn?: Queue;
 }
 
@@ -75,7 +75,7 @@ export function createResidentProgram(
   const feed = (name: string, value: HostTensor | DeviceTensor): OrtTensor => {
     if (!isOnDevice(value)) return wrap(value);
     const tensor = onDevices.get(value);
-    if (!tensor) throw new FeedError(`input "${name}" has been released, or is of another engine`);
+    if (!tensor) throw new FeedError(`input "${name}" has been released, or belongs to another engine`);
     return tensor;
   };
   const keep = (name: string, tensor: OrtTensor): DeviceTensor => {
@@ -84,7 +84,7 @@ export function createResidentProgram(
       shape: tensor.dims,
       release() {
         if (!onDevices.delete(kept)) return;
-        inTurn(async () => tensor.dispose()).catch(() => {}); // a device that is lost holds nothing any more
+        inTurn(async () => tensor.dispose()).catch(() => {}); // a lost device no longer holds anything
       },
     };
     onDevices.set(kept, tensor);
@@ -107,7 +107,7 @@ export function createResidentProgram(
   };
 }
 
-/** Where a session is to leave its outputs, as ONNX Runtime takes it. */
+/** Where a session leaves its outputs, in ONNX Runtime's form. */
 export function outputLocations(
   graph: Graph,
   resident: ReadonlySet<string>,
@@ -120,7 +120,7 @@ export function outputLocations(
 /** Tensors on devices that have not been released. */
 const onDevices = new WeakMap<DeviceTensor, OrtTensor>();
 
-/** The names of the types in JavaScript. There is none for bfloat16, which goes by its bits. */
+/** The names of the types in JavaScript. There is none for bfloat16, which is passed as bits. */
 const TYPE_NAMES = {
   float32: "float32",
   float16: "float16",
@@ -129,7 +129,7 @@ const TYPE_NAMES = {
   uint8: "uint8",
 } as const satisfies Record<HostDType, OrtTensor.Type>;
 
-/** Wraps each tensor once: weights and states come again and again, and what is thrown away at every run adds up. */
+/** Wraps each tensor once: weights and states recur, and garbage from every run adds up. */
 function createWrap({ Tensor }: Runtime): (value: HostTensor) => OrtTensor {
   const wrapped = new WeakMap<HostTensor, OrtTensor>();
   return (value) => {
@@ -139,7 +139,7 @@ function createWrap({ Tensor }: Runtime): (value: HostTensor) => OrtTensor {
   };
 }
 
-/** What came back for the outputs that have been written where they were told to. */
+/** The copies returned for outputs that have been written into given tensors. */
 function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>): ArrayBufferLike[] {
   return Object.entries(into).flatMap(([name, { data }]) => {
     const copy = results[name]?.data;
@@ -147,7 +147,7 @@ function copiesOf(results: InferenceSession.ReturnType, into: Flat<HostTensor>):
   });
 }
 
-/** Results as host tensors, over the memory that they came in. */
+/** Results as host tensors over the memory that they arrived in. */
 function createUnwrap(graph: Graph): (name: string, tensor: OrtTensor) => HostTensor {
   return (name, { data, dims }) => {
     if (!ArrayBuffer.isView(data)) throw new TypeError(`output "${name}" is not numbers`);

@@ -13,14 +13,17 @@ import { createProgram, createResidentProgram, outputLocations } from "./ort-pro
 export const WEB_DEVICES = ["wasm", "webgpu"] as const;
 export type WebDevice = (typeof WEB_DEVICES)[number];
 
-/** An engine that says which of these devices it computes on. */
+/** An engine that tells which of these devices it computes on. */
 export interface WebEngine extends Engine {
   readonly device: WebDevice;
-  /** Why WebGPU was passed over, where there is a graphics card and nothing was asked for. */
+  /** Why WebGPU was passed over, when there is a graphics card and no device was requested. */
   readonly passedOver?: DeviceError;
 }
 
-/** The two files of onnxruntime-web/dist that a device runs on: `ort-wasm-simd-threaded`, for `webgpu` that with `asyncify`. */
+/**
+ * The two files of onnxruntime-web/dist that a device runs on: `ort-wasm-simd-threaded`, for `webgpu` the one with
+ * `asyncify`.
+ */
 export interface RuntimeFiles {
   readonly mjs: string | URL;
   readonly wasm: string | URL;
@@ -28,18 +31,18 @@ export interface RuntimeFiles {
 
 export interface WebEngineOptions {
   /**
-   * Default: `webgpu` where the browser has a hardware graphics adapter that the runtime works with, otherwise `wasm`. An
-   * adapter in software is slower than WebAssembly by far.
+   * Default: `webgpu` where the browser has a hardware graphics adapter that the runtime works with, otherwise `wasm`.
+   * A software adapter is far slower than WebAssembly.
    */
   readonly device?: WebDevice;
   /**
-   * Threads of the `wasm` kernels. More than one needs a page that is cross-origin isolated, and the first engine of a
-   * page or worker settles it for all later ones. Default: the cores of the machine, 4 at most; one without isolation.
+   * Threads of the `wasm` kernels. More than one needs a cross-origin isolated page, and the first engine of a page or
+   * worker decides for all later ones. Default: the cores of the machine, at most 4; one without isolation.
    */
   readonly threads?: number;
   /**
-   * Where the WebAssembly files of onnxruntime-web are: the URL of its folder `dist`, with a slash at the end, or those
-   * of the files of each device that may be used. Default: next to the script, where most bundlers put them.
+   * Where the WebAssembly files of onnxruntime-web are: the URL of its folder `dist`, with a slash at the end, or the
+   * URLs of the files of each device that may be used. Default: next to the script, where most bundlers put them.
    */
   readonly assets?: string | Readonly<Partial<Record<WebDevice, RuntimeFiles>>>;
 }
@@ -47,7 +50,7 @@ export interface WebEngineOptions {
 /**
  * An engine on ONNX Runtime in a browser, in a page or a worker.
  *
- * @throws {DeviceError} when onnxruntime-web is not installed, or the browser lacks the device that was asked for.
+ * @throws {DeviceError} when onnxruntime-web is not installed, or the browser lacks the requested device.
  */
 export async function createWebEngine({ device, ...options }: WebEngineOptions = {}): Promise<WebEngine> {
   if (device !== undefined) {
@@ -75,12 +78,12 @@ type Runtime = typeof import("onnxruntime-web/wasm");
 const MOST_THREADS = 4;
 
 interface GraphicsAdapter {
-  /** Whether it is one in software; of older browsers the adapter says so, of newer ones its `info`. */
+  /** Whether it is a software adapter; older browsers say so on the adapter, newer ones in its `info`. */
   readonly isFallbackAdapter?: boolean;
   readonly info?: { readonly isFallbackAdapter?: boolean };
 }
 
-/** What is used of a browser's global scope. */
+/** The parts of a browser's global scope used here. */
 interface BrowserScope {
   readonly crossOriginIsolated?: boolean;
   readonly navigator?: {
@@ -95,7 +98,7 @@ function defaultThreads(): number {
   return crossOriginIsolated ? Math.min(MOST_THREADS, navigator?.hardwareConcurrency ?? 1) : 1;
 }
 
-/** Whether there is WebGPU on more than the processor. */
+/** Whether WebGPU runs on more than the processor. */
 async function hasGraphics(): Promise<boolean> {
   const adapter = await graphicsAdapter();
   return adapter !== undefined && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
@@ -140,7 +143,7 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
   return engine;
 }
 
-/** An adapter alone does not tell whether the runtime can use it. Throws DeviceError where it cannot. */
+/** Having an adapter does not mean that the runtime can use it. Throws DeviceError where it cannot. */
 async function probe(engine: Engine): Promise<void> {
   try {
     const program = await engine.compile(createGraph({ y: neg(input("x", [1])) }));
@@ -181,7 +184,7 @@ async function createSession(
   }
 }
 
-/** onnxruntime-web has one instance for all sessions of a page or worker, and a run on WebGPU waits in the middle. */
+/** onnxruntime-web has one instance for all sessions of a page or worker, and a run on WebGPU is suspended midway. */
 const inTurn = createQueue();
 
 function oneAtATime(program: Program): Program {

@@ -18,7 +18,7 @@ const cases = operationCases();
 
 describe.each(targets.map((target) => [target.id, target] as const))("the target %s", (_id, target) => {
   it.each(cases.map((each) => [each.title, each] as const))(
-    "computes, or has spelled out, %s",
+    "computes %s, or expresses it in others",
     (_, { graph, feeds }) => {
       const lowered = optimize(graph, target);
       expect(lowered.nodes.filter((node) => !target.supports(node))).toEqual([]);
@@ -30,13 +30,13 @@ describe.each(targets.map((target) => [target.id, target] as const))("the target
 });
 
 describe.each(onnxTargets.map((target) => [target.id, target] as const))("writing for %s", (_, target) => {
-  it("has everything left after lowering", () => {
+  it("computes everything left after lowering", () => {
     for (const { graph } of cases) expect(writeOnnx(optimize(graph, target), target).length).toBeGreaterThan(0);
   });
 });
 
 describe("a target", () => {
-  it("lowers everything until it can compute all of it", () => {
+  it("lowers operations until it can compute them all", () => {
     const target: Target = { ...PRIMITIVE, supports: (node) => node.op === "silu" || PRIMITIVE.supports(node) };
     for (const { op, graph } of cases) {
       const { nodes } = lower(graph, target);
@@ -45,14 +45,14 @@ describe("a target", () => {
     }
   });
 
-  it("is named by what it lacks and nothing can replace", () => {
+  it("is named in the error for an operation that it lacks and nothing can replace", () => {
     const target: Target = { id: "an abacus", dtypes: new Set(), supports: ({ op }) => op !== "exp" };
     const exp = cases.find(({ op }) => op === "exp");
     expect(() => optimize(exp?.graph ?? createGraph({}), target)).toThrow(GraphError);
     expect(() => optimize(exp?.graph ?? createGraph({}), target)).toThrow("exp is not computed by an abacus");
   });
 
-  it("refuses inputs of types that it lacks by name", () => {
+  it("refuses inputs of types that it lacks, naming them", () => {
     const graph = createGraph({ y: input("weight", [2], "bfloat16") });
     expect(() => checkTypes(graph, ORT_TARGETS.webgpu)).toThrow(FeedError);
     expect(() => checkTypes(graph, ORT_TARGETS.webgpu)).toThrow(

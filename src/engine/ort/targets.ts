@@ -13,13 +13,13 @@ import { rows } from "./emitters/rows.ts";
 import { sources } from "./emitters/sources.ts";
 import { webgpuOnly } from "./emitters/webgpu.ts";
 
-/** What an ONNX model is written for. */
+/** The runtime that an ONNX model is written for. */
 export interface OnnxTarget extends Target {
-  /** How each operation that it computes is written. */
+  /** How to write each operation that it computes. */
   readonly emitters: Emitters<WrittenOp> & Partial<Emitters<LowerableOp>>;
 }
 
-/** Whatever computes the standard operators: nothing outside them is written. */
+/** Any runtime that computes the standard operators: nothing else is written. */
 export const STANDARD: OnnxTarget = target("standard ONNX", {
   ...sources,
   ...elementwise,
@@ -49,7 +49,7 @@ function target(id: string, emitters: OnnxTarget["emitters"], dtypes: Iterable<D
   return { id, emitters, dtypes: new Set(dtypes), supports: ({ op }) => op === "input" || op in emitters };
 }
 
-/** Whether it reads rows of a table with two zero points in a byte, which the kernel of WebGPU does not take. */
+/** Whether it reads rows of a table with two zero points in a byte, which the WebGPU kernel does not support. */
 function hasNarrowZeroPoints({ op, inputs: [, codes, , zeroPoints] }: Tensor): boolean {
   return op === "gatherBlocks" && zeroPoints !== undefined && codeBits(codes?.shape ?? []) === 4;
 }

@@ -21,11 +21,11 @@ const PROGRAM = `
   const program = await engine.compile(createGraph({ y: add(input("x", [2]), 1) }));
   const { y } = await program.run({ x: filled([2], 1) });
   await program.dispose();
-  await new Promise((resolve) => setTimeout(resolve, 500)); // what is sent is written down first, a little later
+  await new Promise((resolve) => setTimeout(resolve, 500)); // data to be sent is written to a file first
   process.stdout.write([...y.data].join());
 `;
 
-it("leaves nothing of ONNX Runtime in the home folder or the folder for temporary files", async () => {
+it("leaves no files of ONNX Runtime in the home folder or the folder for temporary files", async () => {
   const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
   const { stdout } = await promisify(execFile)(
     process.execPath,

@@ -92,7 +92,9 @@ const NUMBERS = float([
   [4, 5, 6],
 ]);
 
-/** Two rows in blocks: codes of 9, which are one above 8, with the scale 2; and 10 and 7 in turns with the scale 1/2. */
+/**
+ * Two rows in blocks: codes of 9, which are one above 8, with the scale 2; and alternately 10 and 7 with the scale 1/2.
+ */
 const MATRIX = {
   blocks: constant(
     hostTensor(
@@ -105,7 +107,7 @@ const MATRIX = {
 };
 const ALTERNATING = Array.from({ length: 32 }, (_, i) => (i % 2 === 0 ? 1 : -0.5));
 
-/** Values worked out by hand. Total: an operation without an entry does not compile. */
+/** Values computed by hand. Total: an operation without an entry does not compile. */
 const examples: { readonly [K in Op]: readonly Example[] } = {
   input: [example((x) => x, [float([5, -2])], [5, -2])],
   constant: [

@@ -20,7 +20,7 @@ export interface Float64Tensor {
 export interface NumericTensor {
   readonly shape: Shape;
   readonly data: ArrayLike<number>;
-  /** Of a 16-bit type the data are the bits. Default: they are the numbers. */
+  /** For a 16-bit type the data are the bits. Default: they are the numbers. */
   readonly dtype?: HostDType;
 }
 
@@ -47,10 +47,10 @@ export function createReferenceEngine(): Engine {
 }
 
 /**
- * The outputs of a graph in double precision. Composite operations are computed directly, not as they are
+ * The outputs of a graph in double precision. Composite operations are computed directly, not as
  * lowered.
  *
- * @param held Values that nodes have whatever their operands are.
+ * @param held Values that nodes have regardless of their operands.
  * @throws {FeedError} when an input is missing or has another shape.
  */
 export function evaluate(
@@ -279,7 +279,7 @@ function product(shape: Shape, a: Float64Tensor, b: Float64Tensor): Float64Array
   return result;
 }
 
-/** The matrix [out, in] whose codes, scales and zero points these are. */
+/** The matrix [out, in] that has these codes, scales and zero points. */
 function matrixOf([blocks, scales, zeroPoints]: readonly Float64Tensor[]): Float64Tensor {
   const bits = codeBits(blocks?.shape ?? []);
   if (!blocks || !scales || !bits) throw new Error("there are no blocks");
@@ -288,7 +288,7 @@ function matrixOf([blocks, scales, zeroPoints]: readonly Float64Tensor[]): Float
   return { shape: [out, count * BLOCK_SIZE], data: unpackBlocks(bits, count, parts) };
 }
 
-/** Solves (I + L) X = I for X, row after row: X[i] = I[i] - sum over k < i of L[i, k] X[k]. */
+/** Solves (I + L) X = I for X, row by row: X[i] = I[i] - sum over k < i of L[i, k] X[k]. */
 function substituteForward(lower: Float64Array, inverse: Float64Array, size: number): void {
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
@@ -359,7 +359,7 @@ function alongRows(x: Float64Tensor, f: (row: Float64Array) => Float64Array): Fl
   return result;
 }
 
-/** A view on one row of a table. */
+/** A view of one row of a table. */
 function rowAt(table: Float64Array, index: number, width: number): Float64Array {
   if (index < 0 || (index + 1) * width > table.length) throw new RangeError(`there is no row ${index}`);
   return table.subarray(index * width, (index + 1) * width);

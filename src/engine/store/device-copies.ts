@@ -12,7 +12,9 @@ export interface DeviceCopies {
   dispose(): Promise<void>;
 }
 
-/** Copies by programs that do nothing else, one for each set of names: ONNX Runtime in Node has no other way. */
+/**
+ * Copies through programs that do nothing else, one for each set of names: ONNX Runtime in Node offers no other way.
+ */
 export function createCopies(compileResident: CompileResident): DeviceCopies {
   const programs = createProgramCache<ResidentProgram>("the store");
   const copy = async (to: Destination, values: Flat<HostTensor | DeviceTensor>): Promise<ResidentResults> => {

@@ -5,10 +5,10 @@ import { sizeOf, type DType, type Shape } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { replacements, rowChanges, type Stored } from "./store-changes.ts";
 
-/** An output of a program that gives nothing else to the host. */
+/** An output of a program that otherwise returns nothing to the host. */
 export const DONE = "store.done";
 
-/** The graph as a store on a device runs it: rows are written there, and something comes to the host. */
+/** The graph as a store on a device runs it: rows are written there, and at least one result comes to the host. */
 export function deviceGraph(graph: Graph, stored: Stored): Graph {
   return withAnswer(withRowsWritten(graph, stored), stored);
 }
@@ -16,8 +16,8 @@ export function deviceGraph(graph: Graph, stored: Stored): Graph {
 // --- internal ---
 
 /**
- * With a number of a result for the host where all others stay: a run that waits for nothing ends before it is computed, and a long
- * text would pile up in the queue of the device.
+ * Adds one number of a result for the host where all others stay on the device: a run that waits for nothing returns
+ * before it is computed, and a long text would pile up in the device's queue.
  */
 function withAnswer(graph: Graph, stored: Stored): Graph {
   const { size } = replacements(graph, stored);
@@ -26,7 +26,7 @@ function withAnswer(graph: Graph, stored: Stored): Graph {
   return createGraph({ ...graph.outputs, [DONE]: slice(reshape(first, [sizeOf(first.shape)]), 0, 0, 1) });
 }
 
-/** With `next.NAME` instead of each `rows.NAME`: the value with the rows written to it. */
+/** Replaces each `rows.NAME` by `next.NAME`: the value with the rows written to it. */
 function withRowsWritten(graph: Graph, stored: Stored): Graph {
   const changes = rowChanges(graph, stored);
   if (changes.length === 0) return graph;
@@ -44,7 +44,7 @@ function withRowsWritten(graph: Graph, stored: Stored): Graph {
   return createGraph(outputs);
 }
 
-/** `open` [B, .., N, n] with, in each lane, the first `length` [B] of `rows` [B, .., C, n] from `offset` [B] on. */
+/** `open` [B, .., N, n] with, in each lane, the first `length` [B] of `rows` [B, .., C, n] starting at `offset` [B]. */
 function writeRows(open: Tensor, rows: Tensor, offset: Tensor, length: Tensor): Tensor {
   const [N = 1, C = 1] = [open.shape.at(-2), rows.shape.at(-2)];
   const perLane = (x: Tensor): Tensor => reshape(x, [...x.shape, ...open.shape.slice(1).map(() => 1)]);

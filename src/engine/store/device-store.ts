@@ -18,7 +18,7 @@ import type { Store } from "./store.ts";
 /** See {@link Store.prepare}. */
 export interface DevicePrepared extends Pick<Program, "dispose"> {
   readonly where: "device";
-  /** As it was given, and as it runs: see device-graph.ts. */
+  /** As given, and as run: see device-graph.ts. */
   readonly graph: Graph;
   readonly whole: Graph;
   readonly program: ResidentProgram;
@@ -32,13 +32,13 @@ export interface DeviceShared extends Pick<DeviceValues, "all" | "toDevice" | "d
 /** Values on a device for several stores, each sent there when a program first reads it. */
 export function shareOnDevice(compileResident: CompileResident, given: Flat<HostTensor>): DeviceShared {
   const { all, toDevice, dispose } = createDeviceValues(compileResident, given);
-  const inTurn = createQueue(); // two stores may ask for the same value at a time
+  const inTurn = createQueue(); // two stores may request the same value at once
   return { where: "device", all, toDevice: (names) => inTurn(() => toDevice(names)), dispose: () => inTurn(dispose) };
 }
 
 /**
- * A store on a device. A value that the host has given goes there when a program first reads it; what a run gives stays there until
- * it is replaced.
+ * A store on a device. A value from the host goes there when a program first reads it; results of a run stay there
+ * until they are replaced.
  */
 export function createDeviceStore(
   compileResident: CompileResident,
@@ -46,7 +46,7 @@ export function createDeviceStore(
   shared?: DeviceShared,
 ): Store {
   const values = createDeviceValues(compileResident, given);
-  /** What the last run gave, until it is kept. */
+  /** Results of the last run, until they are kept. */
   let pending: Flat<DeviceTensor> = {};
   const forget = (): void => {
     Object.values(pending).forEach(release);
@@ -90,7 +90,7 @@ export function createDeviceStore(
     },
     prepare,
     bind(prepared) {
-      if (prepared.where !== "device") throw new TypeError("a program of the host cannot run on a device");
+      if (prepared.where !== "device") throw new TypeError("a program compiled for the host cannot run on a device");
       return bindTo(prepared);
     },
     keep() {
@@ -129,7 +129,7 @@ export function createDeviceStore(
 
 // --- internal ---
 
-/** The results that were asked for, those that have a place in `into` written to it. */
+/** The requested results; those that have a tensor in `into` are written to it. */
 function copiedInto(results: Flat<HostTensor>, into: Flat<HostTensor>): Flat<HostTensor> {
   const copied = Object.entries(results).flatMap(([name, result]) => {
     if (name === DONE) return [];

@@ -5,11 +5,11 @@ import { isOnDevice, type CompileResident, type DeviceTensor } from "../engine.t
 
 /** Named tensors, each on the host or on a device. */
 export interface DeviceValues {
-  /** Where they are now, by name. */
+  /** Their current locations, by name. */
   readonly all: ReadonlyMap<string, HostTensor | DeviceTensor>;
   /** Replaces the value of a name, which is released. */
   put(name: string, value: HostTensor | DeviceTensor): void;
-  /** Brings those of these names to the device. */
+  /** Brings the values of these names to the device. */
   toDevice(names: readonly string[]): Promise<void>;
   /** The values of these names for the host. */
   toHost(names: readonly string[]): Promise<Flat<HostTensor>>;
@@ -52,7 +52,7 @@ export function createDeviceValues(compileResident: CompileResident, given: Flat
   };
 }
 
-/** Frees what is on a device. */
+/** Frees a value if it is on a device. */
 export function release(value: HostTensor | DeviceTensor | undefined): void {
   if (value && isOnDevice(value)) value.release();
 }

@@ -30,13 +30,13 @@ export interface HostShared {
 
 /**
  * A store in the memory of the host. Results of a run reuse tensors that are no longer read, unless someone else holds
- * them, so that what is thrown away does not add up.
+ * them, so that garbage does not add up.
  */
 export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared?: HostShared): Store {
   const cells: Cells = new Map(Object.entries(values).map(([name, value]) => [name, createCell(value)]));
-  // The shapes alone: the values that it began with are not kept alive.
+  // Only the shapes: the initial values are not kept alive.
   const stored: Stored = new Map(Object.entries(values).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
-  /** What the last run gave, until it is kept. */
+  /** Results of the last run, until they are kept. */
   let pending: readonly (() => void)[] = [];
 
   const chosen = (wanted: (name: string) => boolean): [string, Cell][] => [...cells].filter(([name]) => wanted(name));
@@ -69,7 +69,7 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared
     },
     prepare,
     bind(prepared) {
-      if (prepared.where !== "host") throw new TypeError("a program of a device cannot run on the host");
+      if (prepared.where !== "host") throw new TypeError("a program compiled for a device cannot run on the host");
       return bindTo(prepared);
     },
     keep() {
@@ -110,7 +110,7 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared
 
 interface Cell {
   value: HostTensor;
-  /** Whether someone else holds the value too, so that it must never be written to. */
+  /** Whether someone else also holds the value, in which case it must never be written to. */
   isHeld: boolean;
   /** Tensors that are no longer read. */
   spares: HostTensor[];
@@ -119,9 +119,9 @@ interface Cell {
 type Cells = ReadonlyMap<string, Cell>;
 
 interface Outcome {
-  /** Results that do not go into the store. */
+  /** Results that are not stored. */
   readonly others: Flat<HostTensor>;
-  /** What makes the others take effect. */
+  /** Makes the other results take effect. */
   readonly changes: readonly (() => void)[];
 }
 
@@ -137,7 +137,7 @@ function replace(cell: Cell, value: HostTensor): void {
   cell.isHeld = false;
 }
 
-/** Replaces the value of a cell by one of someone else. */
+/** Replaces the value of a cell with one that someone else holds. */
 function giveTo(cell: Cell, value: HostTensor): void {
   replace(cell, value);
   cell.isHeld = true;
@@ -152,7 +152,7 @@ function ownValue(cell: Cell): HostTensor {
   return cell.value;
 }
 
-/** What a program can take values from. */
+/** A place that a program can take values from. */
 interface Sources {
   readonly cells: Cells;
   readonly stored: Stored;

@@ -4,24 +4,24 @@ import type { HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
 import { FeedError } from "../engine.ts";
 
-/* How the outputs of a program say what they change in a store; see store.ts. */
+/* How the outputs of a program state what they change in a store; see store.ts. */
 
-/** The values of a store, by name, as far as programs are concerned. */
+/** The values of a store, by name, as programs see them. */
 export type Stored = ReadonlyMap<string, Pick<HostTensor, "shape" | "dtype">>;
 
-/** An output of a program that is rows of a value. */
+/** An output of a program that holds rows of a value. */
 export interface RowChange {
   readonly output: string;
   readonly name: string;
-  /** B, of both. */
+  /** B, the same for both. */
   readonly lanes: number;
-  /** Rows that a run gives, C. */
+  /** Rows that a run returns, C. */
   readonly given: number;
-  /** Rows that the value has, N. */
+  /** Rows of the value, N. */
   readonly all: number;
 }
 
-/** Where rows go, in each lane. */
+/** Where rows go in each lane. */
 export interface RowPlace {
   readonly offset: HostTensor["data"]; // [B]
   readonly length: HostTensor["data"]; // [B]
@@ -41,7 +41,7 @@ export function rowChanges(graph: Graph, stored: Stored): readonly RowChange[] {
   });
 }
 
-/** Where the rows of a run go. Throws {@link FeedError} unless that is said and all of them fit there. */
+/** Where the rows of a run go. Throws {@link FeedError} unless the feeds say so and all rows fit there. */
 export function rowPlace(changes: readonly RowChange[], feeds: Flat<HostTensor>): RowPlace {
   const [offset, length] = [numbersOf(feeds, "offset"), numbersOf(feeds, "length")];
   for (const { name, lanes, given, all } of changes) {

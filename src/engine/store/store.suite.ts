@@ -7,7 +7,7 @@ import type { Engine, Program } from "../engine.ts";
 import { createStore, shareValues, type Store } from "./store.ts";
 
 export interface StoreSuiteOptions {
-  /** Why the suite cannot run here. It is then listed as one skipped test. */
+  /** Why the suite cannot run here; it is then listed as one skipped test. */
   readonly skip?: string | undefined;
   /** Whether the engine has its own memory. */
   readonly onDevice: boolean;
@@ -36,7 +36,7 @@ export function storeSuite(
 
     it("is where the engine computes", () => expect(engine.compileResident !== undefined).toBe(onDevice));
 
-    it("gives programs what it has, and takes what they replace once that is kept", async () => {
+    it("feeds programs its values, and takes replacements once they are kept", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;
       for (const [step, expected] of [4, 7, 10].entries()) {
@@ -48,7 +48,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("forgets what is not kept", async () => {
+    it("discards results that are not kept", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;
       await program.run({ by: row(0, 0) });
@@ -64,7 +64,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("neither copies nor changes what it is given, and never writes to what is held", async () => {
+    it("neither copies nor changes given values, and never writes to held ones", async () => {
       const [count, weight] = [row(1, 2), row(3, 3)];
       const both = await opened({ count, weight }, COUNTING);
       const { store, program } = both;
@@ -149,7 +149,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("serves several programs, and lets through what is not of it", async () => {
+    it("serves several programs, and passes through values that are not in it", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;
       const state = input("state", [2]);
@@ -167,7 +167,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("computes the same with values that are fixed", async () => {
+    it("computes the same with fixed values", async () => {
       const store = createStore(engine, { count: row(1, 2), weight: row(3, 3) });
       const program = await store.compile(COUNTING, { isFixed: (each) => each === "weight" });
       for (const expected of [4, 7]) {
@@ -178,7 +178,7 @@ export function storeSuite(
       await closed({ store, program });
     });
 
-    it("shares values and programs with others, each of which has its own of what changes", async () => {
+    it("shares values and programs with other stores, each with its own changing values", async () => {
       const shared = shareValues(engine, { weight: row(3, 3) });
       const stores = [row(1, 2), row(10, 20)].map((count) => createStore(engine, { count }, shared));
       for (const isFixed of [undefined, (each: string) => each === "weight"]) {
@@ -198,7 +198,7 @@ export function storeSuite(
       await shared.dispose();
     });
 
-    it("brings shared values to a device once, also where two ask for them at a time", async () => {
+    it("brings shared values to a device once, even when two stores request them at once", async () => {
       const shared = shareValues(engine, { weight: row(3, 3) });
       const stores = [row(1, 2), row(10, 20)].map((count) => createStore(engine, { count }, shared));
       const prepared = await stores[0]?.prepare(COUNTING);
@@ -277,7 +277,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("refuses rows and targets that do not fit, and does not change", async () => {
+    it("refuses rows and targets that do not fit, and stays unchanged", async () => {
       const rows = mul(slice(input("open", [1, 4, 1]), 1, 0, 2), 10);
       const graph = createGraph({ "rows.open": rows, first: slice(rows, 1, 0, 1) });
       const both = await opened({ open: floatTensor([1, 4, 1], Float32Array.of(1, 2, 3, 4)) }, graph);
@@ -300,7 +300,7 @@ export function storeSuite(
       await closed(both);
     });
 
-    it("does not change when a run fails", async () => {
+    it("stays unchanged when a run fails", async () => {
       const both = await opened({ count: row(1, 2), weight: row(3, 3) }, COUNTING);
       const { store, program } = both;
       await expect(program.run({})).rejects.toThrow(/input "by" is missing/);
@@ -320,7 +320,7 @@ interface Opened {
   readonly program: Program;
 }
 
-/** Adds the weight to the count; also gives the sum of the former count and the feed. */
+/** Adds the weight to the count; also returns the sum of the previous count and the feed. */
 const COUNTING = ((): Graph => {
   const count = input("count", [2]);
   return createGraph({ "next.count": add(count, input("weight", [2])), sum: add(count, input("by", [2])) });

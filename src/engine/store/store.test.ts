@@ -16,7 +16,7 @@ const SHAPE = [8, 4];
 const STEP = createGraph({ "next.x": add(input("x", SHAPE), input("weight", SHAPE)) });
 
 describe("a store on the host", () => {
-  it("writes to two tensors in turns, whatever is written or cleared in between", async () => {
+  it("alternates between two tensors, whatever is written or cleared in between", async () => {
     const seen = new Set<HostTensor | undefined>();
     const engine = withRuns(createReferenceEngine(), (_, program, feeds, into) => {
       seen.add(into?.["next.x"]);
@@ -38,7 +38,7 @@ describe("a store on the host", () => {
 });
 
 describe("a store on a device", () => {
-  it("brings each value over once, and one number back where nothing is asked for", async () => {
+  it("sends each value once, and brings one number back where nothing is requested", async () => {
     const device = madeUpDevice(createReferenceEngine());
     const store = createStore(device.engine, { x: filled(SHAPE, 0), weight: filled(SHAPE, 1) });
     const program = await store.compile(STEP);

@@ -6,17 +6,17 @@ import type { CompileOptions, Engine, Program } from "../engine.ts";
 import { createHostStore, type HostPrepared, type HostShared } from "./host-store.ts";
 
 /**
- * Named tensors that programs read and replace, such as weights and states. They stay where the engine computes, on the device
- * if that has a memory of its own, and come to the host on request.
+ * Named tensors that programs read and replace, such as weights and states. They stay where the engine computes, on the
+ * device if it has its own memory, and come to the host on request.
  *
  * One run at a time; nothing else may be called during it.
  */
 export interface Store {
   /**
-   * A program that takes from the store every input that it has. Of its outputs, `next.NAME` is what replaces NAME of the
-   * store, and `rows.NAME` [B, .., C, n] are rows for NAME [B, .., N, n]: of each lane the first `length` go there from
-   * `offset` on, two int32 [B] that the run is fed. Neither is among the results of a run, and neither takes effect before {@link keep}.
-   * A run throws FeedError for rows that do not fit there. May be called while something runs.
+   * A program that takes from the store every input found there. Among its outputs, `next.NAME` replaces NAME of the
+   * store, and `rows.NAME` [B, .., C, n] are rows for NAME [B, .., N, n]: in each lane the first `length` go there from
+   * `offset` on, two int32 [B] fed to the run. Neither is among the results of a run, and neither takes effect before
+   * {@link keep}. A run throws FeedError for rows that do not fit there. May be called while something runs.
    */
   compile(graph: Graph, options?: PrepareOptions): Promise<Program>;
   /**
@@ -24,27 +24,30 @@ export interface Store {
    * same names and shapes and share the same {@link SharedValues}.
    */
   prepare(graph: Graph, options?: PrepareOptions): Promise<Prepared>;
-  /** A prepared program for the values of this store; it is disposed of by whoever prepared it. */
+  /** A prepared program for the values of this store; whoever prepared it disposes of it. */
   bind(prepared: Prepared): Pick<Program, "run">;
-  /** Has what the last run gave take its place in the store. Until then the next run, `write` and `clear` forget it. */
+  /** Puts the results of the last run into the store. Until then the next run, `write` and `clear` discard them. */
   keep(): void;
   /**
-   * The values of the names that are `wanted`, by default all. On the host they are the tensors themselves, and good until the
-   * next `keep`, `write` or `clear`.
+   * The values of the `wanted` names, by default all. On the host they are the tensors themselves, valid until the next
+   * `keep`, `write` or `clear`.
    */
   read(wanted?: (name: string) => boolean): Promise<Flat<HostTensor>>;
-  /** As {@link read}, and good for ever: the store does not write to them any more. */
+  /** As {@link read}, but valid for good: the store never writes to them again. */
   hold(wanted?: (name: string) => boolean): Promise<Flat<HostTensor>>;
   /**
-   * Replaces the values of the same names. They are neither copied nor written to; those of another name of the
-   * store must come from {@link hold}. Throws RangeError for a name that is not there.
+   * Replaces the values of the same names. They are neither copied nor written to; values of another name of the store
+   * must come from {@link hold}. Throws RangeError for an unknown name.
    */
   write(values: Flat<HostTensor>): void;
-  /** Puts values [1, ..] in one lane of those of the same names [B, ..]. They are copied. Throws RangeError for what does not fit. */
+  /**
+   * Puts values [1, ..] in one lane of those of the same names [B, ..]. They are copied. Throws RangeError for what
+   * does not fit.
+   */
   writeLane(lane: number, values: Flat<HostTensor>): Promise<void>;
-  /** Replaces the values of these names by zeros. */
+  /** Replaces the values of these names with zeros. */
   clear(wanted: (name: string) => boolean): void;
-  /** Frees what is on the device. Programs are disposed of on their own. */
+  /** Frees its values on the device. Programs are disposed of separately. */
   dispose(): Promise<void>;
 }
 
@@ -60,7 +63,10 @@ export interface PrepareOptions extends CompileOptions {
 /** A program for several stores. */
 export type Prepared = HostPrepared | DevicePrepared;
 
-/** Values that stores share and that never change, such as the weights of a model: one copy, on the device if it has its own memory. */
+/**
+ * Values that stores share and that never change, such as the weights of a model: one copy, on the device if it has its
+ * own memory.
+ */
 export type SharedValues = HostShared | DeviceShared;
 
 /** Values to be shared by stores of this engine. They are neither copied nor written to. */
@@ -69,8 +75,8 @@ export function shareValues({ compileResident }: Engine, values: Flat<HostTensor
 }
 
 /**
- * A store with these values, which are neither copied nor written to. Its programs take what it does not have from `shared`,
- * which is disposed of by whoever made it.
+ * A store with these values, which are neither copied nor written to. Its programs take values that it does not have
+ * from `shared`, which its creator disposes of.
  */
 export function createStore(engine: Engine, values: Flat<HostTensor>, shared?: SharedValues): Store {
   const { compileResident } = engine;

@@ -102,7 +102,7 @@ describe("linearCrossEntropy", () => {
     expect(rowsOf(3)).toEqual([3, 3, 3, 1]);
   });
 
-  it.each([4, R])("keeps two tensors of a chunk and the vocabulary at most, in whatever order: %s rows", (rows) => {
+  it.each([4, R])("keeps at most two tensors of a chunk and the vocabulary, in any order: %s rows", (rows) => {
     const graph = optimize(graphOf(inChunks(rows), { embedding, head }, false));
     const isLogits = ({ shape }: Tensor): boolean => sizeOf(shape) === rows * V && shape.at(-1) === V;
     const outputs = Object.values(graph.outputs);
@@ -127,7 +127,7 @@ describe("linearCrossEntropy", () => {
   it.each([
     ["the head", { embedding }, [V, D] as Shape, 0],
     ["all below it", { head }, [V, D] as Shape, 1],
-  ])("leaves out what the gradients of %s would take when it is not trained", (_, trained, shape, products) => {
+  ])("leaves out the gradients of %s when it is not trained", (_, trained, shape, products) => {
     const graph = optimize(graphOf(inChunks(R), trained, false));
     const outer = graph.nodes.filter(
       (node) => node.op === "matmul" && sizeOf(node.shape) === sizeOf(shape) && node.shape[0] === D,
@@ -143,7 +143,9 @@ function largeNodes({ nodes }: Graph, size: number): number {
   return nodes.filter(({ op, shape }) => op !== "reshape" && sizeOf(shape) === size).length;
 }
 
-/** How many of some results are there at once: each from when it is computed to its last reader. A reshape is a view. */
+/**
+ * How many of some results are alive at once: each from when it is computed to its last reader. A reshape is a view.
+ */
 function mostAlive(order: readonly Tensor[], outputs: readonly Tensor[], counts: (node: Tensor) => boolean): number {
   const sourceOf = (node: Tensor): Tensor => {
     const [operand] = node.inputs;
@@ -161,7 +163,7 @@ function mostAlive(order: readonly Tensor[], outputs: readonly Tensor[], counts:
   );
 }
 
-/** An order in which every node comes after its operands: of those that are ready, the next is that of `choose`. */
+/** An order in which every node comes after its operands: `choose` picks the next of those that are ready. */
 function orderBy({ nodes }: Graph, choose: (ready: readonly Tensor[]) => Tensor | undefined): Tensor[] {
   const order: Tensor[] = [];
   const waiting = new Set(nodes);
@@ -179,7 +181,7 @@ function anyOrder(graph: Graph): Tensor[] {
   return orderBy(graph, (ready) => ready[rng.integer(ready.length)]);
 }
 
-/** All that is ready before anything that it makes ready. */
+/** Everything that is ready before anything that it makes ready. */
 function breadthFirst(graph: Graph): Tensor[] {
   const depths = new Map<Tensor, number>();
   for (const node of graph.nodes) depths.set(node, 1 + Math.max(0, ...node.inputs.map((x) => depths.get(x) ?? 0)));

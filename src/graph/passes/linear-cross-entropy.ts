@@ -20,9 +20,9 @@ import type { Graph } from "../graph.ts";
 import { isOp, type Tensor } from "../tensor.ts";
 
 /*
- * The cross-entropy of logits x W^T, of which a vocabulary times all tokens would be the largest tensor of a training step by far.
- * It goes by chunks of rows, forward and back: of a chunk no more than two tensors [rows, V] are alive at a time. An engine may run
- * a graph in any order that its data allow, so each chunk waits for the one before it.
+ * The cross-entropy of logits x W^T, which as one tensor [tokens, V] would be by far the largest of a training step. It
+ * is computed in chunks of rows, forward and back: at most two tensors [rows, V] of a chunk are alive at a time. An
+ * engine may run a graph in any order that its data allow, so each chunk waits for the one before it.
  */
 
 /** -log softmax(x W^T)[target]: x [.., D], W [V, D], targets int32 [..] -> [..]. */
@@ -39,8 +39,8 @@ export function lowerLinearCrossEntropy(x: Tensor, weight: Tensor, targets: Tens
 }
 
 /**
- * The gradients of x and W from that of the losses y. With p = softmax(x W^T) and g = dy x they are
- * dx = dy (p W - W[target]) and dW = p^T g - (sum over rows of g at their targets): neither takes a tensor [rows, V] beside p.
+ * The gradients of x and W from the gradient of the losses y. With p = softmax(x W^T) and g = dy x they are dx = dy (p
+ * W - W[target]) and dW = p^T g - (sum over rows of g at their targets): neither takes a tensor [rows, V] besides p.
  */
 export function linearCrossEntropyGradients(
   y: Tensor<"linearCrossEntropy">,
@@ -106,7 +106,7 @@ function logitsOf(rows: Tensor, weight: Tensor): Tensor {
   return matmul(rows, matrixTranspose(weight));
 }
 
-/** x, but not before these are there: the sum with zero times an element of each. */
+/** x, but not before these are computed: the sum with zero times an element of each. */
 function after(results: readonly Tensor[], x: Tensor): Tensor {
   return results.reduce((sum, result) => {
     const first = slice(reshape(result, [sizeOf(result.shape)]), 0, 0, 1);

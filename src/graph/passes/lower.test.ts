@@ -108,7 +108,7 @@ describe("unitLowerInverse in single precision", () => {
     engine = await createNodeEngine({ threads: 1 });
   });
 
-  /** What the engine makes of it, and the same in double precision without the lowering. */
+  /** What the engine computes, and the same in double precision without the lowering. */
   async function invert(matrix: Tensor, x: FloatTensor): Promise<{ single: Float64Tensor; double: Float64Tensor }> {
     const graph = createGraph({ inverse: unitLowerInverse(matrix) });
     const program = await engine.compile(graph);
@@ -128,7 +128,7 @@ describe("unitLowerInverse in single precision", () => {
     );
   });
 
-  it("inverts 24 rows of minus ones, where the inverse grows as two to the power of the row", async () => {
+  it("inverts 24 rows of minus ones, where the inverse grows like two to the power of the row", async () => {
     const { single } = await invert(input("x", [24, 24]), floatTensor([24, 24], new Float32Array(24 * 24).fill(-1)));
     expectClose(
       single,

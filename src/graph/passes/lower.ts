@@ -33,7 +33,10 @@ import { elementOfRow, lowerLinearCrossEntropy } from "./linear-cross-entropy.ts
 
 type Lowering<Attributes> = (inputs: readonly Tensor[], attributes: Attributes) => Tensor;
 
-/** Operations in terms of others, which may be lowered in turn. Gradient rules use the same helpers, so their parts are shared. */
+/**
+ * Operations in terms of others, which may be lowered in turn. Gradient rules use the same helpers, so common parts are
+ * shared.
+ */
 export const lowerings: { readonly [K in LowerableOp]: Lowering<OpAttributes[K]> } = {
   eluPlusOne: ([x]) => add(elu(operand(x)), 1),
   silu: ([x]) => mul(operand(x), sigmoid(operand(x))),
@@ -68,7 +71,7 @@ export const lowerings: { readonly [K in LowerableOp]: Lowering<OpAttributes[K]>
   },
 };
 
-/** The matrix whose codes, scales and zero points these are. */
+/** The matrix that has these codes, scales and zero points. */
 export function blocksOf([blocks, scales, zeroPoints]: readonly (Tensor | undefined)[]): Blocks<Tensor> {
   return { blocks: operand(blocks), scales: operand(scales), ...(zeroPoints && { zeroPoints }) };
 }
@@ -119,7 +122,7 @@ function lowerLeftBlocks(size: number, b: number): Tensor {
   });
 }
 
-/** Ones where the condition, which depends on the sizes alone, holds. The first of them is that of the matrix. */
+/** Ones where the condition holds, which depends only on the sizes. The first size is that of the matrix. */
 function maskMatrix(
   kind: string,
   sizes: readonly [number, ...number[]],
@@ -139,7 +142,10 @@ function codesOf(blocks: Tensor): Tensor {
   return reshape(unpackCodes(reshape(blocks, [out * count, bytes]), bits), [out, count, BLOCK_SIZE]);
 }
 
-/** The numbers of 4 or 8 bits in rows of bytes [rows, n] -> float32 [rows, n * 8 / bits]; the lower half of a byte comes first. */
+/**
+ * The numbers of 4 or 8 bits in rows of bytes [rows, n] -> float32 [rows, n * 8 / bits]; the lower half of a byte comes
+ * first.
+ */
 function unpackCodes(bytes: Tensor, bits: CodeBits): Tensor {
   const whole = cast(bytes, "float32");
   if (bits === 8) return whole;

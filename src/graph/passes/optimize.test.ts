@@ -62,7 +62,7 @@ describe("joinReshapes", () => {
 
   it.each<[string, Tensor, Tensor]>([
     ["reshapes in a row", reshape(reshape(reshape(grid, [6]), [3, 2]), [1, 6]), reshape(grid, [1, 6])],
-    ["those that come back to where they were", neg(reshape(reshape(grid, [6]), [2, 1, 3])), neg(grid)],
+    ["those that return to the original shape", neg(reshape(reshape(grid, [6]), [2, 1, 3])), neg(grid)],
     ["transpositions that move axes of size 1 alone", transpose(grid, [1, 0, 2]), reshape(grid, [1, 2, 3])],
     ["both in a row", reshape(transpose(grid, [0, 2, 1]), [6]), reshape(grid, [6])],
   ])("joins %s", (_, z, expected) => {
@@ -103,7 +103,7 @@ describe("shareEqualNodes", () => {
     ["another shape", reshape(x, [3, 1]), reshape(x, [1, 3])],
     ["other elements", row(1, 2), row(1, 3)],
     ["elements that differ in the last bit", row(1), row(1 + 2 ** -23)],
-    ["zeros of another sign", row(0), row(-0)],
+    ["zeros of the other sign", row(0), row(-0)],
     ["constants of another shape", row(1, 2), constant(floatTensor([2, 1], Float32Array.of(1, 2)))],
     ["constants of another type", row(1, 2), constant(intTensor([2], Int32Array.of(1, 2)))],
     ["zeros of another type", row(0, 0), constant(intTensor([2], Int32Array.of(0, 0)))],
@@ -141,7 +141,7 @@ describe("shareEqualNodes", () => {
 });
 
 describe("optimize", () => {
-  it("drops nothing that is an output and keeps its name", () => {
+  it("drops no output and keeps their names", () => {
     const graph = optimize(createGraph({ first: silu(x), second: silu(x), x, steps: iota(2) }));
     expect(Object.keys(graph.outputs)).toEqual(["first", "second", "x", "steps"]);
     expect(graph.outputs["x"]).toBe(x);
@@ -185,7 +185,7 @@ describe("optimize", () => {
 
 type Step = (a: Tensor, b: Tensor) => Tensor;
 
-/** Operations from two matrices [3, 3] to one, none of which makes large numbers of small ones. */
+/** Operations from two matrices [3, 3] to one, none of which turns small numbers into large ones. */
 const steps: readonly Step[] = [
   add,
   sub,

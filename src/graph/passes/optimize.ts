@@ -9,9 +9,10 @@ import { apply, GraphError, isOp, type Tensor } from "../tensor.ts";
 /* Passes from a graph to one that computes the same. */
 
 /**
- * The graph with what a target does not compute spelled out, reshapes in a row joined, and equal computations done once.
+ * The graph with operations that a target lacks expressed in others, consecutive reshapes joined, and equal
+ * computations done once.
  *
- * @param target Default: what computes primitive operations alone.
+ * @param target Default: one that computes only primitive operations.
  */
 export function optimize(graph: Graph, target: Target = PRIMITIVE): Graph {
   return shareEqualNodes(joinReshapes(lower(graph, target)));
@@ -25,7 +26,10 @@ export function withConstants(graph: Graph, values: ReadonlyMap<string, HostTens
   });
 }
 
-/** The same graph in operations that a target computes. Throws {@link GraphError} for one that it lacks and that cannot be spelled out. */
+/**
+ * The same graph in operations that a target computes. Throws {@link GraphError} for one that it lacks and that cannot
+ * be expressed in others.
+ */
 export function lower(graph: Graph, target: Target): Graph {
   let lowered = graph;
   while (lowered.nodes.some((node) => !target.supports(node))) {
@@ -35,8 +39,8 @@ export function lower(graph: Graph, target: Target): Graph {
 }
 
 /**
- * One reshape instead of several in a row, and instead of a transposition that does not reorder elements, because it only moves axes
- * of size 1. A single token has mostly such axes.
+ * One reshape instead of several consecutive ones, and instead of a transposition that does not reorder elements,
+ * because it only moves axes of size 1. For a single token most axes are like that.
  */
 export function joinReshapes(graph: Graph): Graph {
   return rewrite(graph, (node) => {
@@ -97,7 +101,10 @@ function keepsOrder({ attributes: { permutation }, inputs: [x] }: Tensor<"transp
   return moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? axis));
 }
 
-/** Numbers tensors, so that those of equal contents have one number; of large ones only those that lie in the same memory. */
+/**
+ * Numbers tensors, so that those of equal contents have one number; large ones are equal only when they lie in the same
+ * memory.
+ */
 function numberContents(): (tensor: HostTensor) => number {
   const alike = new Map<number, { readonly words: Words; readonly number: number }[]>();
   let count = 0;
@@ -116,7 +123,7 @@ type Words = Uint32Array | Uint8Array;
 /** Tensors up to this size are compared by their contents. */
 const COMPARED_WORDS = 1 << 16;
 
-/** The memory of a tensor, four bytes at a time where that comes out even. */
+/** The memory of a tensor, four bytes at a time where it divides evenly. */
 function wordsIn({ data: { buffer, byteOffset, byteLength } }: HostTensor): Words {
   const isEven = byteOffset % 4 === 0 && byteLength % 4 === 0;
   return isEven ? new Uint32Array(buffer, byteOffset, byteLength / 4) : new Uint8Array(buffer, byteOffset, byteLength);
@@ -132,7 +139,7 @@ function sameWords(a: Words, b: Words): boolean {
 
 const hashes = new WeakMap<HostTensor, number>();
 
-/** FNV-1a of as much as is compared; worked out once for each tensor. */
+/** FNV-1a of the part that is compared; computed once for each tensor. */
 function contentHash(tensor: HostTensor): number {
   const known = hashes.get(tensor);
   if (known !== undefined) return known;

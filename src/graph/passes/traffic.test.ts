@@ -30,14 +30,14 @@ describe("trafficOf", () => {
     ["an operand that is read twice once", square(x), 24 + 24],
     ["conditions by the byte", where(less(x, 0), x, 0), 24 + 4 + 6 + (6 + 24 + 4 + 24)],
     ["all parts of a concatenation", concat([x, x, input("y", [1, 3])], 0), 24 + 12 + 60],
-    ["of a slice what it takes", slice(x, 0, 0, 1), 12 + 12],
-    ["of a table the rows that are read", gather(input("t", [100, 3]), input("i", [2], "int32")), 24 + 24 + 8],
+    ["only the taken part of a slice", slice(x, 0, 0, 1), 12 + 12],
+    ["only the rows read from a table", gather(input("t", [100, 3]), input("i", [2], "int32")), 24 + 24 + 8],
     ["views as nothing", reshape(x, [6]), 0],
   ])("counts %s", (_, result, bytes) => {
     expect(traffic(result).bytes).toBe(bytes);
   });
 
-  it("counts a matrix that is transposed for products alone as it lies, and any other as an operation", () => {
+  it("counts a matrix that is transposed only for products as stored, and any other as an operation", () => {
     const [w, y] = [matrixTranspose(input("w", [4, 3])), input("y", [1, 3])];
     expect(traffic(matmul(x, w), matmul(y, w))).toEqual({ operations: 2, bytes: 24 + 48 + 32 + (12 + 48 + 16) });
     expect(traffic(matmul(x, w), w)).toEqual({ operations: 2, bytes: 24 + 48 + 32 + (48 + 48) });

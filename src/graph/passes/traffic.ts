@@ -12,10 +12,11 @@ export interface Traffic {
 }
 
 /**
- * What one run of a graph moves if nothing is fused: for each operation the bytes of its result and of each different
- * operand. Three rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, a matrix that is transposed for
- * nothing but products is read by them as it lies, and `slice` and `gather` read of an operand no more than they return.
- * Inputs and constants are counted where they are read. Give it the graph that an engine runs, after `optimize`.
+ * What one run of a graph moves if nothing is fused: for each operation the bytes of its result and of each distinct
+ * operand. Three rules bring the sum closer to what kernels do: `reshape` is a view and counts as zero, products read a
+ * matrix that is transposed only for them as it is stored, and `slice` and `gather` read no more of an operand than
+ * they return. Inputs and constants are counted where they are read. Give it the graph that an engine runs, after
+ * `optimize`.
  */
 export function trafficOf(graph: Graph): Traffic {
   const free = inProducts(graph);
@@ -27,10 +28,12 @@ export function trafficOf(graph: Graph): Traffic {
 
 const SOURCES: ReadonlySet<Op> = new Set<Op>(["input", "constant"]);
 const VIEWS: ReadonlySet<Op> = new Set<Op>(["reshape"]);
-/** Operations that leave most of a large operand alone. */
+/** Operations that may leave most of a large operand unread. */
 const PICKING: ReadonlySet<Op> = new Set<Op>(["slice", "gather", "gatherBlocks"]);
 
-/** Transpositions of the last two axes that nothing but matrix products read: kernels take operands either way round. */
+/**
+ * Transpositions of the last two axes that nothing but matrix products read: kernels take operands either way round.
+ */
 function inProducts({ nodes, outputs }: Graph): ReadonlySet<Tensor> {
   const read = new Set(nodes.filter(({ op }) => op !== "matmul").flatMap(({ inputs }) => inputs));
   for (const output of Object.values(outputs)) read.add(output);

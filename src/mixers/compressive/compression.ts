@@ -16,14 +16,14 @@ export function compress({ compression }: CompressiveParams<Tensor, Weight>, x: 
 export interface Evicted {
   readonly old: Tensor; // [B, S*N, D]
   readonly compressed: Tensor; // [B, S*N / rate, D]
-  /** 1 where there was a memory to evict, 0 where not [B, S]. */
+  /** 1 where there was a memory to evict, else 0 [B, S]. */
   readonly present: Tensor;
 }
 
 /**
- * What attention loses when it finds the compressed memories in place of the old: the square of the difference,
+ * What attention loses when the compressed memories replace the old ones: the square of the difference,
  * mean over the features of all heads, summed over the tokens of all segments and lanes. Content attention without
- * positions and before the output projection; a constant of everything but f_c (section 3.2, algorithm 2 of the
+ * positions and before the output projection; constant in everything but f_c (section 3.2, algorithm 2 of the
  * paper, which prints the norm).
  *
  * @param queries [B, S, K, G, N, d], without positions

@@ -1,13 +1,13 @@
 import { OptionError } from "../../base/errors.ts";
 import type { HeadsConfig } from "../shared/projections.ts";
 
-/** What a layer of a Compressive Transformer (arXiv 1911.05507) is made from. */
+/** What a layer of a Compressive Transformer (arXiv 1911.05507) is built from. */
 export interface CompressiveConfig extends HeadsConfig {
-  /** Layer inputs kept as they are; a multiple of the segment length. */
+  /** Layer inputs kept unchanged; a multiple of the segment length. */
   readonly memoryLength: number; // m
   /** Compressed vectors kept; a multiple of segmentLength / rate. */
   readonly compressedLength: number; // c
-  /** Vectors that become one; divides the segment length. */
+  /** Vectors compressed into one; divides the segment length. */
   readonly rate: number; // r
 }
 

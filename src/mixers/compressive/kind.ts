@@ -7,11 +7,11 @@ const count = z.int().positive();
 
 export const compressiveSchema = z.strictObject({
   kind: z.literal("compressive"),
-  /** Layer inputs kept as they are. Default: one segment. */
+  /** Layer inputs kept unchanged. Default: one segment. */
   memoryLength: count.optional(),
   /** Compressed vectors kept. Default: one segment. */
   compressedLength: count.optional(),
-  /** Vectors that become one. */
+  /** Vectors compressed into one. */
   rate: count.default(4),
 });
 export const compressiveKind: MixerKind<typeof compressiveSchema> = {

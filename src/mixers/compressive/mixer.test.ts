@@ -36,7 +36,7 @@ import type { CompressiveParams } from "./params.ts";
 const N = 4;
 const D = 6;
 
-/** Memories of one segment and of several, every rate, one and several query heads for each of keys. */
+/** Memories of one segment and of several, every rate, one and several query heads per key head. */
 const variants: readonly Partial<CompressiveConfig>[] = [
   { memoryLength: 4, compressedLength: 4, rate: 2 },
   { memoryLength: 8, compressedLength: 1, rate: 4, numHeads: 4 },
@@ -66,7 +66,7 @@ describe("memories", () => {
   const segmentOf = (tokens: FloatTensor, s: number): NumericTensor =>
     cut(valueOf(results(config, tokens, {}), "y"), s * N, (s + 1) * N);
 
-  it("are seen as they are, then compressed, then not at all", () => {
+  it("are seen unchanged, then compressed, then not at all", () => {
     for (const s of [1, 2]) expect(farthest(segmentOf(moved, s), segmentOf(x, s))).toBeGreaterThan(1e-3);
     for (const s of [3, 4]) expect(segmentOf(moved, s).data).toEqual(segmentOf(x, s).data);
   });
@@ -97,7 +97,7 @@ describe("memories", () => {
     expect(farthest(cut(y, 2 * N, 3 * N), cut(expected, 2 * N, 3 * N))).toBeGreaterThan(1e-3);
   });
 
-  it("go on in compressed ones when f_c changes nothing, at no loss", () => {
+  it("live on in compressed ones when f_c changes nothing, at no loss", () => {
     const identity = floatTensor(
       [D, D],
       Float32Array.from({ length: D * D }, (_, i) => (i % (D + 1) === 0 ? 1 : 0)),
@@ -113,7 +113,7 @@ describe("memories", () => {
 describe("gradients", () => {
   const config = configOf({ memoryLength: N, compressedLength: N, rate: 2 });
   const x = noise([1, 5 * N, D], 3);
-  /** Whether each input of the layer has a gradient of a number made from what the layer gives. */
+  /** Whether each input of the layer has a gradient of a number computed from the layer's results. */
   const reached = (build: (result: MixerResult) => Tensor): Values => {
     const mixer = compressiveAttention(config);
     const result = applied(mixer, noisyParams(mixer), x.shape);
@@ -138,7 +138,7 @@ describe("gradients", () => {
     expect(Object.keys(found).length).toBeGreaterThan(8);
   });
 
-  it("of the output reach all else, but no memory", () => {
+  it("of the output reach everything else, but no memory", () => {
     const found = reached(({ y }) => sum(mul(slice(y, 1, 3 * N, 4 * N), input("seed", [1, N, D]))));
     expect(named(found).toSorted()).toEqual(["params.key", "params.output", "params.query", "params.value", "x"]);
     const bySegment = [0, 1, 2, 3, 4].map((s) => isZero(cut(valueOf(found, "x"), s * N, (s + 1) * N)));
@@ -149,7 +149,7 @@ describe("gradients", () => {
 describe("the auxiliary loss", () => {
   const config = configOf({ memoryLength: N, compressedLength: N, rate: 2 });
 
-  it("is summed over lanes and segments, and nothing while no memory leaves", () => {
+  it("is summed over lanes and segments, and zero while no memory leaves", () => {
     const [one, two] = [noise([1, 4 * N, D], 3), noise([1, 4 * N, D], 4)];
     const lossOf = (x: FloatTensor): number => at(valueOf(results(config, x, {}), "auxiliary").data, 0);
     const part = (x: FloatTensor, segments: number): FloatTensor =>
@@ -189,7 +189,7 @@ describe("the auxiliary loss", () => {
 });
 
 describe("the size of a layer", () => {
-  it.each(variants)("takes as many multiplications as counted once it is long, %j", (variant) => {
+  it.each(variants)("takes as many multiplications as counted once the text is long, %j", (variant) => {
     const config = configOf(variant);
     const mixer = compressiveAttention(config);
     const upTo = (segments: number): number => {

@@ -29,14 +29,14 @@ export type CompressiveSegment<T> = { readonly inputs: T }; // [B, N, D]
 /**
  * A layer of a Compressive Transformer (arXiv 1911.05507, section 3): attention over compressed memories, memories and
  * the segment, oldest first. After a segment the oldest N memories leave, become N / rate compressed ones by a
- * convolution f_c, and push out as many of those.
+ * convolution f_c, and push out the same number of those.
  *
- * Gradients stop at memories, as in Transformer-XL and the paper; they reach the projections that read them, and f_c
- * through the auxiliary loss alone, see {@link reconstructionLoss}. Positions are rotary, by the place among
- * compressed, memories and segment; the paper has the relative scheme of Transformer-XL over the same places. RoPE
- * sees the same distances, needs no weights, and is what the other mixers here have.
+ * Gradients stop at memories, as in Transformer-XL and the paper; they reach the projections that read them, and reach
+ * f_c only through the auxiliary loss, see {@link reconstructionLoss}. Positions are rotary, by the place in compressed
+ * memories, memories and segment; the paper has the relative scheme of Transformer-XL over the same places. RoPE sees
+ * the same distances, needs no weights, and is what the other mixers here use.
  *
- * Memories are inputs, so reading part of a segment projects all of them anew: token by token it is slow.
+ * Memories are inputs, so reading part of a segment projects all of them again: token by token it is slow.
  *
  * Throws RangeError for memories that do not fit, see {@link checkCompressive}.
  */
@@ -97,13 +97,13 @@ export function compressiveAttention(config: CompressiveConfig): SequenceMixer {
 
 // --- internal ---
 
-/** Memories before the first segment, and what S segments put behind them; constants to whoever asks for gradients. */
+/** Memories before the first segment, and what S segments add after them; no gradient passes. */
 interface Rows {
   readonly memory: Tensor; // [B, m + S*N, D]
   readonly compressed: Tensor; // [B, c + S*N / r, D]
 }
 
-/** Takes in S segments x [B, S*N, D]: as many memories leave at the other end and are compressed. */
+/** Takes in S segments x [B, S*N, D]: the same number of memories leave at the other end and are compressed. */
 function shift(
   { segmentLength: N, memoryLength: m, rate }: CompressiveConfig,
   params: CompressiveParams<Tensor, Weight>,

@@ -23,8 +23,8 @@ import type { CompressiveState } from "./mixer.ts";
 import type { CompressiveParams } from "./params.ts";
 
 /*
- * A layer of a Compressive Transformer, one token after the other. It is the truth that mixer.ts is held against and
- * shares nothing with it but types. Slow.
+ * A layer of a Compressive Transformer, one token at a time. It is the reference that mixer.ts is checked against
+ * and shares nothing with it but types. Slow.
  */
 
 export interface NaiveCompressive {
@@ -101,7 +101,10 @@ function readLane(config: CompressiveConfig, weights: Weights, xs: Matrix): Lane
   return { outputs, memory, compressed, written, auxiliary };
 }
 
-/** What a token gathers from the vectors seen, all heads side by side; with the places of those seen, its own last. */
+/**
+ * What a token gathers from the vectors it sees, all heads side by side; with the places of those vectors, its own
+ * last.
+ */
 function attend(config: CompressiveConfig, { WQ, WK, WV }: Weights, x: Vector, seen: Matrix, places?: Vector): Vector {
   const turned = (vector: Vector, i: number): Vector => (places ? rotate(config, vector, at(places, i)) : vector);
   const { numHeads: H, numKeyValueHeads: K, headDim: d } = config;

@@ -4,8 +4,8 @@ import type { GatedDeltaNetConfig } from "./config.ts";
 export function gatedDeltaNetMultiplications(config: GatedDeltaNetConfig): number {
   const { modelDim: D, numHeads: H, headDim: d, segmentLength: N } = config;
   const projections = D * (4 * H * d + 2 * H) + H * d * D;
-  const inSegment = 5 * N * d; // k k^T and q k^T; T times values and keys; what is read of the writes
+  const inSegment = 5 * N * d; // k k^T and q k^T; T times values and keys; reads of the writes
   const inverse = 2 * N * N * Math.max(0, Math.ceil(Math.log2(N)) - 1);
-  const state = 4 * d * d + d ** 3 / N; // reads by keys and by queries, writes, and what is kept of the state
+  const state = 4 * d * d + d ** 3 / N; // reads by keys and by queries, writes, and the state that is kept
   return projections + H * (inSegment + inverse + state);
 }

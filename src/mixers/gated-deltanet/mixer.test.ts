@@ -40,7 +40,7 @@ describe("gated-deltanet", () => {
   beforeAll(cpu.start);
   afterAll(cpu.stop);
 
-  it(`gives what others give: ${fixtures.from}`, async () => {
+  it(`gives the published results: ${fixtures.from}`, async () => {
     const subject = withWeights(subjectOf(optionsOf(fixtures.config)), fixtures.params);
     const { y, end } = await read(subject, onReference, fixtures.x);
     expectClose(y, fixtures.y, 2e-6);
@@ -67,7 +67,7 @@ describe("gated-deltanet", () => {
     expectClose((await read(subject, cpu.run, x)).y, naive.y, 1e-4);
   });
 
-  it("begins with a forgetting of 0.001 to 0.1 at rates of 0 to 16", () => {
+  it("starts with a forgetting of 0.001 to 0.1 at rates of 0 to 16", () => {
     const params = freshOf(gatedDeltaNet(configOf({ numHeads: 700, headDim: 1 })), 1);
     const { forgetBias, logRate } = params as GatedDeltaNetParams<FloatTensor>;
     expectSpread(

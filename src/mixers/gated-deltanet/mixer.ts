@@ -30,7 +30,7 @@ import { gatedDeltaNetSpecs, type GatedDeltaNetParams } from "./params.ts";
 /** What is carried from token to token. */
 export type GatedDeltaNetState<T> = {
   readonly memory: T; // S [B, H, d, d]; rows belong to keys, columns to values
-  /** What was convolved for the last tokens: queries, keys and values side by side. */
+  /** Inputs of the convolution for the last tokens: queries, keys and values side by side. */
   readonly previous: T; // [B, 3, 3*H*d]
 };
 
@@ -41,7 +41,7 @@ export type GatedDeltaNetState<T> = {
  *   S_t = a_t (I - b_t k_t^T k_t) S_{t-1} + b_t k_t^T v_t,   o_t = q_t S_t / sqrt(d),
  *
  * where q, k and v have been through a short causal convolution and SiLU, and q and k have unit length. Each head is
- * normalised by itself and then multiplied by SiLU of the output gate.
+ * normalised on its own and then multiplied by SiLU of the output gate.
  */
 export function gatedDeltaNet(config: GatedDeltaNetConfig): SequenceMixer {
   const { numHeads, headDim, segmentLength } = config;
@@ -97,7 +97,7 @@ function project(
 }
 
 /**
- * The writes u of all tokens, each the difference between a value and what the memory held for its key just before
+ * The writes u of all tokens: each is the difference between a value and what the memory held for its key just before
  * (the WY form of the paper's section 3.3), so that S_t = a_t S_{t-1} + k_t^T u_t. With g_t the decay from the start of
  * the segment, T = (I + L)^-1 and L_ti = b_t (g_t / g_i) k_t k_i^T for i < t,
  *

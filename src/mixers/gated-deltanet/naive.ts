@@ -29,8 +29,8 @@ import type { GatedDeltaNetState } from "./mixer.ts";
 import type { GatedDeltaNetParams } from "./params.ts";
 
 /*
- * Gated DeltaNet as a recurrence: one token after the other, in loops over numbers of double precision. It is the
- * truth that mixer.ts is held against and shares nothing with it but types. Slow.
+ * Gated DeltaNet as a recurrence: one token at a time, in plain loops and double precision. It is the
+ * reference that mixer.ts is checked against and shares nothing with it but types. Slow.
  */
 
 export interface NaiveGatedDeltaNetResult {

@@ -12,7 +12,7 @@ export type GatedDeltaNetParams<T, W = T> = {
   /** Of queries, keys and values side by side: taps [4, 3*H*d]. */
   readonly convolution: ConvolutionParams<T>;
   readonly write: W; // [H, D]  (beta)
-  readonly forget: W; // [H, D]  (a, of which alpha is made)
+  readonly forget: W; // [H, D]  (a, from which alpha is computed)
   readonly forgetBias: T; // [H]
   /** log of how fast a head forgets. */
   readonly logRate: T; // [H]

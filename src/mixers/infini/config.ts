@@ -1,3 +1,4 @@
+import { OptionError } from "../../base/errors.ts";
 import type { HeadsConfig } from "../shared/projections.ts";
 
 /**
@@ -46,6 +47,8 @@ export interface InfiniConfig extends HeadsConfig {
 
 export interface MemoryConfig {
   readonly update: MemoryUpdate;
+  /** The key/value heads that have the memory; the others attend locally. Default: all. */
+  readonly heads?: number[] | undefined;
   readonly featureMap: FeatureMapName;
   readonly gate: GateKind;
   /** Initial value of the gate beta of eq. 10; 0 gives both paths the same share. */
@@ -56,4 +59,11 @@ export interface MemoryConfig {
   /** Whether local attention also sees the segment before, as Transformer-XL does. */
   readonly cache: boolean;
   readonly writeStrength: WriteStrength;
+}
+
+/** Throws OptionError, naming the head, for a memory of a key/value head that the layer does not have. */
+export function checkMemoryHeads({ numKeyValueHeads, memory }: InfiniConfig): void {
+  const missing = memory.heads?.find((head) => head >= numKeyValueHeads);
+  if (missing !== undefined)
+    throw new OptionError(`heads names head ${missing}, and there are key/value heads 0 to ${numKeyValueHeads - 1}`);
 }

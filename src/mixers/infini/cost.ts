@@ -1,6 +1,7 @@
 import { projectionMultiplications } from "../shared/projections.ts";
 import type { InfiniConfig } from "./config.ts";
 import { featureMaps } from "./features.ts";
+import { ofMemoryHeads } from "./heads.ts";
 import { choosesWrites } from "./memory.ts";
 
 /**
@@ -10,7 +11,8 @@ import { choosesWrites } from "./memory.ts";
 export function infiniMultiplications(config: InfiniConfig): number {
   const { numHeads: H, headDim: d, segmentLength: N, memory } = config;
   const local = 2 * H * N * (memory.cache ? 2 : 1) * d; // Q K^T and the weighted sum of V
-  const remember = memory.update === "none" ? 0 : memoryMultiplications(config, featureMaps[memory.featureMap].dim(d));
+  const remember =
+    memory.update === "none" ? 0 : memoryMultiplications(ofMemoryHeads(config), featureMaps[memory.featureMap].dim(d));
   return projectionMultiplications(config) + local + remember;
 }
 

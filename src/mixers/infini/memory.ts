@@ -4,6 +4,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import type { InfiniConfig, MemoryUpdate } from "./config.ts";
 import { correctedDeltaMemory, deltaMemory } from "./delta.ts";
 import { featureMaps } from "./features.ts";
+import { memoryHeads } from "./heads.ts";
 import { linearMemory } from "./linear.ts";
 import type { MemoryRule, MemoryState, Writes } from "./rule.ts";
 import { gatedTokenDeltaMemory, tokenDeltaMemory } from "./token-rules.ts";
@@ -40,8 +41,9 @@ export interface Memory {
 
 /** The memory that a config asks for, if any. */
 export function createMemory(config: InfiniConfig): Memory | undefined {
-  const { numKeyValueHeads: heads, headDim, normEpsilon, memory } = config;
+  const { headDim, normEpsilon, memory } = config;
   if (memory.update === "none") return undefined;
+  const heads = memoryHeads(config).length;
   const [rule, map] = [memoryRules[memory.update], featureMaps[memory.featureMap]];
   const sigma = ({ temperature }: MemoryParams, x: Tensor): Tensor => {
     const features = map.apply(x, temperature);

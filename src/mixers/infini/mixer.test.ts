@@ -31,6 +31,8 @@ infiniSuite([
   { update: "delta-corrected", featureMap: "softmax", gate: "token", cache: true, numKeyValueHeads: 1 },
   { update: "token-delta", shift: "token", writeStrength: "hard-sigmoid", cache: true },
   { update: "gated-token-delta", writeStrength: "hard-sigmoid", gate: "token", cache: true, shift: "convolution" },
+  { update: "linear", featureMap: "softmax", gate: "token", heads: [2, 0], numHeads: 4, numKeyValueHeads: 4 },
+  { update: "token-delta", cache: true, heads: [1], numHeads: 4, numKeyValueHeads: 2 },
 ]);
 
 describe.each(MEMORY_UPDATES.filter((update) => update !== "none").map((update) => ({ update })))(
@@ -83,6 +85,46 @@ describe("no memory", () => {
   it("attends to everything before, in one segment as long as the sequence", () => {
     const [whole, x] = [{ ...tinyInfini({ update: "none" }), segmentLength: 3 * N }, noise([2, 3 * N, D], 3)];
     expectClose(outputs(whole, x, {}).y, segmentAttention(whole, weights(whole, {}), x), 1e-6);
+  });
+});
+
+describe.each([
+  { update: "linear", featureMap: "softmax", gate: "token" },
+  { update: "gated-token-delta", shift: "token", cache: true },
+] as const)("a memory of some heads, $update", (memory) => {
+  const [H, K] = [6, 3];
+  const heads = [0, 2];
+  const config = tinyInfini({ ...memory, heads, numHeads: H, numKeyValueHeads: K });
+  const x = noise([2, 3 * N, D], 3);
+
+  it("keeps, writes and gates what these heads need alone", () => {
+    const shapes = flatten<FloatTensor>(infiniAttention(config).initialState(2));
+    expect(shapes["memory.M"]?.shape).toEqual([2, 2, 4, 4]);
+    const specs = flatten<{ readonly shape: Shape }>(infiniAttention(config).specs(1));
+    expect(specs["gate"]?.shape).toEqual([4]);
+    if (memory.update === "linear") expect(specs["temperature"]?.shape).toEqual([2, 1, 1]);
+    else expect(specs["erase.context"]?.shape).toEqual([2, H * 4]);
+  });
+
+  it("leaves the other heads as local attention makes them", () => {
+    const width = H * 4;
+    const some = { ...config, modelDim: width };
+    const none: InfiniConfig = { ...some, memory: { ...some.memory, update: "none" } };
+    const shared = { ...flatten<FloatTensor>(noisyParams(infiniAttention(none))), output: identityOutput(some) };
+    const input = noise([2, 3 * N, width], 3);
+    const [mixed, local] = [outputs(some, input, shared).y, outputs(none, input, shared).y];
+    const moved = range(mixed.data.length).filter((i) => Math.abs(at(mixed.data, i) - at(local.data, i)) > 1e-12);
+    expect([...new Set(moved.map((i) => Math.floor((i % width) / 4)))].toSorted()).toEqual([0, 1, 4, 5]);
+  });
+
+  it("is the memory of all heads when it names them all, by the same graph", () => {
+    const all = tinyInfini({ ...memory, heads: [1, 0, 2], numHeads: H, numKeyValueHeads: K });
+    const unnamed = tinyInfini({ ...memory, numHeads: H, numKeyValueHeads: K });
+    const size = (each: InfiniConfig): number =>
+      applyGraph(infiniAttention(each), noisyParams(infiniAttention(each)), x.shape).nodes.length;
+    expect(size(all)).toBe(size(unnamed));
+    expect(outputs(all, x, {}).results).toEqual(outputs(unnamed, x, {}).results);
+    expect(outputs(config, x, {}).y).not.toEqual(outputs(unnamed, x, {}).y);
   });
 });
 
@@ -139,6 +181,13 @@ describe("token-delta writing", () => {
 // --- internal ---
 
 type Replaced = Readonly<Record<string, FloatTensor>>;
+
+/** W_O that gives the heads of a layer of their width side by side. */
+function identityOutput({ numHeads, headDim }: InfiniConfig): FloatTensor {
+  const width = numHeads * headDim;
+  const data = Float32Array.from({ length: width * width }, (_, i) => (i % (width + 1) === 0 ? 1 : 0));
+  return floatTensor([width, width], data);
+}
 
 function weights(config: InfiniConfig, replaced: Replaced): Values {
   const found = flatten<FloatTensor>(noisyParams(infiniAttention(config)), "params");

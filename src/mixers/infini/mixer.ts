@@ -12,6 +12,7 @@ import { countSegments, lastRows, withSegment } from "../shared/segments.ts";
 import type { InfiniConfig } from "./config.ts";
 import { mixByGate, pastOf, unclippedStrength } from "./gate.ts";
 import { createMemory, type Memory } from "./memory.ts";
+import { memoryHeads, ofMemoryHeads, replaceHeads, selectHeads } from "./heads.ts";
 import { historyLength, infiniSpecs, type InfiniParams } from "./params.ts";
 import type { MemoryState, Strengths, Writes } from "./rule.ts";
 import { segmentAt } from "../shared/scan.ts";
@@ -32,17 +33,17 @@ export type InfiniState<T> = {
 /** What the open segment will write, keys turned by their positions; rows not yet read are zero. */
 export type InfiniSegment<T> = KeysAndValues<T> & {
   readonly strengths?: Strengths<T>;
-}; // [B, K, N, d], strengths [B, K, N, 1]
+}; // [B, K, N, d], strengths [B, K', N, 1]
 
-/** What meets in eq. 10, for those who want to look; see look.ts. */
+/** What meets in eq. 10 in the K' heads with the memory, for those who want to look; see look.ts. */
 export interface Inside {
-  readonly queries: Tensor; // [B, S, K, G, N, d]
+  readonly queries: Tensor; // [B, S, K', G, N, d]
   readonly writes: Writes;
   /** A_mem of eq. 7, from the memory before each segment. */
-  readonly fromMemory: Tensor; // [B, S, K, G, N, d]
-  /** A_dot of eq. 6. */
+  readonly fromMemory: Tensor; // [B, S, K', G, N, d]
+  /** A_dot of eq. 6, of all heads. */
   readonly local: Tensor; // [B, S, K, G, N, d]
-  readonly beta: Tensor; // [K, G, 1, 1] or [B, S, K, G, N, 1]
+  readonly beta: Tensor; // [K', G, 1, 1] or [B, S, K', G, N, 1]
   /** Where there is a memory to read, see gate.ts. */
   readonly past: Tensor; // [B, S]
 }
@@ -55,6 +56,11 @@ export interface InfiniMixer extends SequenceMixer {
 /** Infini-attention (arXiv 2404.07143): eqs. 4 to 11, with the memory that the config asks for. */
 export function infiniAttention(config: InfiniConfig): InfiniMixer {
   const memory = createMemory(config);
+  const withMemory = (x: Tensor): Tensor => selectHeads(config, x, HEADS);
+  const writesOf = ({ keys, values }: KeysAndValues<Tensor>): KeysAndValues<Tensor> => ({
+    keys: withMemory(keys),
+    values: withMemory(values),
+  });
   return {
     specs: (outputGain) => infiniSpecs(config, outputGain),
     initialState: (batch) => initialState(config, memory, batch),
@@ -70,18 +76,19 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
       const { queries, ...own } = project(config, params, history, length, segments);
       const local = attendInSegments(config, queries, own, past, state.cache); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
-      const writes = { ...own, ...chosen };
+      const writes = { ...writesOf(own), ...chosen };
       const written = memory?.write(params, held(state), writes); // eq. 8 or 9
+      const asking = withMemory(queries);
       const inside = memory &&
         written && {
-          queries,
+          queries: asking,
           writes,
           local,
           past,
-          fromMemory: read(memory, params, written.before, queries), // eq. 7
+          fromMemory: read(memory, params, written.before, asking), // eq. 7
           beta: gateOf(config, params, x, segments),
         };
-      const A = inside ? mixByGate(inside.fromMemory, local, inside.beta, past) : local; // eq. 10
+      const A = inside ? mixHeads(config, inside.fromMemory, local, inside.beta, past) : local; // eq. 10
       return {
         y: linear(mergeHeads(A), params.output), // eq. 11
         state: {
@@ -105,9 +112,8 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
       const { queries, ...own } = project(config, params, history, axisSize(x.shape, 1), 1);
       const { local, rows } = attendInOpen(config, queries, own, segment, place, past, state.cache); // eq. 6
       const chosen = memory && choose(config, memory, params, x, local);
-      const A = memory
-        ? mixByGate(read(memory, params, withSegment(held(state)), queries), local, gateOf(config, params, x, 1), past) // eqs. 7, 10
-        : local;
+      const fromMemory = memory && read(memory, params, withSegment(held(state)), withMemory(queries)); // eq. 7
+      const A = fromMemory ? mixHeads(config, fromMemory, local, gateOf(config, params, x, 1), past) : local; // eq. 10
       return {
         y: linear(mergeHeads(A), params.output),
         state: { ...state, ...(state.previous && { previous: lastRows(history, place, state.previous) }) },
@@ -122,9 +128,10 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
       const params = tree as InfiniParams<Tensor, Weight>;
       const { state, segment } = open as OpenState & { state: InfiniState<Tensor>; segment: InfiniSegment<Tensor> };
       const own = withoutPositions(config, segment, state.cache);
+      const full = withSegment({ ...segment, ...own });
       return {
         ...state,
-        ...(memory && { memory: memory.write(params, held(state), withSegment({ ...segment, ...own })).after }), // eq. 8 or 9
+        ...(memory && { memory: memory.write(params, held(state), { ...full, ...writesOf(full) }).after }), // eq. 8 or 9
         written: add(state.written, 1),
         ...(state.cache && { cache: cacheOf(config, own) }),
       };
@@ -133,6 +140,9 @@ export function infiniAttention(config: InfiniConfig): InfiniMixer {
 }
 
 // --- internal ---
+
+/** The axis of key/value heads in whole segments. */
+const HEADS = 2;
 
 function initialState(config: InfiniConfig, memory: Memory | undefined, batch: number): InfiniState<FloatTensor> {
   const history = historyLength(config.memory.shift);
@@ -145,8 +155,7 @@ function initialState(config: InfiniConfig, memory: Memory | undefined, batch: n
 }
 
 function emptySegment(config: InfiniConfig, memory: Memory | undefined, batch: number): InfiniSegment<FloatTensor> {
-  const { numKeyValueHeads, segmentLength } = config;
-  const none = zeros([batch, numKeyValueHeads, segmentLength, 1]);
+  const none = zeros([batch, memoryHeads(config).length, config.segmentLength, 1]);
   const strengths = Object.fromEntries((memory?.chooses ?? []).map((name) => [name, none])) as Strengths<FloatTensor>;
   return {
     ...emptyKeys(config, config.segmentLength, batch),
@@ -174,7 +183,7 @@ function project(
 
 /**
  * How strongly each token touches the memory, chosen by the token and what local attention saw around it: strengths
- * [B, S, K, N, 1], and all of them before they are clipped to 0..1 [B, T, strengths * K].
+ * [B, S, K', N, 1], and all of them before they are clipped to 0..1 [B, T, strengths * K'].
  */
 function choose(
   config: InfiniConfig,
@@ -188,12 +197,12 @@ function choose(
   const wishes = chooses.map((name) => {
     const choice = params[name];
     if (!choice) throw new GraphError(`the memory needs weights for "${name}"`);
-    const wish = add(add(linear(x, choice.strength), linear(context, choice.context)), choice.bias); // [B, T, K]
+    const wish = add(add(linear(x, choice.strength), linear(context, choice.context)), choice.bias); // [B, T, K']
     return [name, unclippedStrength(wish, config.memory.writeStrength)] as const;
   });
   const clipped = wishes.map(([name, wish]) => [
     name,
-    splitHeads(min(max(wish, 0), 1), axisSize(local.shape, 1), config.numKeyValueHeads),
+    splitHeads(min(max(wish, 0), 1), axisSize(local.shape, 1), memoryHeads(config).length),
   ]);
   return {
     strengths: Object.fromEntries(clipped) as Strengths<Tensor>,
@@ -204,7 +213,13 @@ function choose(
   };
 }
 
-/** Eq. 7 for queries [B, S, K, G, N, d]; all those of a group meet their memory in one product. */
+/** Eq. 10 in the heads with the memory; what local attention [B, S, K, G, N, d] gave in the others. */
+function mixHeads(config: InfiniConfig, fromMemory: Tensor, local: Tensor, beta: Tensor, past: Tensor): Tensor {
+  const mixed = mixByGate(fromMemory, selectHeads(config, local, HEADS), beta, past);
+  return replaceHeads(config, local, mixed, HEADS);
+}
+
+/** Eq. 7 for queries [B, S, K', G, N, d]; all those of a group meet their memory in one product. */
 function read(
   memory: Memory,
   params: InfiniParams<Tensor, Weight>,
@@ -214,17 +229,18 @@ function read(
   return reshape(memory.read(params, before, mergeGroups(queries)), queries.shape);
 }
 
-/** beta of eq. 10, [K, G, 1, 1] or with the token's share [B, S, K, G, N, 1]. */
+/** beta of eq. 10, [K', G, 1, 1] or with the token's share [B, S, K', G, N, 1]. */
 function gateOf(
-  { numHeads, numKeyValueHeads: heads }: InfiniConfig,
+  config: InfiniConfig,
   { gate, gateInput }: InfiniParams<Tensor, Weight>,
   x: Tensor,
   segments: number,
 ): Tensor {
   if (!gate) throw new GraphError("the memory needs a gate");
+  const { numHeads, numKeyValueHeads: heads } = ofMemoryHeads(config);
   if (!gateInput) return reshape(gate, [heads, numHeads / heads, 1, 1]);
   const [B, T] = [axisSize(x.shape, 0), axisSize(x.shape, 1)];
-  const beta = splitHeads(add(linear(x, gateInput), gate), segments, numHeads); // [B, S, H, N, 1]
+  const beta = splitHeads(add(linear(x, gateInput), gate), segments, numHeads); // [B, S, H', N, 1]
   return reshape(beta, [B, segments, heads, numHeads / heads, T / segments, 1]);
 }
 

@@ -39,7 +39,7 @@ export interface NaiveResult {
   readonly y: NumericTensor; // [B, T, D]
   /** After the last full segment; `previous` after the last token. */
   readonly state: InfiniState<NumericTensor>;
-  /** Strengths of all choices and heads before they are clipped [B, T, choices * K]; with rules that choose only. */
+  /** Strengths of all choices and heads before they are clipped [B, T, choices * K']; with rules that choose only. */
   readonly writeWish?: NumericTensor;
   /** What each head made of each token of each lane. */
   readonly inside: readonly (readonly NaiveHead[][])[]; // [B][T][H]
@@ -62,10 +62,11 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
   const [B, T] = [sizeAt(x, 0), sizeAt(x, 1)];
   const lanes = lanesOf(x).map((tokens) => readLane(config, weights, tokens));
   const { numKeyValueHeads: K, headDim: d, modelDim: D, segmentLength: N, memory } = config;
+  const holders = memoryHeads(config).length;
   const join = (shape: Shape, part: (lane: Lane) => Vector): NumericTensor => ({ shape, data: lanes.flatMap(part) });
   const f = featureSize(config);
-  const M = join([B, K, f, d], ({ memories }) => memories.flatMap(({ M: rows }) => rows.flat()));
-  const z = join([B, K, f], ({ memories }) => memories.flatMap((held) => held.z));
+  const M = join([B, holders, f, d], ({ memories }) => memories.flatMap(({ M: rows }) => rows.flat()));
+  const z = join([B, holders, f], ({ memories }) => memories.flatMap((held) => held.z));
   const before = (part: (token: Token, head: number, t: number) => Vector): NumericTensor =>
     join([B, K, N, d], ({ cache }) =>
       range(K).flatMap((head) => range(N).flatMap((t) => (cache[t] ? part(cache[t], head, t) : zeros(d)))),
@@ -84,7 +85,7 @@ export function naiveInfini(config: InfiniConfig, params: InfiniParams<NumericTe
         },
       }),
     },
-    ...(choices > 0 && { writeWish: join([B, T, choices * K], ({ wishes }) => wishes.flat()) }),
+    ...(choices > 0 && { writeWish: join([B, T, choices * holders], ({ wishes }) => wishes.flat()) }),
     inside: lanes.map(({ inside }) => inside),
   };
 }
@@ -96,13 +97,13 @@ interface Weights {
   readonly WK: readonly Matrix[]; // [K][D][d]
   readonly WV: readonly Matrix[]; // [K][D][d]
   readonly WO: Matrix; // [H*d][D]
-  readonly beta: Vector; // [H]
-  readonly betaInput?: Matrix; // [D][H]
+  readonly beta: Vector; // [H']
+  readonly betaInput?: Matrix; // [D][H']
   /** For each of queries, keys and values, how much of the token j places back they see: [taps][D]. */
   readonly taps: { readonly query: Matrix; readonly key: Matrix; readonly value: Matrix };
-  readonly temperature?: Vector; // [K]
+  readonly temperature?: Vector; // [K']
   readonly readScale?: Vector; // [d]
-  readonly choices: readonly { strength: Matrix; context: Matrix; bias: Vector }[]; // [D][K], [H*d][K], [K] each
+  readonly choices: readonly { strength: Matrix; context: Matrix; bias: Vector }[]; // [D][K'], [H*d][K'], [K'] each
 }
 
 /** A token of the open segment. */
@@ -110,11 +111,11 @@ interface Token {
   readonly q: Matrix; // [H][d]
   readonly k: Matrix; // [K][d]
   readonly v: Matrix; // [K][d]
-  /** Strengths of writing, erasing and forgetting, [choices][K]. */
+  /** Strengths of writing, erasing and forgetting, [choices][K']. */
   readonly strengths: Matrix;
 }
 
-/** What one key/value head remembers. */
+/** What one key/value head remembers; K' of them do. */
 interface Memory {
   readonly M: Matrix; // [d][d]
   readonly z: Vector; // [d]
@@ -125,16 +126,16 @@ interface Meeting {
   readonly x: Vector;
   readonly q: Matrix; // [H][d]
   readonly A_dot: Vector;
-  readonly memories: readonly Memory[]; // [K]
+  readonly memories: readonly Memory[]; // [K']
   /** Each segment before in a memory of its own. */
-  readonly alone: readonly (readonly Memory[])[]; // [segments][K]
+  readonly alone: readonly (readonly Memory[])[]; // [segments][K']
 }
 
 interface Lane {
   readonly outputs: Matrix; // [T][D]
-  readonly wishes: Matrix; // [T][choices * K]
+  readonly wishes: Matrix; // [T][choices * K']
   readonly inside: NaiveHead[][]; // [T][H]
-  readonly memories: readonly Memory[]; // [K]
+  readonly memories: readonly Memory[]; // [K']
   readonly written: number;
   readonly previous: Matrix; // the last tokens [lookBack][D], newest last
   readonly cache: readonly Token[]; // the segment before, if any
@@ -145,7 +146,7 @@ function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
   const { numHeads, numKeyValueHeads, headDim, segmentLength, modelDim, memory } = config;
   const headOf = (h: number): number => Math.floor(h / (numHeads / numKeyValueHeads)); // the key/value head that h reads
   const [outputs, wishes, inside]: [Vector[], Vector[], NaiveHead[][]] = [[], [], []];
-  const empty = range(numKeyValueHeads).map((): Memory => ({
+  const empty = memoryHeads(config).map((): Memory => ({
     M: range(featureSize(config)).map(() => zeros(headDim)),
     z: zeros(featureSize(config)),
   }));
@@ -159,7 +160,7 @@ function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
     const local = q.map((_, h) => attendLocally(config, seen, h, headOf(h))); // eq. 6
     const wish = wishesOf(config, weights, x, local);
     const token = { q, k, v, strengths: wish.map((each) => each.map((a) => Math.min(Math.max(a, 0), 1))) };
-    const heads = local.map((A_dot, h) => mixHead(config, weights, { x, q, A_dot, memories, alone }, h, headOf(h)));
+    const heads = local.map((A_dot, h) => mixHead(config, weights, { x, q, A_dot, memories, alone }, h));
     const mixed = heads.flatMap((head) => plus(head.memory, head.local)); // eq. 10
     outputs.push(times(mixed, weights.WO)); // eq. 11
     wishes.push(wish.flat());
@@ -170,9 +171,9 @@ function readLane(config: InfiniConfig, weights: Weights, xs: Matrix): Lane {
     const full = segment;
     if (memory.update !== "none") {
       const write = writes[memory.update]; // eq. 8 or 9
-      const entries = range(numKeyValueHeads).map((head) => full.map((each) => entryOf(config, weights, each, head)));
-      memories = memories.map((held, head) => write(held, at(entries, head)));
-      alone.push(empty.map((held, head) => write(held, at(entries, head))));
+      const entries = memoryHeads(config).map((head, i) => full.map((each) => entryOf(config, weights, each, head, i)));
+      memories = memories.map((held, i) => write(held, at(entries, i)));
+      alone.push(empty.map((held, i) => write(held, at(entries, i))));
     }
     [segment, cache, written] = [[], full, written + 1];
   }
@@ -209,23 +210,25 @@ function attendLocally(
   return total(seen.map(({ v }, i) => scale(at(powers, i) / sum(powers), at(v, head))));
 }
 
-/** Eqs. 7 and 10 for head h, which reads the memory of `head`; without a memory its output is local. */
+/** Eqs. 7 and 10 for head h; where its key/value head has no memory, its output is local. */
 function mixHead(
   config: InfiniConfig,
   weights: Weights,
   { x, q, A_dot, memories, alone }: Meeting,
   h: number,
-  head: number,
 ): NaiveHead {
-  if (config.memory.update === "none") return { gate: 0, memory: zeros(config.headDim), local: A_dot, resemblance: [] };
-  const readFrom = (held: readonly Memory[]): Vector => readMemory(config, weights, at(held, head), at(q, h), head); // eq. 7
-  const gate = sigmoid(at(weights.beta, h) + (weights.betaInput ? at(times(x, weights.betaInput), h) : 0));
+  const group = config.numHeads / config.numKeyValueHeads;
+  const i = memoryHeads(config).indexOf(Math.floor(h / group)); // of the memory that h reads
+  if (i < 0) return { gate: 0, memory: zeros(config.headDim), local: A_dot, resemblance: alone.map(() => 0) };
+  const readFrom = (held: readonly Memory[]): Vector => readMemory(config, weights, at(held, i), at(q, h), i); // eq. 7
+  const own = i * group + (h % group); // of the gate of h
+  const gate = sigmoid(at(weights.beta, own) + (weights.betaInput ? at(times(x, weights.betaInput), own) : 0));
   const [A_mem, g] = [readFrom(memories), alone.length === 0 ? 0 : gate]; // at first there is nothing to read
   const resemblance = alone.map((held) => cosine(A_mem, readFrom(held)));
   return { gate, memory: scale(g, A_mem), local: scale(1 - g, A_dot), resemblance };
 }
 
-/** How strongly a token wishes to touch each memory: by its input and by what its local attention gave; [choices][K]. */
+/** How strongly a token wishes to touch each memory: by its input and by what its local attention gave; [choices][K']. */
 function wishesOf({ memory }: InfiniConfig, { choices }: Weights, x: Vector, local: Matrix): Matrix {
   return choices.map(({ strength, context, bias }) => {
     const wishes = total([times(x, strength), times(local.flat(), context), bias]);
@@ -233,11 +236,11 @@ function wishesOf({ memory }: InfiniConfig, { choices }: Weights, x: Vector, loc
   });
 }
 
-/** sigma of a key or query; of unit length for the rules of tokens. */
-function features({ memory }: InfiniConfig, { temperature }: Weights, x: Vector, head: number): Vector {
+/** sigma of a key or query that meets memory i; of unit length for the rules of tokens. */
+function features({ memory }: InfiniConfig, { temperature }: Weights, x: Vector, i: number): Vector {
   const mapped = {
     "elu-plus-one": () => sigma(x),
-    softmax: () => softmaxOf(scale(temperature ? at(temperature, head) : 1, unit(x))),
+    softmax: () => softmaxOf(scale(temperature ? at(temperature, i) : 1, unit(x))),
     dpfp: () => dpfp(x),
     "silu-l2": () => unit(x.map((a) => a * sigmoid(a))),
   }[memory.featureMap]();
@@ -246,27 +249,28 @@ function features({ memory }: InfiniConfig, { temperature }: Weights, x: Vector,
 }
 
 /** Eq. 7: A_mem = sigma(Q) M / (sigma(Q) z); under the rules of tokens the RMS norm of sigma(Q) M. */
-function readMemory(config: InfiniConfig, weights: Weights, { M, z }: Memory, q: Vector, head: number): Vector {
-  const query = features(config, weights, q, head);
+function readMemory(config: InfiniConfig, weights: Weights, { M, z }: Memory, q: Vector, i: number): Vector {
+  const query = features(config, weights, q, i);
   const { readScale } = weights;
   if (!readScale) return scale(1 / (dot(query, z) + EPSILON), times(query, M));
   const read = times(query, M);
   const root = Math.sqrt(dot(read, read) / read.length + config.normEpsilon);
-  return read.map((value, i) => (value / root) * at(readScale, i));
+  return read.map((value, j) => (value / root) * at(readScale, j));
 }
 
-/** What a token writes to the memory of one head. */
+/** What a token writes to one memory. */
 interface Entry {
   readonly key: Vector; // sigma(K_t) [f]
   readonly value: Vector; // [d]
   readonly strengths: Vector; // [choices]
 }
 
-function entryOf(config: InfiniConfig, weights: Weights, { k, v, strengths }: Token, head: number): Entry {
+/** The entry of a key/value head, whose memory is the i-th. */
+function entryOf(config: InfiniConfig, weights: Weights, { k, v, strengths }: Token, head: number, i: number): Entry {
   return {
-    key: features(config, weights, at(k, head), head),
+    key: features(config, weights, at(k, head), i),
     value: at(v, head),
-    strengths: strengths.map((each) => at(each, head)),
+    strengths: strengths.map((each) => at(each, i)),
   };
 }
 
@@ -326,6 +330,12 @@ const writes: { readonly [update in Exclude<InfiniConfig["memory"]["update"], "n
     return { M, z: before.z };
   },
 };
+
+/** The key/value heads that have a memory, ascending. */
+function memoryHeads({ numKeyValueHeads, memory }: InfiniConfig): number[] {
+  if (memory.update === "none") return [];
+  return range(numKeyValueHeads).filter((head) => !memory.heads || memory.heads.includes(head));
+}
 
 function featureSize({ headDim, memory }: InfiniConfig): number {
   return memory.featureMap === "dpfp" ? 2 * headDim : headDim;

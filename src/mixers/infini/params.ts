@@ -5,28 +5,32 @@ import { CONVOLUTION_TAPS, randomTaps } from "../../nn/token-shift.ts";
 import { projectionSpecs, type ProjectionParams } from "../shared/projections.ts";
 import type { InfiniConfig, Shift } from "./config.ts";
 import { featureMaps, INITIAL_TEMPERATURE } from "./features.ts";
+import { ofMemoryHeads } from "./heads.ts";
 import { memoryRules } from "./memory.ts";
 import type { Strengths } from "./rule.ts";
 
-/** Weights of an Infini-attention layer; K key/value heads, each for G = H / K query heads. */
+/**
+ * Weights of an Infini-attention layer; K key/value heads, each for G = H / K query heads, of which K' and their H' query heads
+ * have the memory.
+ */
 export type InfiniParams<T, W = T> = ProjectionParams<W> & {
   /** beta of eq. 10; with a memory only. */
-  readonly gate?: T; // [H]
+  readonly gate?: T; // [H']
   /** What the token adds to beta; with `gate: "token"` only. */
-  readonly gateInput?: W; // [H, D]
+  readonly gateInput?: W; // [H', D]
   /** What queries, keys and values see of earlier tokens: a share [D] of the one before, or taps [4, D]. */
   readonly shift?: { readonly query: T; readonly key: T; readonly value: T };
   /** With `softmax` features only. */
-  readonly temperature?: T; // [K, 1, 1]
+  readonly temperature?: T; // [K', 1, 1]
   /** With the rules of tokens only, as are the strengths. */
   readonly readScale?: T; // [d]  scale of the norm on what is read
 } & { readonly [name in keyof Strengths<T>]?: ChoiceParams<T, W> };
 
 /** What chooses how strongly a token touches the memory. */
 export type ChoiceParams<T, W = T> = {
-  readonly strength: W; // [K, D]
-  readonly context: W; // [K, H*d]  from what local attention gave
-  readonly bias: T; // [K]
+  readonly strength: W; // [K', D]
+  readonly context: W; // [K', H*d]  from what local attention gave
+  readonly bias: T; // [K']
 };
 
 /** Tokens before the first that a layer needs. */
@@ -65,14 +69,15 @@ function ownTaps(D: number, before: number): ParamSpec {
 }
 
 function memorySpecs(config: InfiniConfig): Partial<InfiniParams<ParamSpec>> {
-  const { modelDim: D, numHeads: H, numKeyValueHeads: K, headDim: d, memory } = config;
+  const { modelDim: D, headDim: d, memory } = config;
   if (memory.update === "none") return {};
+  const { numHeads: H, numKeyValueHeads: K } = ofMemoryHeads(config);
   const { chooses } = memoryRules[memory.update];
   const choices = chooses.map((name) => {
     const prefix = name === "write" ? "" : `${name} `;
     const choice: ChoiceParams<ParamSpec> = {
       strength: matrixSpec(`${prefix}strength`, D, K),
-      context: matrixSpec(`${prefix}context`, H * d, K),
+      context: matrixSpec(`${prefix}context`, config.numHeads * d, K),
       bias: filledSpec("bias", [K], INITIAL_BIAS[name]),
     };
     return [name, choice];

@@ -16,5 +16,7 @@ infiniSuite([
   { update: "token-delta", featureMap: "dpfp", shift: "convolution", gate: "token", numHeads: 4, numKeyValueHeads: 2 },
   { update: "token-delta", featureMap: "softmax" },
   { update: "gated-token-delta", shift: "token", numKeyValueHeads: 1 },
+  { update: "delta-corrected", heads: [1, 2], numHeads: 3, numKeyValueHeads: 3 },
+  { update: "gated-token-delta", shift: "token", gate: "token", heads: [0, 2], numHeads: 6, numKeyValueHeads: 3 },
   { update: "gated-token-delta", featureMap: "elu-plus-one", numHeads: 4, numKeyValueHeads: 2 },
 ]);

@@ -1,20 +1,20 @@
 import { OptionError } from "../../base/errors.ts";
 
-/** What a Mamba-2 layer is made from. */
+/** What a Mamba-2 layer is built from. */
 export interface Mamba2Config {
   readonly modelDim: number; // D
-  /** Width of the layer inside, I = expand * D; 2 as published. */
+  /** Inner width of the layer, I = expand * D; 2 as published. */
   readonly expand: number;
   /** Size P of a head; 64 as published. Divides I. */
   readonly headDim: number;
   /** Size n of keys and queries, the rows of each head's state; 128 as published. */
   readonly stateDim: number;
-  /** Tokens that are computed at once, a chunk of the paper; 256 as published. */
+  /** Tokens computed at once, a chunk in the paper; 256 as published. */
   readonly segmentLength: number; // N
   readonly normEpsilon: number;
 }
 
-/** Width inside, I, and heads, H = I / P. Throws `OptionError` when heads do not fill the width. */
+/** Inner width I and heads, H = I / P. Throws `OptionError` when heads do not fill the width. */
 export function mamba2Sizes({ modelDim, expand, headDim }: Mamba2Config): { inner: number; heads: number } {
   const inner = expand * modelDim;
   if (!Number.isInteger(inner / headDim)) {

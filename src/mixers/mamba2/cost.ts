@@ -6,6 +6,6 @@ export function mamba2Multiplications(config: Mamba2Config): number {
   const { modelDim: D, stateDim: n, segmentLength: N } = config;
   const projections = D * (2 * I + 2 * n + H) + I * D;
   const inSegment = N * (n + I); // q k^T, once for all heads, and its product with what is written
-  const state = 2 * n * I; // read and written
+  const state = 2 * n * I; // reads and writes
   return projections + inSegment + state;
 }

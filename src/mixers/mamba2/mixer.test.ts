@@ -41,7 +41,7 @@ describe("mamba2", () => {
   beforeAll(cpu.start);
   afterAll(cpu.stop);
 
-  it(`gives what others give: ${fixtures.from}`, async () => {
+  it(`gives the published results: ${fixtures.from}`, async () => {
     const subject = withWeights(subjectOf(optionsOf(fixtures.config)), fixtures.params);
     const { y, end } = await read(subject, onReference, fixtures.x);
     expectClose(y, fixtures.y, 2e-6);
@@ -63,7 +63,7 @@ describe("mamba2", () => {
     expectClose((await read(subject, cpu.run, x)).y, naive.y, 1e-4);
   });
 
-  it("begins with steps of 0.001 to 0.1 and rates of 1 to 16", () => {
+  it("starts with steps of 0.001 to 0.1 and rates of 1 to 16", () => {
     const params = freshOf(mamba2(configOf({ expand: 64, headDim: 1 })), 1) as Mamba2Params<FloatTensor>;
     expectSpread(
       params.stepBias.data.map((bias) => Math.log1p(Math.exp(bias))),
@@ -80,7 +80,7 @@ describe("mamba2", () => {
     );
   });
 
-  it("has no place for heads that do not fill its width", () => {
+  it("refuses heads that do not fill its width", () => {
     expect(() => mamba2(configOf({ headDim: 5 }))).toThrow("heads of 5 do not fill a width of 2 * 6");
   });
 });

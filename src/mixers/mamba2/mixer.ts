@@ -15,12 +15,12 @@ import { mamba2Specs, type Mamba2Params } from "./params.ts";
 /** What is carried from token to token. */
 export type Mamba2State<T> = {
   readonly memory: T; // h [B, H, n, P]
-  /** What was convolved for the last tokens: values, keys and queries side by side. */
+  /** Inputs of the convolution for the last tokens: values, keys and queries side by side. */
   readonly previous: T; // [B, 3, I + 2n]
 };
 
 /**
- * Mamba-2 (arXiv 2405.21060), with one group: keys and queries are those of all heads. For each head, with the step
+ * Mamba-2 (arXiv 2405.21060), with one group: all heads share keys and queries. For each head, with the step
  * dt_t = softplus(x_t W_step + bias) and A < 0,
  *
  *   h_t = exp(dt_t A) h_{t-1} + dt_t k_t^T v_t,   y_t = q_t h_t + skip v_t,

@@ -26,8 +26,8 @@ import type { Mamba2State } from "./mixer.ts";
 import type { Mamba2Params } from "./params.ts";
 
 /*
- * Mamba-2 as a recurrence: one token after the other, in loops over numbers of double precision. It is the truth
- * that mixer.ts is held against and shares nothing with it but types. Slow.
+ * Mamba-2 as a recurrence: one token at a time, in plain loops and double precision. It is the reference
+ * that mixer.ts is checked against and shares nothing with it but types. Slow.
  */
 
 export interface NaiveMamba2Result {

@@ -4,7 +4,7 @@ import { randomTaps } from "../../nn/token-shift.ts";
 import { logRates, stepBias, type ConvolutionParams } from "../shared/recurrent-params.ts";
 import { mamba2Sizes, type Mamba2Config } from "./config.ts";
 
-/** Weights of a Mamba-2 layer, named by what they do in attention; in brackets the letters of the paper. */
+/** Weights of a Mamba-2 layer, named for their counterparts in attention; in brackets the letters of the paper. */
 export type Mamba2Params<T, W = T> = {
   readonly value: W; // [I, D]  (x)
   readonly key: W; // [n, D]  (B)

@@ -1,7 +1,7 @@
 import { OptionError } from "../../base/errors.ts";
 import type { HeadsConfig } from "../shared/projections.ts";
 
-/** What a layer of a Memorizing Transformer (arXiv 2203.08913) is made from. */
+/** What a layer of a Memorizing Transformer (arXiv 2203.08913) is built from. */
 export interface MemorizingConfig extends HeadsConfig {
   /** Pairs of a key and a value that each head stores; a multiple of the segment length. The paper's: up to 262,144. */
   readonly storeSize: number; // M
@@ -14,7 +14,10 @@ export interface MemorizingConfig extends HeadsConfig {
   readonly scaleInit: number;
 }
 
-/** Throws OptionError, naming the value, for a store that is not a whole number of segments or has fewer than `topK` pairs. */
+/**
+ * Throws OptionError, naming the value, for a store that is not a whole number of segments or has fewer than `topK`
+ * pairs.
+ */
 export function checkMemorizing({ storeSize, segmentLength, topK }: MemorizingConfig): void {
   if (!(storeSize > 0 && storeSize % segmentLength === 0)) {
     throw new OptionError(`storeSize ${storeSize} is not a whole number of segments of ${segmentLength}`);

@@ -35,7 +35,10 @@ import { retrieve } from "./retrieval.ts";
 const N = 4;
 const D = 6;
 
-/** A store of one segment and of several, fewer and more pairs than are retrieved, one and several query heads for each. */
+/**
+ * A store of one segment and of several, fewer and more pairs than are retrieved, one and several query heads per key
+ * head.
+ */
 const variants: readonly Partial<MemorizingConfig>[] = [
   { storeSize: 8, topK: 3 },
   { storeSize: 4, topK: 4, numHeads: 4 },
@@ -59,7 +62,9 @@ transcriptionSuite(memorizingAttention(fixtures.config), D, fixtures);
 
 describe("retrieval", () => {
   const M = 8;
-  /** Weights of the rows of the store [5][M], read off values that name their rows, and the cosines they come from. */
+  /**
+   * Weights of the rows of the store [5][M], read from values that identify their rows, and the cosines they come from.
+   */
   const weightsOf = (keys: FloatTensor, topK: number, stored = M): { weights: number[][]; cosines: number[][] } => {
     const q = unitRows(noise([1, 1, 1, 1, 5, M], 1));
     const store = { keys: input("keys", [1, 1, 1, M, M]), values: input("values", [1, 1, 1, M, M]) };
@@ -80,7 +85,7 @@ describe("retrieval", () => {
     [M, M],
     [3, 4],
     [3, 2],
-  ])("finds the %i nearest of %i pairs and weighs them by the softmax of their scaled cosines", (topK, stored) => {
+  ])("finds the %i nearest of %i pairs and weights them by the softmax of their scaled cosines", (topK, stored) => {
     const { weights, cosines } = weightsOf(unitRows(noise([1, 1, 1, M, M], 2)), topK, stored);
     for (const [c, row] of weights.entries()) {
       const near = at(cosines, c);
@@ -92,7 +97,7 @@ describe("retrieval", () => {
     }
   });
 
-  it("takes all of several that are equally near", () => {
+  it("takes all pairs that are equally near", () => {
     const keys = unitRows(noise([1, 1, 1, M, M], 2));
     const twins = floatTensor(
       keys.shape,
@@ -129,7 +134,7 @@ describe("the store", () => {
     expect(farthest(cut(open, N, 2 * N), cut(shut, N, 2 * N))).toBeGreaterThan(1e-3);
   });
 
-  it("is all that a transformer with a cache lacks", () => {
+  it("is the only difference from a transformer with a cache", () => {
     const local = infiniAttention({
       ...config,
       normEpsilon: 1e-5,

@@ -32,14 +32,14 @@ export type MemorizingSegment<T> = KeysAndValues<T>; // [B, K, N, d] each
 /**
  * The memory layer of a Memorizing Transformer (arXiv 2203.08913, section 3; google-research/meliad): attention over
  * the segment and the one before it, and over the stored pairs nearest to each query, mixed by one gate for each head,
- * (1 - g) local + g retrieved. The local path alone while nothing is stored.
+ * (1 - g) local + g retrieved. Only the local path while nothing is stored.
  *
- * As in meliad, a segment is stored after it was read, and the one in the cache is in the store as well: both paths
- * see it. Stored keys have no positions, and no gradient reaches what is stored. Unlike meliad: local attention has
- * rotary positions and divides by sqrt(d), as the other mixers here do, where meliad has a T5 bias (or none in this
- * layer) and the scaled cosines of the retrieval; it reaches back to the start of the segment before, not N tokens;
- * the search is exact, not by buckets; while fewer than `topK` pairs are stored those alone count, where meliad weighs
- * in zeros.
+ * As in meliad, a segment is stored after it has been read, and the one in the cache is in the store as well: both
+ * paths see it. Stored keys have no positions, and no gradient reaches what is stored. Unlike meliad: local attention
+ * has rotary positions and divides by sqrt(d), as the other mixers here do, where meliad has a T5 bias (or none in this
+ * layer) and the scaled cosines of the retrieval; local attention reaches back to the start of the segment before, not
+ * N tokens; the search is exact, not by buckets; while fewer than `topK` pairs are stored only those count, where
+ * meliad includes zeros.
  *
  * Throws RangeError for a store that does not fit, see {@link checkMemorizing}.
  */
@@ -115,7 +115,7 @@ function project(
   };
 }
 
-/** What the store holds, then what it takes in [B, K, .., d]: constants to whoever asks for gradients. */
+/** What the store holds, then what it takes in [B, K, .., d]; no gradient passes. */
 function storedRows(store: KeysAndValues<Tensor>, { keys, values }: KeysAndValues<Tensor>): KeysAndValues<Tensor> {
   return {
     keys: stopGradient(concat([store.keys, l2Normalize(keys)], -2)),

@@ -23,8 +23,8 @@ import type { MemorizingState } from "./mixer.ts";
 import type { MemorizingParams } from "./params.ts";
 
 /*
- * The memory layer of a Memorizing Transformer, one token after the other and with a search that sorts all that is
- * stored. It is the truth that mixer.ts is held against and shares nothing with it but types. Slow.
+ * The memory layer of a Memorizing Transformer, one token at a time and with a search that sorts everything stored. It
+ * is the reference that mixer.ts is checked against and shares nothing with it but types. Slow.
  */
 
 export interface NaiveMemorizing {
@@ -127,7 +127,9 @@ function attendLocally(
   );
 }
 
-/** The values of the nearest pairs, weighed by the softmax of their scaled cosines. No two pairs are equally near. */
+/**
+ * The values of the nearest pairs, weighted by the softmax of their scaled cosines. No two pairs may be equally near.
+ */
 function retrieve({ topK }: MemorizingConfig, q: Vector, store: readonly Pair[], factor: number): Vector {
   const near = store
     .map(({ key, value }) => ({ cosine: dot(unit(q), key), value }))

@@ -6,14 +6,14 @@ import { HIDDEN } from "../../graph/limits.ts";
 import type { KeysAndValues } from "../shared/keys.ts";
 
 /**
- * Attention over the `topK` stored pairs whose keys are nearest to the query, by exact search: a softmax over their
- * scaled cosines alone weighs their values. Where fewer are stored, all of them count; of several that are equally
- * near, all or none. The choice has no gradient, the weights of those chosen have one.
+ * Attention over the `topK` stored pairs whose keys are nearest to the query, by exact search: their values are
+ * weighted by a softmax over their scaled cosines alone. Where fewer are stored, all of them count; of pairs that are
+ * equally near, all or none. The choice has no gradient; the weights of the chosen pairs do.
  *
  * @param q [B, S, K, G, C, d], of unit length
  * @param store keys of unit length and values, [B, S, K, M, d] each
  * @param scale factor on the cosines [K, G, 1, 1]
- * @param hideEmpty hides rows of the store that nothing was written to
+ * @param hideEmpty hides rows of the store that have not been written
  * @returns [B, S, K, G, C, d]; zeros from an empty store
  */
 export function retrieve(

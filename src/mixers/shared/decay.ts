@@ -14,8 +14,8 @@ export interface Decays {
 }
 
 /**
- * Decays for what each token forgets, -log(g_t / g_{t-1}) >= 0 [.., N, 1]. Quotients are taken of logarithms, and those of
- * pairs that do not see each other are hidden before the exponential, so that nothing overflows.
+ * Decays from what each token forgets, -log(g_t / g_{t-1}) >= 0 [.., N, 1]. Quotients are taken of logarithms, and
+ * those of pairs that do not see each other are hidden before the exponential, so that nothing overflows.
  */
 export function decays(forget: Tensor): Decays {
   const logs = neg(cumulativeSum(forget, -2)); // log g_t [.., N, 1]

@@ -29,10 +29,10 @@ export function newest(rows: Tensor, size: number): Tensor {
 }
 
 /**
- * Hides the rows that nothing was written to yet: scores [B, S, K, G, C, rows].
+ * Hides the rows that have not been written yet: scores [B, S, K, G, C, rows].
  *
  * @param tokens tokens read before each segment [B, S]
- * @param needed for each row, the tokens that must have been read before there is something in it
+ * @param needed for each row, the tokens that must have been read before it holds anything
  */
 export function hideEmpty(tokens: Tensor, needed: readonly number[]): Mask {
   const isEmpty = less(

@@ -2,7 +2,7 @@ import { reshape, transpose } from "../../graph/builder.ts";
 import type { Shape } from "../../tensor/host-tensor.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 
-/* Heads of attention and the axes they stand on. K heads of keys and values serve G query heads each. */
+/* Attention heads and their axes. K heads of keys and values serve G query heads each. */
 
 /** [B, S*N, heads*d] -> [B, S, heads, N, d] */
 export function splitHeads(x: Tensor, segments: number, heads: number): Tensor {

@@ -4,14 +4,17 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { flatten, mapTree, type Tree } from "../../tensor/tree.ts";
 import type { OpenState, SequenceMixer } from "../contract.ts";
 
-/* What is done to some lanes and not to others. */
+/* Operations on some lanes and not on others. */
 
-/** One number for each lane [B], with as many axes as what it meets: [B, 1, ..]. */
+/** One number for each lane [B], with as many axes as its other operand: [B, 1, ..]. */
 export function perLane(x: Tensor, rank: number): Tensor {
   return reshape(x, [...x.shape, ...Array.from({ length: rank - 1 }, () => 1)]);
 }
 
-/** In lanes whose flag (int32 [B]) is 1 what `chosen` gives for a leaf [B, ..] of the tree, the leaf itself in the others. */
+/**
+ * What `chosen` gives for a leaf [B, ..] of the tree in lanes whose flag (int32 [B]) is 1; the leaf itself in the
+ * others.
+ */
 export function replaceLanes<T extends object>(
   flags: Tensor,
   tree: T,
@@ -25,7 +28,7 @@ export function replaceLanes<T extends object>(
   });
 }
 
-/** Ends the open segment in the lanes where it is full (int32 [B]); the others stay as they are. */
+/** Ends the open segment in the lanes where it is full (int32 [B]); the others are unchanged. */
 export function commitLanes(
   mixer: Pick<SequenceMixer, "commit">,
   params: Tree<Tensor>,

@@ -1,11 +1,11 @@
 import { matrixSpec } from "../../nn/init.ts";
 import type { ParamSpec } from "../../nn/spec.ts";
 
-/** The heads of a layer that attends. */
+/** The heads of an attention layer. */
 export interface HeadsConfig {
   readonly modelDim: number; // D
   readonly numHeads: number; // H
-  /** Heads of keys, values and what is kept of them; each serves numHeads / numKeyValueHeads query heads. */
+  /** Heads of keys, values and what is kept from them; each serves numHeads / numKeyValueHeads query heads. */
   readonly numKeyValueHeads: number; // K
   /** Size of a query, key and value. Even. */
   readonly headDim: number; // d

@@ -2,9 +2,9 @@ import { floatTensor } from "../../tensor/host-tensor.ts";
 import { inverseSoftplus } from "../../nn/softplus.ts";
 import { paramSpec, type ParamSpec } from "../../nn/spec.ts";
 
-/* Weights that recurrences have in common, and what they are published to begin with. */
+/* Weights that recurrences have in common, with their published initial values. */
 
-/** A short causal convolution of each of C features: taps [4, C], and what is added to it [C]. */
+/** A short causal convolution of each of C features: taps [4, C], and a bias [C]. */
 export type ConvolutionParams<T> = { readonly taps: T; readonly bias?: T };
 
 /** Logarithms of rates of forgetting that are uniform between two numbers. */
@@ -19,7 +19,7 @@ export function stepBias(label: string, heads: number): ParamSpec {
 
 // --- internal ---
 
-/** A vector of numbers made of draws in 0..1. */
+/** A vector of numbers computed from draws in 0..1. */
 function drawn(label: string, size: number, make: (uniform: number) => number): ParamSpec {
   return paramSpec("bias", [size], (rng) => {
     const source = rng.fork(label);

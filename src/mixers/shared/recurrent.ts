@@ -10,20 +10,20 @@ import { perLane } from "./lanes.ts";
 import type { ConvolutionParams } from "./recurrent-params.ts";
 import { countSegments, lastRows } from "./segments.ts";
 
-/* Layers that are recurrences: a token sees those before it, in its own segment too, through the state alone. */
+/* Layers that are recurrences: a token sees those before it, in its own segment too, only through the state. */
 
-/** What a recurrence is made from; see {@link SequenceMixer} for what has the same name. */
+/** The parts of a recurrence; see {@link SequenceMixer} for those of the same name. */
 export interface Recurrence<Params extends object, State extends object> {
-  readonly segmentLength: number; // N, tokens that are computed at once
+  readonly segmentLength: number; // N, tokens computed at once
   specs(outputGain: number): Tree<ParamSpec>;
   initialState(batch: number): Tree<FloatTensor>;
-  /** x [B, T, D] in `segments` parts of one length; where there is a place, in one, and only some tokens count. */
+  /** x [B, T, D] in `segments` parts of the same length; given a place, in one part, and only some tokens count. */
   mix(params: Params, x: Tensor, state: State, segments: number, place?: ChunkPlace): MixerResult;
 }
 
 /**
  * A recurrence as a mixer. Any part of a segment changes the state at once, by the formula for whole ones. So the open
- * segment holds nothing, a token costs the same wherever it stands, and there is nothing left to commit.
+ * segment holds nothing, a token costs the same wherever it stands, and nothing is left to commit.
  */
 export function recurrentMixer<Params extends object, State extends object>(
   recurrence: Recurrence<Params, State>,

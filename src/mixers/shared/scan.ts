@@ -51,7 +51,7 @@ export function identity(size: number): Tensor {
 
 // --- internal ---
 
-/** X_{s+1} = keep(X_s, s) + R_s, one step after the other. */
+/** X_{s+1} = keep(X_s, s) + R_s, one step at a time. */
 function scan(X0: Tensor, R: Tensor, keep: (X: Tensor, s: number) => Tensor): Scanned {
   const states: Tensor[] = [];
   let X = X0;

@@ -17,7 +17,7 @@ export function countSegments(x: Tensor, N: number): number {
   return length / N;
 }
 
-/** Tokens of the text before each of S segments of N, of which `seen` [B] came before the first: [B, S]. */
+/** Tokens of the text before each of S segments of N, with `seen` [B] before the first: [B, S]. */
 export function tokensBefore(seen: Tensor, S: number, N: number): Tensor {
   const starts = sharedConstant("starts of segments", [S, N], () =>
     floatTensor(
@@ -28,7 +28,10 @@ export function tokensBefore(seen: Tensor, S: number, N: number): Tensor {
   return add(reshape(seen, [axisSize(seen.shape, 0), 1]), starts);
 }
 
-/** What each of S segments sees of rows [.., W + S*N, n]: the W before it and its own [.., S, W + N, n]; W a multiple of N. */
+/**
+ * What each of S segments sees of rows [.., W + S*N, n]: the W before it and its own [.., S, W + N, n]; W a multiple of
+ * N.
+ */
 export function windowsOf(rows: Tensor, S: number, W: number): Tensor {
   const leading = rows.shape.slice(0, -2);
   const [width, n] = rows.shape.slice(-2) as unknown as [number, number];
@@ -51,7 +54,7 @@ export function writerAt(place: ChunkPlace, C: number, N: number): (open: Tensor
     add(open, matmul(ofRank(open.shape.length), reshape(rows, open.shape.with(open.shape.length - 2, C))));
 }
 
-/** The last tokens that count of a history [B, P + C, D], as many as there were before it. */
+/** The last P tokens that count of a history [B, P + C, D]. */
 export function lastRows(history: Tensor, { length }: ChunkPlace, previous: Tensor): Tensor {
   const [P, width] = [axisSize(previous.shape, 1), axisSize(history.shape, 1)];
   const rows = add(reshape(iota(P), [P, 1]), perLane(length, 3)); // [B, P, 1]

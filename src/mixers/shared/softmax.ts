@@ -18,15 +18,17 @@ import { HIDDEN } from "../../graph/limits.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { mergeGroups } from "./heads.ts";
 
-/* Softmax attention in its two halves, between which masks and other scores can come. */
+/* Softmax attention in two halves, so that masks and other scores can come between them. */
 
-/** Keeps whole numbers of tokens, which are floats, clear of the borders that they are compared with. */
+/** Keeps whole numbers of tokens, which are floats, clear of the bounds that they are compared with. */
 export const HALF = 0.5;
 
-/** q k^T / sqrt(d) for queries [.., G, C, d] and keys [.., keys, d], which the G query heads share -> [.., G, C, keys] */
+/**
+ * q k^T / sqrt(d) for queries [.., G, C, d] and keys [.., keys, d], which the G query heads share -> [.., G, C, keys]
+ */
 export function scoresOf(q: Tensor, k: Tensor): Tensor {
   const grouped = [...q.shape.slice(0, -1), ...k.shape.slice(-2, -1)];
-  // Right before the product, where ONNX Runtime makes the factor a part of it.
+  // Right before the product, where ONNX Runtime fuses the factor into it.
   const scaled = mul(mergeGroups(q), 1 / Math.sqrt(axisSize(q.shape, q.shape.length - 1)));
   return reshape(matmul(scaled, matrixTranspose(k)), grouped);
 }

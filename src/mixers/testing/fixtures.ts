@@ -22,7 +22,7 @@ import type { SequenceMixer } from "../contract.ts";
 import { commitLanes } from "../shared/lanes.ts";
 import { writerAt } from "../shared/segments.ts";
 
-/* A mixer in the ways that the contract offers to go through a sequence, for tests. */
+/* A mixer run in each of the ways that the contract offers to go through a sequence, for tests. */
 
 export interface MixerSuiteOptions {
   /** The mixer at a small size. */
@@ -31,11 +31,11 @@ export interface MixerSuiteOptions {
   readonly segmentLength: number; // N, 3 or more
   /** The same computation in plain loops, for x [B, T, D] of any length and from an empty past. */
   readonly naive?: (params: Tree<NumericTensor>, x: NumericTensor) => NaiveMixerResult;
-  /** Segments back that the last token of a segment sees of, 0 to 2. Default 2: all those before it. */
+  /** How many segments back the last token of a segment sees, 0 to 2. Default 2: all those before it. */
   readonly reach?: 0 | 1 | 2;
   /**
    * How far apart the ways through a sequence may be in double precision. Default 1e-10; more where positions, whose
-   * tables are of single precision, count from another token in each.
+   * tables are of single precision, are counted from a different token in each.
    */
   readonly tolerance?: number;
   /** Leaves of which every element must have a gradient right after initialisation. */
@@ -46,7 +46,7 @@ export interface NaiveMixerResult {
   readonly y: NumericTensor;
   readonly state: Tree<NumericTensor>;
   readonly writeWish?: NumericTensor;
-  /** The loss of the mixer's own, summed over all tokens. */
+  /** The mixer's own loss, summed over all tokens. */
   readonly auxiliary?: number;
 }
 
@@ -59,7 +59,7 @@ export type Run = (graph: Graph, feeds: Values) => Promise<Values>;
 /** In double precision. */
 export const onReference: Run = async (graph, feeds) => evaluate(graph, feeds);
 
-/** In single precision, by ONNX Runtime on the CPU; to be started before and stopped after. */
+/** In single precision, by ONNX Runtime on the CPU; start it before and stop it after. */
 export function ortRunner(): { readonly run: Run; start(): Promise<void>; stop(): Promise<void> } {
   let engine: Engine;
   const programs = new Map<Graph, Program>();
@@ -85,7 +85,10 @@ export function ortRunner(): { readonly run: Run; start(): Promise<void>; stop()
   };
 }
 
-/** y, `next.state.*`, `writeWish` and `auxiliary`, where there is one, of whole segments; from `params.*`, `state.*` and `x`. */
+/**
+ * y, `next.state.*`, `writeWish` and `auxiliary`, where there is one, of whole segments; from `params.*`, `state.*` and
+ * `x`.
+ */
 export function applyGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, shape: Shape): Graph {
   const { y, state, writeWish, auxiliary } = applied(mixer, params, shape);
   return createGraph({
@@ -105,7 +108,7 @@ export function noise(shape: Shape, seed: number, scale = 1): FloatTensor {
   );
 }
 
-/** The weights of a mixer to begin training with. */
+/** The initial weights of a mixer. */
 export function freshOf(mixer: SequenceMixer, seed: number): Tree<FloatTensor> {
   return initialize(mixer.specs(1), createRng(seed));
 }
@@ -142,7 +145,7 @@ export function expectAllClose(actual: Values, expected: Values, tolerance: numb
   for (const [name, value] of Object.entries(expected)) expectClose(actual[name], value, tolerance);
 }
 
-/** A mixer with weights, and the graphs that it runs as. */
+/** A mixer with weights, and the graphs that run it. */
 export interface Subject {
   readonly options: MixerSuiteOptions;
   readonly mixer: SequenceMixer;
@@ -227,7 +230,7 @@ export function commitGraph(mixer: SequenceMixer, params: Tree<FloatTensor>, bat
   });
 }
 
-/** Where a reader stands. */
+/** The position of a reader. */
 export interface Moment {
   readonly state: Values;
   readonly segment: Values;
@@ -317,14 +320,14 @@ export async function readPart(
   return { y: cut(after.y, 0, count), end: { ...after.end, offset: at(after.end.offsets, 0) } };
 }
 
-/** Where lanes stand, each by itself. */
+/** The positions of lanes, each independent of the others. */
 export interface Places extends Omit<Moment, "offset"> {
   readonly offsets: readonly number[];
 }
 
 /**
  * Reads the first `lengths` tokens of each lane of x [B, C, D], by one chunk and one commit of the lanes whose segment is full.
- * What y [B, C, D] holds for other tokens means nothing.
+ * The values of y [B, C, D] for other tokens are meaningless.
  */
 export async function readRows(
   subject: Subject,
@@ -362,7 +365,7 @@ function laneNumbers(values: readonly number[]): NumericTensor {
   return { shape: [values.length], data: Float64Array.from(values) };
 }
 
-/** The subject with other values for some weights, by name. Fails for weights that it has not. */
+/** The subject with other values for some weights, by name. Fails for weights that it does not have. */
 export function withWeights(subject: Subject, replaced: Values): Subject {
   for (const [name, { shape }] of Object.entries(replaced)) {
     expect([name, valueOf(subject.weights, `params.${name}`).shape]).toEqual([name, shape]);
@@ -376,7 +379,7 @@ export function expectSpread(values: Float32Array, [from, middle, to]: readonly 
   expect(Math.abs(values.filter((value) => value < middle).length / values.length - 0.5)).toBeLessThan(0.1);
 }
 
-/** Multiplications of all matrix products of a graph as it is run. */
+/** Multiplications of all matrix products of a graph as run. */
 export function multiplications(graph: Graph): number {
   return optimize(graph).nodes.reduce((total, { op, shape, inputs }) => {
     return op === "matmul" ? total + sizeOf(shape) * (inputs[0]?.shape.at(-1) ?? 0) : total;
@@ -393,7 +396,7 @@ export function cut({ shape, data }: NumericTensor, from: number, end: number): 
   return { shape: [batch, end - from, ...rest], data: Float64Array.from(lanes.flat()) };
 }
 
-/** Parts [B, T, ..] one after the other. */
+/** Parts [B, T, ..] joined in time. */
 export function joined(parts: readonly NumericTensor[]): NumericTensor {
   const [batch = 0, , ...rest] = parts[0]?.shape ?? [];
   const lanes = Array.from({ length: batch }, (_, b) => parts.flatMap((part) => Array.from(lane(part, b).data)));
@@ -418,7 +421,7 @@ export function lane({ shape, data }: NumericTensor, index: number): NumericTens
   return { shape: [1, ...rest], data: Float64Array.from(Array.from(data).slice(index * width, (index + 1) * width)) };
 }
 
-/** All lanes but one, which is zero. */
+/** All lanes, one of them zeroed. */
 export function withoutLane({ shape, data }: NumericTensor, index: number): NumericTensor {
   const width = sizeOf(shape.slice(1));
   return { shape, data: Float64Array.from(data, (value, i) => (Math.floor(i / width) === index ? 0 : value)) };

@@ -77,7 +77,7 @@ function stateTests(subject: Subject): void {
     }
   });
 
-  it("is of one size after one segment and after many", async () => {
+  it("has the same size after one segment and after many", async () => {
     const shapes = (values: Values): object =>
       Object.fromEntries(Object.entries(values).map(([name, { shape }]) => [name, shape]));
     const fresh = start(subject, 2);
@@ -97,7 +97,7 @@ function stateTests(subject: Subject): void {
     expect(end).toEqual(copy);
   });
 
-  it("is needed: what came before changes what is read now", async () => {
+  it("matters: what came before changes the result now", async () => {
     const { end } = await read(subject, onReference, subject.input(1, 2 * N));
     const fresh = await read(subject, onReference, subject.input(1, N, 3));
     const later = await read(subject, onReference, subject.input(1, N, 3), [], end);
@@ -105,7 +105,7 @@ function stateTests(subject: Subject): void {
     expect(farthest(cut(later.y, from, N), cut(fresh.y, from, N))).toBeGreaterThan(1e-3);
   });
 
-  it("comes in whole segments only", () => {
+  it("takes whole segments only", () => {
     expect(() => applyGraph(mixer, subject.params, [1, N + 1, D])).toThrow(GraphError);
     expect(() => applyGraph(mixer, subject.params, [1, N + 1, D])).toThrow(new RegExp(`^${N + 1} tokens .* ${N}$`));
   });
@@ -161,7 +161,7 @@ function causalityTests(subject: Subject): void {
   it.each<[string, readonly Piece[]]>([
     ["all at once", []],
     ["in chunks", [{ tokens: N - 1 }, { tokens: N }, { tokens: N }, { tokens: N }]],
-  ])("keeps what comes later from every token, %s", async (_, pieces) => {
+  ])("hides what comes later from every token, %s", async (_, pieces) => {
     const { y } = await read(subject, onReference, x, pieces);
     for (let t = 0; t < 3 * N; t++) {
       const { y: changed } = await read(subject, onReference, perturbed(x, t), pieces);
@@ -170,7 +170,7 @@ function causalityTests(subject: Subject): void {
     }
   });
 
-  it("lets a segment see those before it, as far as it reaches", async () => {
+  it("lets a segment see those before it, as far as the mixer reaches", async () => {
     const { reach = 2 } = subject.options;
     const last = async (tokens: FloatTensor): Promise<NumericTensor> =>
       cut((await read(subject, onReference, tokens)).y, 3 * N - 1, 3 * N);
@@ -219,7 +219,7 @@ function laneTests(subject: Subject): void {
 function placeTests(subject: Subject, onCpu: Run): void {
   const { N, D } = subject;
   const LANES = 3;
-  /** Tokens of each lane that one run takes, as far as its segment has room for them; 0 leaves a lane alone. */
+  /** Tokens that one run takes from each lane, as far as its segment has room; 0 leaves a lane alone. */
   const rounds = fc.array(fc.array(fc.integer({ min: 0, max: N }), { minLength: LANES, maxLength: LANES }), {
     minLength: 2,
     maxLength: 6,
@@ -303,7 +303,7 @@ function placeTests(subject: Subject, onCpu: Run): void {
     }
   });
 
-  it("are the same to the bit whatever the other lanes do", async () => {
+  it("are the same bit for bit whatever the other lanes do", async () => {
     const [x, other] = [texts(2), texts(8)];
     const mixed = stacked([lane(x, 0), lane(other, 1), lane(other, 2)]);
     const first = await walk(onCpu, x, [
@@ -359,11 +359,11 @@ function gradientTests(subject: Subject): void {
   );
   const feeds: Values = { ...subject.weights, ...weights, ...fresh, x: subject.input(2, 3 * N) };
 
-  it("are those of central differences, from an empty past", () => {
+  it("match central differences, from an empty past", () => {
     for (const name of [...Object.keys(subject.weights), "x"]) expectSlopes(graph, feeds, name);
   });
 
-  it("are those of central differences, from a past and with respect to it", async () => {
+  it("match central differences, from a past and with respect to it", async () => {
     const { end } = await read(subject, onReference, subject.input(2, 2 * N, 4));
     const later = { ...feeds, ...prefixed("state", end.state) };
     const states = Object.keys(fresh).filter((name) => graph.inputs[name]);
@@ -417,7 +417,10 @@ function resultsOf({ y, state, writeWish, auxiliary }: MixerResult): Flat<Tensor
   };
 }
 
-/** Compares the slope of the loss along a few directions of one input; what gradients are kept from stays as it is. */
+/**
+ * Compares the slope of the loss along a few directions of one input; the values that gradients do not flow through
+ * stay unchanged.
+ */
 function expectSlopes(graph: Graph, feeds: Values, name: string): void {
   const { shape, data } = valueOf(feeds, name);
   const gradient = valueOf(evaluate(graph, feeds), `gradients.${name}`);
@@ -438,14 +441,14 @@ function expectSlopes(graph: Graph, feeds: Values, name: string): void {
   }
 }
 
-/** The values of all that gradients do not flow through. */
+/** The values of everything that gradients do not flow through. */
 function stopped(graph: Graph, feeds: Values): Map<Tensor, Float64Tensor> {
   const nodes = graph.nodes.filter((node) => node.op === "stopGradient");
   const values = evaluate(createGraph(Object.fromEntries(nodes.entries())), feeds);
   return new Map(nodes.map((node, i) => [node, at(Object.values(values), i)]));
 }
 
-/** Small enough for functions with sharp bends, as norms of short vectors are. */
+/** Small enough for functions with sharp bends, such as norms of short vectors. */
 const STEP = 2e-6;
 
 /** The gradients of the loss of {@link lossGraph} from one segment at a time: states first, then back over them. */
@@ -482,7 +485,7 @@ async function backwardBySegment(subject: Subject, feeds: Values): Promise<Value
   return { ...total, ...prefixed("state", incoming) };
 }
 
-/** As in {@link lossGraph} for one segment; `weights.state.*` is what the loss owes to the state after it. */
+/** As in {@link lossGraph} for one segment; `weights.state.*` is the gradient with respect to the state after it. */
 function segmentGradients({ mixer, params, N, D }: Subject, batch: number): Graph {
   const sources = { ...leaves(params, "params"), ...leaves(mixer.initialState(batch), "state") };
   const [weights, before] = [
@@ -502,7 +505,7 @@ function savingTests(subject: Subject, onCpu: Run): void {
   const { N } = subject;
   const [x, more] = [subject.input(2, 2 * N + 2), subject.input(2, 2 * N + 1, 6)];
 
-  it("goes on as if it had never been saved, to the bit", async () => {
+  it("continues as if it had never been saved, bit for bit", async () => {
     const { end } = await read(subject, onCpu, x);
     expect(end.offset).toBe(2);
     const bytes = encodeSafetensors({
@@ -540,7 +543,7 @@ function naiveTests(subject: Subject, onCpu: Run): void {
     }
   });
 
-  it("wishes to write as strongly, and charges as much", async () => {
+  it("gives the same write wish and the same auxiliary loss", async () => {
     const x = subject.input(2, 3 * N);
     const state = prefixed("state", start(subject, 2).state);
     const actual = evaluate(subject.segments(2, 3 * N), { ...subject.weights, ...state, x });

@@ -11,7 +11,7 @@ export interface NumericTensor {
 export type Vector = readonly number[];
 export type Matrix = readonly Vector[]; // rows
 
-// Constants of graphs are stored as float32; rounding them here too leaves no difference but that of order.
+// Constants of graphs are stored as float32; rounding them here too leaves only differences of order.
 export const float32 = Math.fround;
 export const sum = (x: Vector): number => x.reduce((a, b) => a + b, 0);
 export const dot = (x: Vector, y: Vector): number => sum(x.map((a, i) => a * at(y, i)));
@@ -59,7 +59,7 @@ export function softmaxOf(x: Vector): Vector {
   return scale(1 / sum(powers), powers);
 }
 
-/** The values weighed by the softmax of their scores. */
+/** The values weighted by the softmax of their scores. */
 export function weigh(scores: Vector, values: Matrix): Vector {
   const weights = softmaxOf(scores);
   return total(values.map((value, i) => scale(at(weights, i), value)));
@@ -92,7 +92,7 @@ export function lanesOf(x: NumericTensor): Matrix[] {
   return range(sizeAt(x, 0)).map((lane) => range(T).map((t) => row(x, lane * T + t)));
 }
 
-/** The elements of each of several parts of x, one after the other, that have these widths. */
+/** The elements of each of several parts of x, in order, given their widths. */
 export function split(x: Vector, widths: readonly number[]): Vector[] {
   return widths.map((width, i) => {
     const start = sum(widths.slice(0, i));

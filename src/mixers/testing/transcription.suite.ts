@@ -11,7 +11,7 @@ import { at, symbols, valueOf, type Values, freshOf } from "./fixtures.ts";
 import type { ParamSpec } from "../../nn/spec.ts";
 import type { SequenceMixer } from "../contract.ts";
 
-/** What make-fixtures.py of a mixer records: its published definition, written once more in PyTorch. */
+/** What make-fixtures.py of a mixer records: its published definition, transcribed to PyTorch. */
 export interface Transcription {
   readonly y: readonly number[]; // [1, T, D]
   readonly auxiliary?: number;
@@ -57,7 +57,7 @@ export function transcriptionSuite(mixer: SequenceMixer, modelDim: number, expec
 /** Fixtures have eight digits; rotary tables have seven. */
 const TOLERANCE = 2e-6;
 
-/** Matrices [out, in] are drawn by inputs. */
+/** Matrices [out, in] are drawn input by input. */
 function waves(specs: Flat<ParamSpec>, names: readonly string[]): Values {
   const drawn = names.map((name, seed) => {
     const { role, shape } = valueOf(specs, name);
@@ -75,7 +75,7 @@ function turned({ shape, data }: NumericTensor): NumericTensor {
   return { shape: [columns, rows], data: turnedData };
 }
 
-/** Numbers that any language computes alike. */
+/** Numbers that every language computes the same way. */
 function wave(shape: Shape, seed: number, amplitude: number): NumericTensor {
   const data = Array.from(
     { length: sizeOf(shape) },

@@ -1,6 +1,6 @@
 import { OptionError } from "../../base/errors.ts";
 
-/** What a layer of Transformer-XL is made from. */
+/** What a layer of Transformer-XL is built from. */
 export interface TransformerXlConfig {
   /** Also the size of the sinusoids of a distance. Even. */
   readonly modelDim: number; // D
@@ -10,11 +10,11 @@ export interface TransformerXlConfig {
   readonly segmentLength: number; // N
   /** Tokens whose inputs are kept, a multiple of N. */
   readonly cacheLength: number; // M
-  /** Whether gradients end at the cache, as in the paper, or flow on into the segments before. Default true. */
+  /** Whether gradients end at the cache, as in the paper, or flow into the segments before. Default true. */
   readonly stopGradient?: boolean;
 }
 
-/** Throws OptionError where the cache does not fit the segments, or the sinusoids the model. */
+/** Throws OptionError when the cache does not fit the segments, or the sinusoids do not fit the model. */
 export function checkTransformerXl({ modelDim, cacheLength, segmentLength }: TransformerXlConfig): void {
   if (!(cacheLength > 0 && cacheLength % segmentLength === 0)) {
     throw new OptionError(`cacheLength ${cacheLength} is not a multiple of the segmentLength ${segmentLength}`);

@@ -62,7 +62,7 @@ describe("what PyTorch gives", () => {
 });
 
 describe("a cache", () => {
-  it.each([N, 2 * N])("of %i tokens is all that a token sees before its segment", async (cacheLength) => {
+  it.each([N, 2 * N])("of %i tokens is everything that a token sees before its segment", async (cacheLength) => {
     const mixer = transformerXl(configOf({ cacheLength }));
     const subject = subjectOf({ mixer, modelDim: D, segmentLength: N });
     const x = noise([1, 5 * N, D], 2);

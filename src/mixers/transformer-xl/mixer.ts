@@ -46,10 +46,10 @@ export type TransformerXlSegment<T> = { readonly inputs: T }; // [B, N, D]
  *
  *     score_ij = ((q_i + u) k_j + (q_i + v) W_k,R R_{i-j}) / sqrt(d).
  *
- * The original ends gradients at the cache between two training steps; here they end between any two segments, also of one
- * sequence, unless `stopGradient` is false. It shares u and v among all layers; here each layer has its own.
+ * The original ends gradients at the cache between two training steps; here they end between any two segments, even of
+ * one sequence, unless `stopGradient` is false. It shares u and v among all layers; here each layer has its own.
  *
- * Keys and values of the cache are projected anew whenever it is looked at, by `extend` too.
+ * Keys and values of the cache are projected again at every use, by `extend` too.
  *
  * Throws RangeError when the cache does not fit the segments or `modelDim` is odd.
  */
@@ -146,7 +146,9 @@ interface View {
   readonly x: Tensor; // [B, S*C, D]
   readonly segments: number; // S
   readonly rows: KeysAndValues<Tensor>; // [H, B, S, M + N, d] each
-  /** Sinusoids of distances, from M + C + (place of the first query) down, one after the other, of each lane or of all. */
+  /**
+   * Sinusoids of distances, from M + C + (place of the first query) down in steps of one, of each lane or of all.
+   */
   readonly distances: Tensor; // [B or 1, E, D]
   /** Place of each query in its segment, int32. */
   readonly place: Tensor; // [B or 1, C]
@@ -154,7 +156,7 @@ interface View {
   readonly seen: Tensor; // [B]
 }
 
-/** What the queries make of all they see, heads side by side: [B, S*C, H*d]. */
+/** What the queries gather from all they see, heads side by side: [B, S*C, H*d]. */
 function attend(config: TransformerXlConfig, params: TransformerXlParams<Tensor, Weight>, view: View): Tensor {
   const { numHeads: H, headDim: d, cacheLength: M, segmentLength: N } = config;
   const [B, S, C] = [axisSize(view.x.shape, 0), view.segments, axisSize(view.x.shape, 1) / view.segments];
@@ -165,7 +167,7 @@ function attend(config: TransformerXlConfig, params: TransformerXlParams<Tensor,
   const byContent = matmul(biased(params.contentBias), matrixTranspose(view.rows.keys));
   const byDistance = matmul(reshape(biased(params.positionBias), [H, L, (B / L) * S * C, d]), matrixTranspose(R)); // [.., E]
   const shifted = reshape(shift(byDistance, C, M + N), byContent.shape);
-  const first = sub(M, reshape(tokensBefore(view.seen, S, N), [B, S, 1, 1])); // rows that never were come before it
+  const first = sub(M, reshape(tokensBefore(view.seen, S, N), [B, S, 1, 1])); // rows never written come before it
   const own = add(reshape(cast(view.place, "float32"), [L, 1, C, 1]), M);
   const scores = add(add(byContent, shifted), hideOutside(M + N, first, own)); // [H, B, S, C, M + N]
   const A = matmul(softmax(scores), view.rows.values);
@@ -173,9 +175,9 @@ function attend(config: TransformerXlConfig, params: TransformerXlParams<Tensor,
 }
 
 /**
- * From scores by distance to scores by key, [H, L, Q*C, E] -> [H, L*Q, C, keys]: row i of each C moves C - i columns to the
- * left. That is what reading the numbers in rows of E - 1 does, once the first C of them are gone; what comes in from the
- * row below belongs to later keys. (The original pads with a column where this has one distance more.)
+ * From scores by distance to scores by key, [H, L, Q*C, E] -> [H, L*Q, C, keys]: row i of each C moves C - i columns to
+ * the left. That is what reading the numbers in rows of E - 1 does, once the first C of them are gone; what moves in
+ * from the row below belongs to later keys. (The original pads with a column where this has one distance more.)
  */
 function shift(scores: Tensor, C: number, keys: number): Tensor {
   const [H, L, ofLane, E] = scores.shape as unknown as [number, number, number, number];

@@ -23,8 +23,8 @@ import type { TransformerXlState } from "./mixer.ts";
 import type { TransformerXlParams } from "./params.ts";
 
 /*
- * Attention of Transformer-XL as the paper writes it: one token after the other, in loops over numbers of double
- * precision. It is the truth that mixer.ts is held against and shares nothing with it but types. Slow.
+ * Attention of Transformer-XL as the paper writes it: one token at a time, in plain loops and double precision. It is
+ * the reference that mixer.ts is checked against and shares nothing with it but types. Slow.
  */
 
 export interface NaiveResult {

@@ -8,14 +8,14 @@ export type TransformerXlParams<T, W = T> = {
   readonly key: W; // [H*d, D]  W_k,E
   readonly value: W; // [H*d, D]
   readonly position: W; // [H*d, D]  W_k,R
-  /** u: what a query asks of every key; the original has one for all layers, as it has of v. */
+  /** u: what a query asks of every key; the original has one for all layers, and likewise for v. */
   readonly contentBias: T; // [H, d]
   /** v: what a query asks of every distance. */
   readonly positionBias: T; // [H, d]
   readonly output: W; // [D, H*d]
 };
 
-/** Standard deviation of u and v to begin with, as in the original code. */
+/** Initial standard deviation of u and v, as in the original code. */
 const BIAS_DEVIATION = 0.02;
 
 /** `outputGain` scales the last projection. */

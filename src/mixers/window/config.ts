@@ -1,15 +1,15 @@
 import { OptionError } from "../../base/errors.ts";
 import type { HeadsConfig } from "../shared/projections.ts";
 
-/** What a layer of sliding-window attention is made from. */
+/** What a layer of sliding-window attention is built from. */
 export interface WindowConfig extends HeadsConfig {
-  /** Tokens that a token sees: itself and those just before it. A multiple of N. */
+  /** Tokens visible to a token: itself and those just before it. A multiple of N. */
   readonly windowLength: number; // W
   /** First tokens of the sequence that every later token sees, 0 to N. */
   readonly sinks: number;
 }
 
-/** Throws OptionError where the window or the sinks do not fit the segments. */
+/** Throws OptionError when the window or the sinks do not fit the segments. */
 export function checkWindow({ windowLength, segmentLength, sinks }: WindowConfig): void {
   if (!(windowLength > 0 && windowLength % segmentLength === 0)) {
     throw new OptionError(`windowLength ${windowLength} is not a multiple of the segmentLength ${segmentLength}`);

@@ -8,7 +8,7 @@ const count = z.int().positive();
 
 export const windowSchema = z.strictObject({
   kind: z.literal("window"),
-  /** Tokens that a token sees: itself and those just before it. */
+  /** Tokens visible to a token: itself and those just before it. */
   windowLength: count,
   /** First tokens of the text that every token sees. */
   sinks: z.int().nonnegative().default(0),
@@ -20,7 +20,7 @@ export const windowKind: MixerKind<typeof windowSchema> = {
 
 export const fullSchema = z.strictObject({
   kind: z.literal("full"),
-  /** Longest text; later tokens see so many before them. */
+  /** Longest text; later tokens see this many before them. */
   contextLength: count,
 });
 export const fullKind: MixerKind<typeof fullSchema> = {

@@ -55,7 +55,7 @@ describe("the window", () => {
     { windowLength: 2 * N },
     { windowLength: N, sinks: 3 },
     { windowLength: 5 * N, sinks: 1 },
-  ])("is what a token sees: %o", async (variant) => {
+  ])("limits what a token sees: %o", async (variant) => {
     const config = configOf(variant);
     const { windowLength: W, sinks } = config;
     const [length, x] = [8 * N, noise([1, 8 * N, D], 2)];

@@ -49,8 +49,8 @@ export type WindowSegment<T> = KeysAndValues<T>; // [B, K, N, d] each
  * sequence (StreamingLLM, arXiv 2309.17453).
  *
  * Positions are places in the cache, not in the text: the sinks come first, then the tokens of the window, without a gap,
- * and are turned by their places (RoPE) whenever they are looked at. So no distance exceeds sinks + W - 1, however long
- * the stream. Without sinks scores depend on the distance in the text alone.
+ * and are rotated by their places (RoPE) at every use. So no distance exceeds sinks + W - 1, however long
+ * the stream. Without sinks, scores depend only on the distance in the text.
  *
  * Throws RangeError when the window or the sinks do not fit the segments.
  */
@@ -94,7 +94,7 @@ export function windowAttention(config: WindowConfig): SequenceMixer {
         offset: place.offset,
         blockLength: N,
         rows: joinKeys(state.cache, filled),
-        sinks: state.sinks, // of the open segment no token is a sink for another: the window has it still
+        sinks: state.sinks, // no token of the open segment acts as a sink for another: the window still has it
         seen: state.seen,
       });
       return { y: linear(A, params.output), state, rows: { keys, values } };
@@ -108,8 +108,8 @@ export function windowAttention(config: WindowConfig): SequenceMixer {
 }
 
 /**
- * Full causal attention over contexts of up to `contextLength` tokens, a multiple of N: the window that holds all of them.
- * What lies further back is forgotten.
+ * Full causal attention over contexts of up to `contextLength` tokens, a multiple of N: a window that holds all of
+ * them. Anything further back is forgotten.
  */
 export function fullAttention({
   contextLength,
@@ -137,7 +137,7 @@ function push(
   };
 }
 
-/** Queries in S blocks of the text and all that they can see. */
+/** Queries in S blocks of the text and everything they can see. */
 interface View {
   readonly queries: Tensor; // [B, K, S, G, C, d]
   /** Place of the first query in its block, int32. */
@@ -150,7 +150,7 @@ interface View {
   readonly seen: Tensor; // [B]
 }
 
-/** What the queries make of all they see, heads side by side: [B, S*C, H*d]. */
+/** What the queries gather from all they see, heads side by side: [B, S*C, H*d]. */
 function attend(config: WindowConfig, view: View): Tensor {
   const { headDim, ropeBase, windowLength: W } = config;
   const [B, , S, , C] = view.queries.shape as unknown as [number, number, number, number, number];
@@ -165,7 +165,7 @@ function attend(config: WindowConfig, view: View): Tensor {
   const keys = windowsOf(applyRope(view.rows.keys, ropeSlice(tables, 0, width)), S, W);
   const values = windowsOf(view.rows.values, S, W);
   const own = add(times.place, W); // the row of the query itself
-  const first = max(add(own, 1 - W), sub(W, times.before)); // rows that never were come before it
+  const first = max(add(own, 1 - W), sub(W, times.before)); // rows never written come before it
   const scores = add(scoresOf(placed, keys), hideOutside(axisSize(keys.shape, 3), first, own));
   if (!view.sinks) return mergeQueries(weightedValues(scores, values));
   const toSinks = sinkScores(config, view.queries, view.sinks.keys, times);
@@ -173,7 +173,7 @@ function attend(config: WindowConfig, view: View): Tensor {
   return mergeQueries(weightedValues(concat([toSinks, scores], -1), concat([sinkValues, values], -2)));
 }
 
-/** When queries come, in tokens. */
+/** Offsets of queries, in tokens. */
 interface Times {
   /** From the start of the text to each block. */
   readonly before: Tensor; // [B, 1, S, 1, 1, 1]

@@ -21,8 +21,8 @@ import type { WindowState } from "./mixer.ts";
 import type { WindowParams } from "./params.ts";
 
 /*
- * Attention over a cache of sinks and recent tokens, one token after the other, in loops over numbers of double
- * precision. It is the truth that mixer.ts is held against and shares nothing with it but types. Slow.
+ * Attention over a cache of sinks and recent tokens, one token at a time, in plain loops and double precision. It is
+ * the reference that mixer.ts is checked against and shares nothing with it but types. Slow.
  */
 
 export interface NaiveResult {

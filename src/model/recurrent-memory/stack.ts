@@ -15,7 +15,7 @@ import { applyRope, ropeRows, ropeTables } from "../../nn/rope.ts";
 import type { ParamSpec } from "../../nn/spec.ts";
 import { linear, type Weight } from "../../nn/weight.ts";
 import type { ModelConfig } from "../config.ts";
-import { at, eachOf, stackSpecs, layersOf, runLayers, type StackParams } from "../stack.ts";
+import { at, eachOf, stackSpecs, layerNames, runLayers, type StackParams } from "../stack.ts";
 
 /** Weights of a Recurrent Memory Transformer: those of a plain transformer and the memory to begin with. */
 export type RecurrentMemoryParams<T, W = T> = StackParams<T, W> & {
@@ -36,7 +36,7 @@ const MEMORY_DEVIATION = 0.02;
  */
 export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number): SequenceMixer {
   const { modelDim: D, segmentLength: N } = config;
-  const layers = layersOf(config);
+  const layers = layerNames(config);
   const p = memoryTokens;
   return {
     specs: (outputGain) => recurrentMemorySpecs(config, p, outputGain),
@@ -115,7 +115,7 @@ function runRows(
   const { y, results } = runLayers(config, params, x, (attention, h, layer) =>
     attend(config, attention as ProjectionParams<Weight>, h, rows, rows.open && at(rows.open, layer)),
   );
-  return { y, own: eachOf(layersOf(config), (layer) => at(results, layer).own) };
+  return { y, own: eachOf(layerNames(config), (layer) => at(results, layer).own) };
 }
 
 function attend(

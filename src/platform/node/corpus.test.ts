@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("readCorpus", () => {
-  it("reads folders, deep and in sorted order, and leaves other files alone", async () => {
+  it("reads folders recursively and in sorted order, and ignores other files", async () => {
     await write({
       "b.txt": "B",
       "a/z.txt": "Z",
@@ -36,12 +36,12 @@ describe("readCorpus", () => {
     ]);
   });
 
-  it("reads as many documents of a file as there are", async () => {
+  it("reads every document of a file", async () => {
     await write({ "many.jsonl": '{"text":"x"}\n'.repeat(200_000) });
     expect((await readCorpus([join(folder, "many.jsonl")])).length).toBe(200_000);
   });
 
-  it("names a folder that holds one which cannot be read", async () => {
+  it("names a folder that contains one that cannot be read", async () => {
     await write({ "a.txt": "A", "locked/b.txt": "B" });
     const actual = vi.mocked(readdir).getMockImplementation();
     const denied = new Error("EACCES: permission denied, scandir 'locked'");
@@ -56,7 +56,7 @@ describe("readCorpus", () => {
     if (actual) vi.mocked(readdir).mockImplementation(actual);
   });
 
-  it("reads files in the order given, whatever they are called", async () => {
+  it("reads files in the given order, whatever their names", async () => {
     await write({ "b.md": "B", "a.txt": "A" });
     expect(await read(join(folder, "b.md"), join(folder, "a.txt"))).toEqual([
       ["B", "b.md"],

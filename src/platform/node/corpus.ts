@@ -6,9 +6,9 @@ import { CorpusError, type Document, type TextDocument } from "../../text/docume
 import { reason } from "./files.ts";
 
 /**
- * Reads text files, JSONL files (one document a line, in its field `text`) and folders of both, in sorted
- * order. Throws {@link CorpusError} for a path that is missing, unreadable, empty or not UTF-8 text, or has no text in it, and for
- * a folder with splits, one of which must be named.
+ * Reads text files, JSONL files (one document per line, in the field `text`) and folders of both, in sorted order.
+ * Throws {@link CorpusError} for a path that is missing, unreadable, empty or not UTF-8 text, or has no text in it, and
+ * for a folder with splits, one of which must be named.
  */
 export async function readCorpus(paths: readonly string[]): Promise<TextDocument[]> {
   const documents: TextDocument[] = [];
@@ -21,7 +21,7 @@ export async function readCorpus(paths: readonly string[]): Promise<TextDocument
   return documents;
 }
 
-/** SHA-256 of the tokens of documents in their order, in 64 hexadecimal digits. */
+/** SHA-256 of the tokens of documents in order, as 64 hexadecimal digits. */
 export function hashDocuments(documents: readonly Pick<Document, "tokens">[]): string {
   const whole = createHash("sha256");
   for (const { tokens } of documents) whole.update(createHash("sha256").update(tokens).digest());
@@ -37,7 +37,7 @@ export async function readText(file: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Which of `train`, `validation` and `test` a folder has as folders: none unless there are two or more. */
+/** Which of `train`, `validation` and `test` exist in a folder as folders: none unless there are two or more. */
 export async function splitFoldersOf(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new CorpusError(`${folder}: cannot be read: ${reason(cause)}`, { cause });
@@ -47,7 +47,7 @@ export async function splitFoldersOf(folder: string): Promise<string[]> {
   return splits.length > 1 ? splits : [];
 }
 
-/** Throws {@link CorpusError} unless the bytes are text, and not none at all. */
+/** Throws {@link CorpusError} unless the bytes are text, and not empty. */
 export function checkText(bytes: Uint8Array, source: string): void {
   if (bytes.length === 0) throw new CorpusError(`${source}: is empty`);
   if (bytes.includes(0)) throw new CorpusError(`${source}: holds binary data, not text`);

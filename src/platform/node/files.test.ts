@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 describe("writeAtomically", () => {
-  it("writes text and bytes, makes folders, and replaces what was there", async () => {
+  it("writes text and bytes, creates folders, and replaces existing files", async () => {
     const deep = join(folder, "a", "b", "state");
     await writeAtomically(deep, "first, and longer");
     expect(await readFile(deep, "utf8")).toBe("first, and longer");
@@ -31,7 +31,7 @@ describe("writeAtomically", () => {
   });
 
   it.each([
-    ["ENOSPC", "the disk is full; the former content is unharmed"],
+    ["ENOSPC", "the disk is full; the old content is unchanged"],
     ["EIO", "cannot be written: EIO: sorry"],
   ])("leaves the old file and nothing else when writing fails with %s", async (code, problem) => {
     await writeFile(file, "old");
@@ -46,13 +46,13 @@ describe("writeAtomically", () => {
   it("leaves the old file and nothing else when the new one does not reach the disk", async () => {
     await writeFile(file, "old");
     await failWith("sync", "ENOSPC");
-    await expectFailure(writeAtomically(file, "new"), "the disk is full; the former content is unharmed");
+    await expectFailure(writeAtomically(file, "new"), "the disk is full; the old content is unchanged");
     vi.restoreAllMocks();
     expect(await readFile(file, "utf8")).toBe("old");
     expect(await readdir(folder)).toEqual(["state"]);
   });
 
-  it("continues when the system takes only a part", async () => {
+  it("continues when the system writes only a part", async () => {
     const handles = await handlePrototype();
     const { write } = handles;
     vi.spyOn(handles, "write").mockImplementation(function (this: FileHandle, ...[data, offset]: unknown[]) {
@@ -72,7 +72,7 @@ describe("writeAtomically", () => {
 
   it("leaves nothing at all where there was no file", async () => {
     await failWith("write", "ENOSPC");
-    await expectFailure(writeAtomically(file, "new"), "the disk is full; the former content is unharmed");
+    await expectFailure(writeAtomically(file, "new"), "the disk is full; the old content is unchanged");
     vi.restoreAllMocks();
     expect(await readdir(folder)).toEqual([]);
   });

@@ -8,15 +8,15 @@ export class FileError extends InfiniError {
   readonly code = "ERR_FILE";
 }
 
-/** Ends the name of a file that is being written. */
+/** Suffix of a file that is being written. */
 export const UNFINISHED = ".tmp";
 
-/** Bytes that come one part after the other. */
+/** Bytes that come in parts. */
 export type Parts = AsyncIterable<Uint8Array>;
 
 /**
- * Replaces a file as a whole or leaves it unchanged: nobody ever sees half of it. Anything but an ordinary file, such
- * as `/dev/stdout`, is written to directly. Throws {@link FileError}.
+ * Replaces a file as a whole or leaves it unchanged: no reader ever sees half of it. Anything but an ordinary file,
+ * such as `/dev/stdout`, is written to directly. Throws {@link FileError}.
  */
 export async function writeAtomically(file: string, content: string | Uint8Array | Parts): Promise<void> {
   try {
@@ -24,10 +24,10 @@ export async function writeAtomically(file: string, content: string | Uint8Array
     if (await isDevice(file)) await writeAll(file, partsOf(content));
     else await replaceFile(file, partsOf(content));
   } catch (cause) {
-    if (cause instanceof InfiniError) throw cause; // of who makes the parts
+    if (cause instanceof InfiniError) throw cause; // from the source of the parts
     const full = isNodeError(cause) && cause.code === "ENOSPC";
     throw new FileError(
-      `${file}: ${full ? "the disk is full; the former content is unharmed" : `cannot be written: ${reason(cause)}`}`,
+      `${file}: ${full ? "the disk is full; the old content is unchanged" : `cannot be written: ${reason(cause)}`}`,
       { cause },
     );
   }
@@ -53,19 +53,19 @@ export async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** A value as a JSON file would hold it. */
+/** A value as the text of a JSON file. */
 export function toJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** What an error has to say. */
+/** The message of an error. */
 export function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
 // --- internal ---
 
-/** The operating system takes at most this much at a time. */
+/** The operating system writes at most this much at a time. */
 const MOST_BYTES = 1 << 30;
 
 async function* partsOf(content: string | Uint8Array | Parts): Parts {
@@ -86,7 +86,7 @@ async function replaceFile(file: string, parts: Parts): Promise<void> {
   }
 }
 
-/** A disk that is nearly full takes a part and reports no error, so this repeats until everything is written. */
+/** A nearly full disk writes a part and reports no error, so this repeats until everything is written. */
 async function writeAll(file: string, parts: Parts): Promise<void> {
   const handle = await open(file, "w");
   try {

@@ -11,9 +11,9 @@ import { openTensorFile, openTensorIndex } from "./tensor-files.ts";
 export { MODEL_FILES };
 
 /**
- * Loads a model folder, whose weights are one file or the files that `model.safetensors.index.json` names. Throws FileError when a file
- * is missing, ConfigError when the config does not fit its schema, SafetensorsError when the weights are broken or those of another
- * config.
+ * Loads a model folder, whose weights are one file or the files that `model.safetensors.index.json` names. Throws
+ * FileError when a file is missing, ConfigError when the config does not fit its schema, SafetensorsError when the
+ * weights are broken or belong to another config.
  */
 export async function loadModelFolder(folder: string): Promise<LoadedModel> {
   const configFile = join(folder, MODEL_FILES.config);

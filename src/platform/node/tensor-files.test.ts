@@ -54,7 +54,7 @@ sourceSuite("a file that was written from a source", async () => {
 });
 
 describe("openTensorFile", () => {
-  it("reads no more than it is asked for", async () => {
+  it("reads no more than is requested", async () => {
     const big = { small: zeros([2]), big: zeros([1 << 20]) };
     await writeFile(at("big.safetensors"), encodeSafetensors(big));
     const source = await openTensorFile(at("big.safetensors"));
@@ -72,7 +72,7 @@ describe("openTensorFile", () => {
     await expectRefusal(openTensorFile("/dev/zero"), FileError, /^\/dev\/zero: is not a regular file$/);
   });
 
-  it("refuses a file that is cut off, and one that was changed since", async () => {
+  it("refuses a file that is cut off, and one that has changed since", async () => {
     const bytes = encodeSafetensors({ w: zeros([4]) });
     await writeFile(at("short.safetensors"), bytes.subarray(0, bytes.length - 1));
     await expectRefusal(openTensorFile(at("short.safetensors")), SafetensorsError, /short\.safetensors: is cut off/);
@@ -100,7 +100,7 @@ describe("openTensorIndex", () => {
 });
 
 describe("writeTensorFile", () => {
-  it("holds one tensor at a time, and leaves what was there when one cannot be read", async () => {
+  it("holds one tensor at a time, and keeps the existing file when one cannot be read", async () => {
     await writeFile(at("kept.safetensors"), "before");
     const { infos, metadata } = memorySource(SOURCE_TENSORS);
     const read = vi.fn(async () => Promise.reject(new FileError("model: is gone")));

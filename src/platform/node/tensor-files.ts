@@ -6,8 +6,8 @@ import type { TensorSource } from "../../tensor/source.ts";
 import { FileError, readJson, reason, writeAtomically } from "./files.ts";
 
 /**
- * The tensors of a safetensors file, each read from its place in it when it is asked for. Throws FileError when it cannot be read or is
- * not a regular file, SafetensorsError when its header does not fit it.
+ * The tensors of a safetensors file, each read from its place when it is requested. Throws FileError when it cannot be
+ * read or is not a regular file, SafetensorsError when its header does not fit it.
  */
 export async function openTensorFile(file: string): Promise<TensorSource> {
   return openSafetensors(await fileReader(file), file);
@@ -21,7 +21,7 @@ export async function openTensorIndex(file: string): Promise<TensorSource> {
   return openShards(await readJson(file), (name) => openTensorFile(join(dirname(file), name)), file);
 }
 
-/** Writes tensors to a safetensors file, one at a time, which replaces what was there as a whole. Throws FileError. */
+/** Writes tensors to a safetensors file, one at a time; it replaces an existing file as a whole. Throws FileError. */
 export function writeTensorFile(file: string, source: TensorSource): Promise<void> {
   return writeAtomically(file, encodeSource(source));
 }

@@ -6,7 +6,7 @@ import type { ModelConfig } from "../../model/config.ts";
 import { readBytes, readJson, writeAtomically } from "./files.ts";
 import { MODEL_FILES } from "./model-folder.ts";
 
-/** Tokenizers that need no file. Each is loaded when it is asked for. */
+/** Tokenizers that need no file. Each is loaded when requested. */
 const BUILT_IN: Readonly<Record<string, () => Promise<Tokenizer>>> = {
   bytes: async () => byteTokenizer,
   gpt2: gpt2Tokenizer,
@@ -27,13 +27,13 @@ export async function loadTokenizer(
   return loaded;
 }
 
-/** The name of the file of a tokenizer, in a folder where it is looked for; undefined when it needs none. */
+/** The name of the file of a tokenizer, within the folder where it is looked for; undefined if it needs none. */
 export function tokenizerFile({ tokenizer = "bytes" }: ModelConfig, folder: string): string | undefined {
   return BUILT_IN[tokenizer] ? undefined : resolve(folder, tokenizer);
 }
 
 /**
- * Copies the file of a tokenizer, if it has one, to a model folder. Returns the config as that folder is to have it.
+ * Copies the file of a tokenizer, if it has one, to a model folder. Returns the config for that folder.
  * Throws FileError.
  */
 export async function copyTokenizer(config: ModelConfig, from: string, to: string): Promise<ModelConfig> {

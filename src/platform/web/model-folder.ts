@@ -7,7 +7,7 @@ import { fetchFile } from "./fetch-file.ts";
 /**
  * Loads a model folder from a web server.
  *
- * @param folder Its URL, absolute, with or without a slash at the end.
+ * @param folder Its absolute URL, with or without a trailing slash.
  * @throws {Error} when a file cannot be fetched; ConfigError and SafetensorsError as `loadModelFolder` does.
  */
 export async function fetchModelFolder(folder: string | URL): Promise<LoadedModel> {

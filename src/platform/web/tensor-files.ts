@@ -5,7 +5,7 @@ import { fetchFile } from "./fetch-file.ts";
 
 /**
  * The tensors of a safetensors file on a web server, which is fetched as a whole: servers and caches keep whole files. The tensors are
- * views on it.
+ * views of it.
  *
  * @throws {Error} when it cannot be fetched; SafetensorsError when it is broken.
  */

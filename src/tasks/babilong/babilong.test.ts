@@ -11,7 +11,7 @@ const TAKES = ["grabbed", "took", "got"];
 const DROPS = ["dropped", "put down", "let go of"];
 
 describe.each(babilongTasks)("$name", (task) => {
-  it("asks what its facts, read one by one, answer", () => {
+  it("asks what its facts answer when read one by one", () => {
     fc.assert(
       fc.property(fc.nat(4000), fc.nat(), (more, seed) => {
         const { prompt, references, answer } = sampleOf(task, task.minBytes + more, seed);
@@ -23,11 +23,11 @@ describe.each(babilongTasks)("$name", (task) => {
     );
   });
 
-  it("tells only what can happen, from the world of bAbI on", () => {
+  it("states only what can happen, starting from the world of bAbI", () => {
     for (let seed = 0; seed < 60; seed++) expectPossible(parse(sampleOf(task, 3000, seed).prompt).facts);
   });
 
-  it("puts the facts between sentences of the book, which go on from one to the next", () => {
+  it("puts the facts between sentences of the book, which follow on from one to the next", () => {
     for (let seed = 0; seed < 40; seed++) {
       const { context } = parse(sampleOf(task, 4000, seed).prompt);
       const parts = context.split(FACT_LINE);
@@ -56,7 +56,7 @@ describe.each(babilongTasks)("$name", (task) => {
   });
 });
 
-it("tells two, four, six, eight or ten facts in qa1, three or more in the others", () => {
+it("states two, four, six, eight or ten facts in qa1, three or more in the others", () => {
   const counts = (task = qa1): number[] =>
     Array.from({ length: 100 }, (_, seed) =>
       task ? parse(sampleOf(task, 2500, seed).prompt).facts.length : 0,
@@ -68,7 +68,7 @@ it("tells two, four, six, eight or ten facts in qa1, three or more in the others
   }
 });
 
-it("asks in qa3 what three facts support: one taking, and two moves, of which the first may come before it", () => {
+it("asks in qa3 about three supporting facts: one taking, and two moves, the first of which may come before it", () => {
   const orders = Array.from({ length: 100 }, (_, seed) => {
     const { facts, question } = parse(qa3 ? sampleOf(qa3, 2500, seed).prompt : "");
     const thing = /Where was the (\w+) before/.exec(question)?.[1] ?? "";
@@ -113,7 +113,7 @@ function parse(prompt: string): { context: string; facts: Fact[]; question: stri
   return { context, facts, question };
 }
 
-/** What a reader knows who starts with nothing: where people are, who holds what, and where things have been. */
+/** What a reader who starts with nothing knows: where people are, who holds what, and where things have been. */
 interface Known {
   readonly people: Record<string, string>;
   readonly held: Record<string, string>;
@@ -148,7 +148,7 @@ function reply(task: string, question: string, { people, held, been }: Known): s
   return been[thing]?.at(-2);
 }
 
-/** Plays the facts in the world as it is, which the reader does not see. */
+/** Plays the facts in the actual world, which the reader does not see. */
 function expectPossible(facts: readonly Fact[]): void {
   const at: Record<string, string> = { John: "kitchen", Mary: "bedroom", Sandra: "garden", Daniel: "hallway" };
   Object.assign(at, { apple: "kitchen", football: "garden", milk: "kitchen" });

@@ -4,9 +4,9 @@ import { checkBytes, type RecallTask } from "../recall.ts";
 import { LOCATIONS, singleFactStory, threeFactStory, twoFactStory, type Story } from "./story.ts";
 
 /**
- * The first three tasks of BABILong (arXiv 2406.10149, booydar/babilong): the facts of a bAbI story stand in their
- * order between the sentences of a book. What differs: stories are generated rather than read from a file; the prompt has
- * no instruction and no solved example, since models here are trained to it, not instructed.
+ * The first three tasks of BABILong (arXiv 2406.10149, booydar/babilong): the facts of a bAbI story stand in order
+ * between the sentences of a book. Differences: stories are generated rather than read from a file; the prompt has no
+ * instruction and no solved example, since models here are trained to it, not instructed.
  */
 export const babilongTasks: readonly RecallTask[] = [
   babilongTask("babilong_qa1", 128, singleFactStory),
@@ -46,7 +46,7 @@ function writeAnswer(location: string): string {
   return ` ${location}.`;
 }
 
-/** Bytes of a story without anything between its facts, each of which has a space before it. */
+/** Bytes of a story with nothing between its facts, each of which has a space before it. */
 function storyLength({ facts, question }: Story): number {
   return facts.reduce((sum, fact) => sum + fact.length + 1, 0) + writeQuestion(question).length;
 }
@@ -59,7 +59,7 @@ function fittingStory(tell: (rng: Rng) => Story, bytes: number, rng: Rng): Story
   }
 }
 
-/** Each fact before a sentence or at the end, every place as likely, and several at one place allowed. */
+/** Each fact before a sentence or at the end, all places equally likely, and several at one place allowed. */
 function scatter(facts: readonly string[], sentences: readonly string[], rng: Rng): string {
   const places = facts.map(() => rng.integer(sentences.length + 1)).toSorted((a, b) => a - b);
   const parts = Array.from({ length: sentences.length + 1 }, (): string[] => []);
@@ -68,9 +68,9 @@ function scatter(facts: readonly string[], sentences: readonly string[], rng: Rn
 }
 
 /**
- * 1 where the first sentence of the answer names the location that is asked for and no other, as the original's
+ * 1 where the first sentence of the answer names the location asked for and no other, as the original's
  * `compare_answers` (babilong/metrics.py); an end of line ends the sentence too. The original overlooks a location
- * that the question names; here it counts as another one.
+ * that the question names; here it counts as a wrong one.
  */
 function scoreLocation(answer: string, references: readonly string[]): number {
   const sentence = answer.toLowerCase().split(/[.\n]/)[0] ?? "";

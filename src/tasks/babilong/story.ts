@@ -13,7 +13,7 @@ export interface Story {
   readonly answer: Location;
 }
 
-/** WhereIsActor.lua: people move; after every two moves, five times, it is asked where one that has moved is. */
+/** WhereIsActor.lua: people move; after every two moves, five times, a question asks where someone who has moved is. */
 export function singleFactStory(rng: Rng): Story {
   const world = createWorld();
   for (let asked = 1 + rng.integer(QUESTIONS); asked > 0; asked--) {
@@ -24,7 +24,7 @@ export function singleFactStory(rng: Rng): Story {
   return { facts: world.facts, question: `Where is ${actor}?`, answer };
 }
 
-/** WhereIsObject.lua: people move, take and drop things; it is asked where a thing is that somebody carries. */
+/** WhereIsObject.lua: people move, take and drop things; a question asks where a thing that somebody carries is. */
 export function twoFactStory(rng: Rng): Story {
   return tellStory(rng, ({ seen, holders }) => {
     const known = [...holders].flatMap(([object, actor]) => {
@@ -35,7 +35,7 @@ export function twoFactStory(rng: Rng): Story {
   });
 }
 
-/** WhereWasObject.lua: it is asked where a thing was before the last place that it has come to. */
+/** WhereWasObject.lua: a question asks where a thing was before the last place it came to. */
 export function threeFactStory(rng: Rng): Story {
   return tellStory(rng, ({ histories }) => {
     const moved = OBJECTS.filter((object) => (histories.get(object)?.length ?? 0) > 1);
@@ -64,14 +64,14 @@ const QUESTIONS = 5;
 /** Facts between two questions. */
 const FEWEST_FACTS = 3;
 
-/** What is so, and what the facts have told of it. */
+/** The actual world, and what the facts have said about it. */
 interface World {
   readonly facts: string[];
   readonly actors: Map<Actor, Location>;
-  /** Where things are that nobody holds. */
+  /** Where things that nobody holds are. */
   readonly floor: Map<Thing, Location>;
   readonly holders: Map<Thing, Actor>;
-  /** Where the facts say that people are; at the start they say nothing. */
+  /** Where people are according to the facts; at the start those say nothing. */
   readonly seen: Map<Actor, Location>;
   /** The known places of things in order, each with the fact of the last taking. */
   readonly histories: Map<Thing, { location: Location; taken: number }[]>;
@@ -102,7 +102,7 @@ function createWorld(): World {
 
 type Asked = Omit<Story, "facts">;
 
-/** A story up to one of its five questions; told again until all five fit. */
+/** A story up to one of its five questions; drawn again until all five fit. */
 function tellStory(rng: Rng, ask: (world: World) => Asked | "none" | "unfit"): Story {
   for (;;) {
     const story = tryStory(rng, ask);
@@ -126,7 +126,7 @@ function tryStory(rng: Rng, ask: (world: World) => Asked | "none" | "unfit"): St
   return pick(stories, rng);
 }
 
-/** One fact: a move with probability 1/3, else something taken or dropped; false where that cannot be. */
+/** One fact: a move with probability 1/3, else something taken or dropped; false where that is impossible. */
 function act(world: World, rng: Rng): boolean {
   if (rng.integer(3) === 0) {
     move(world, rng);
@@ -151,7 +151,7 @@ function move(world: World, rng: Rng): void {
   for (const [object, holder] of world.holders) if (holder === actor) note(world, object, location);
 }
 
-/** Dropping what is held, or taking what is there; nothing else can be done with a thing. */
+/** Dropping what one holds, or taking what is in the room; nothing else can be done with a thing. */
 function deedOf(world: World, actor: Actor, object: Thing): ((rng: Rng) => void) | undefined {
   const { facts, actors, floor, holders, seen, taken } = world;
   const here = actors.get(actor);
@@ -173,7 +173,7 @@ function deedOf(world: World, actor: Actor, object: Thing): ((rng: Rng) => void)
   };
 }
 
-/** A thing is known to be at a place; the history grows when the place is new. */
+/** Records that a thing is known to be at a place; the history grows when the place is new. */
 function note({ histories, taken }: World, object: Thing, location: Location): void {
   const history = histories.get(object) ?? [];
   if (history.at(-1)?.location !== location) history.push({ location, taken: taken.get(object) ?? 0 });

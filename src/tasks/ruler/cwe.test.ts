@@ -26,7 +26,7 @@ it.each([
   );
 });
 
-it("leaves less than the repeats of one word of its length", () => {
+it("leaves less of its length unused than the repeats of one word", () => {
   for (const [length, room] of [
     [2500, 14],
     [9000, 25],
@@ -36,7 +36,7 @@ it("leaves less than the repeats of one word of its length", () => {
   }
 });
 
-it("takes single words as long as there are enough of them, else pairs", () => {
+it("takes single words while there are enough of them, otherwise pairs", () => {
   const list = (length: number): string => sampleOf(cweTask, length, 3).prompt.split(/\n(?=Below is)/)[1] ?? "";
   expect(list(6000)).not.toMatch(/\d\. [a-z]+-[a-z]+/);
   const words = list(15_000).match(/(?<=\d\. )\S+/g) ?? [];
@@ -54,7 +54,9 @@ function written(words: readonly string[]): string {
   return words.map((word, i) => `${i + 1}. ${word}`).join(" ");
 }
 
-/** What a numbered list has: its most frequent words in order of appearance, and how often they and all others stand. */
+/**
+ * What a numbered list has: its most frequent words in order of appearance, and how often they and all others stand.
+ */
 function count(block: string): { common: string[]; repeats: number[]; words: number } {
   const [, list = ""] = /\n([^\n]*)\nQuestion: What are the 10 most common words/.exec(block) ?? [];
   const entries = [...list.matchAll(/(\d+)\. (\S+)/g)];

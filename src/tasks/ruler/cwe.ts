@@ -4,7 +4,7 @@ import { checkBytes, type RecallTask } from "../recall.ts";
 import { stringMatchAll } from "./metric.ts";
 import { ADJECTIVES, LONGEST_PAIR, LONGEST_WORD, NOUNS } from "./words.ts";
 
-/** How often common words and all others stand in a list. */
+/** How often common words and all others appear in a list. */
 interface Repeats {
   readonly common: number;
   readonly other: number;
@@ -61,7 +61,7 @@ export const cweTask: RecallTask = {
 // --- internal ---
 
 const WORDS = [...ADJECTIVES, ...NOUNS];
-/** Half of all pairs, so that different ones are soon found; their list takes a million bytes. */
+/** Half of all pairs, so that different ones are found quickly; their list takes a million bytes. */
 const MOST_PAIRS = Math.floor((ADJECTIVES.length * NOUNS.length) / 2);
 /** An entry of a list takes more bytes than this. */
 const SHORTEST_ENTRY = 8;
@@ -83,7 +83,7 @@ function numbered(words: readonly string[]): string {
   return words.map((word, i) => `${i + 1}. ${word}`).join(" ");
 }
 
-/** A list of words, of which the first ten are the common ones. */
+/** A list of words, the first ten of which are the common ones. */
 function listOf(words: readonly string[], repeats: Repeats, rng: Rng): { list: string[]; common: string[] } {
   const common = new Set(words.slice(0, COMMON_WORDS));
   const list = shuffled(
@@ -93,7 +93,7 @@ function listOf(words: readonly string[], repeats: Repeats, rng: Rng): { list: s
   return { list, common: [...new Set(list)].filter((word) => common.has(word)) };
 }
 
-/** The first of the words, as many as a list of `room` bytes has room for. */
+/** The first words, as many as fit into a list of `room` bytes. */
 function fittingWords(words: readonly string[], { common, other }: Repeats, room: number): readonly string[] {
   let [entries, left] = [0, room];
   for (const [i, word] of words.entries()) {
@@ -104,7 +104,7 @@ function fittingWords(words: readonly string[], { common, other }: Repeats, room
   return words;
 }
 
-/** More different pairs of an adjective and a noun than fit into `room` bytes, as long as there are so many. */
+/** More different pairs of an adjective and a noun than fit into `room` bytes, if there are that many. */
 function drawPairs(room: number, rng: Rng): string[] {
   const count = Math.min(MOST_PAIRS, Math.ceil(room / SHORTEST_ENTRY));
   return drawDistinct(count, () => `${pick(ADJECTIVES, rng)}-${pick(NOUNS, rng)}`);

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { sampleOf } from "../fixtures.ts";
 import { fweTask } from "./fwe.ts";
 
-it("has words whose counts fall with the square of their rank, the dots first, and asks for the next three", () => {
+it("has words whose counts fall with the square of their rank, dots first, and asks for the next three", () => {
   fc.assert(
     fc.property(fc.integer({ min: fweTask.minBytes, max: 20_000 }), fc.nat(), (length, seed) => {
       const { prompt, references, answer } = sampleOf(fweTask, length, seed);
@@ -21,7 +21,7 @@ it("has words whose counts fall with the square of their rank, the dots first, a
   );
 });
 
-it("has no room for the counts of more words", () => {
+it("leaves no room for the counts of more words", () => {
   for (const length of [700, 1000, 5000, 20_000]) {
     const left = length - sampleOf(fweTask, length, 1).prompt.length;
     expect(left).toBeLessThan(25); // a few ranks may go up at the same time

@@ -8,7 +8,7 @@ const WORD_LETTERS = 6;
 const ASKED = 3;
 /** The most frequent "word", which the question says to ignore. */
 const DOTS = "...";
-/** The vocabulary has one word for so many bytes of the prompt. */
+/** The vocabulary has one word for this many bytes of the prompt. */
 const BYTES_PER_WORD = 50;
 /** Fewer words than this, and two of the ranks that matter could appear equally often. */
 const FEWEST_WORDS = 74;
@@ -55,12 +55,12 @@ function drawWord(rng: Rng): string {
   return Array.from({ length: WORD_LETTERS }, () => String.fromCharCode(97 + rng.integer(26))).join("");
 }
 
-/** How often each rank appears among about so many words. */
+/** How often each rank appears among about this many words. */
 function rankCounts(words: number, ranks: number): number[] {
   return Array.from({ length: ranks }, (_, i) => Math.floor((words * (i + 1) ** -ALPHA) / ZETA));
 }
 
-/** Bytes of a text whose ranks appear so often. */
+/** Bytes of a text in which ranks appear this often. */
 function textLength([dots = 0, ...words]: readonly number[]): number {
   return dots * (DOTS.length + 1) + words.reduce((sum, count) => sum + count, 0) * (WORD_LETTERS + 1) - 1;
 }

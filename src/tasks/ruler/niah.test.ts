@@ -49,7 +49,7 @@ describe.each(niahTasks)("$name", (task) => {
   });
 
   if (haystack !== "essay")
-    it("has one needle or one sentence a line, a hidden needle never in the last", () => {
+    it("has one needle or one sentence per line, and never a hidden needle in the last", () => {
       for (let seed = 0; seed < 40; seed++) {
         const { context, asked } = parse(sampleOf(task, 2500, seed).prompt);
         const lines = context.split("\n");

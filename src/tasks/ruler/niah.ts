@@ -8,7 +8,7 @@ import { ADJECTIVES, LONGEST_PAIR, NOUNS } from "./words.ts";
 
 type Kind = "words" | "numbers" | "uuids";
 
-/** A needle-in-a-haystack task as `scripts/synthetic.yaml` of RULER has it. */
+/** A needle-in-a-haystack task as in RULER's `scripts/synthetic.yaml`. */
 interface NeedleTask {
   readonly haystack: "noise" | "essay" | "needle";
   readonly keys: Kind;
@@ -21,15 +21,15 @@ interface NeedleTask {
   readonly queries?: number;
 }
 
-/** Bytes of the longest of a kind. */
+/** Bytes of the longest value of a kind. */
 const LONGEST: Readonly<Record<Kind, number>> = { words: LONGEST_PAIR, numbers: 7, uuids: 36 };
 /** Depths in percent: 40 from 0 to 100. */
 const DEPTHS = Array.from({ length: 40 }, (_, i) => Math.round((100 * i) / 39));
 
 /**
  * RULER's eight needle-in-a-haystack tasks (NVIDIA/RULER, scripts/data/synthetic/niah.py). Two things differ: the
- * essays are a window of a book, another one for each prompt, and word keys are pairs of {@link ADJECTIVES} and
- * {@link NOUNS}. There are fewer such pairs than in the original, so a distractor never has a key that is hidden.
+ * essays are a window of a book, a new one for each prompt, and word keys are pairs of {@link ADJECTIVES} and
+ * {@link NOUNS}. There are fewer such pairs than in the original, so a distractor never has a hidden key.
  */
 export const niahTasks: readonly RecallTask[] = [
   niahTask("niah_single_1", { haystack: "noise", keys: "words", values: "numbers" }),
@@ -87,7 +87,7 @@ function niahTask(name: string, task: NeedleTask): RecallTask {
   };
 }
 
-/** What stands before and after the haystack. One answer: everything in the singular. */
+/** What comes before and after the haystack; for one answer, everything in the singular. */
 function promptFrame(kind: Kind, asked: readonly string[], answers: number): readonly [string, string] {
   const [some, are, areAll, type] =
     answers === 1 ? ["A", "is", "is", kind.slice(0, -1)] : ["Some", "are", "are all", kind];
@@ -160,7 +160,7 @@ function drawUuid(rng: Rng): string {
   return `${digits(8)}-${digits(4)}-4${digits(3)}-${(8 + rng.integer(4)).toString(16)}${digits(3)}-${digits(12)}`;
 }
 
-/** A draw, again until it is none of `taken`. */
+/** Draws until the result is not in `taken`. */
 function drawUnlike(taken: readonly string[], draw: () => string): string {
   for (;;) {
     const drawn = draw();

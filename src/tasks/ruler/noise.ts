@@ -1,7 +1,7 @@
-/** RULER's haystack without a meaning; repeated, one a line. */
+/** RULER's meaningless haystack; repeated, one per line. */
 export const NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
 
-/** Noise with other lines before some of its own, at ascending places, in at most `length` bytes. */
+/** Noise with other lines inserted at ascending places, in at most `length` bytes. */
 export function hideInNoise(lines: readonly string[], length: number, places: (lines: number) => number[]): string {
   const taken = lines.reduce((sum, line) => sum + line.length + 1, 0);
   const count = Math.floor((length + 1 - taken) / (NOISE.length + 1));

@@ -22,7 +22,7 @@ it("hides one chain of five assignments in its order, and asks for the names of 
   );
 });
 
-it("leaves less than a line of its length", () => {
+it("leaves less than a line of its length unused", () => {
   for (const length of [1716, 1806, 1807, 4000, 9999]) {
     expect(length - sampleOf(vtTask, length, 1).prompt.length).toBeLessThan(GRASS.length + 1);
   }

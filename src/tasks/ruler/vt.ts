@@ -7,13 +7,13 @@ import { hideInNoise, NOISE } from "./noise.ts";
 const NAME = "vt";
 const HOPS = 4;
 const [NAME_LETTERS, EXAMPLE_LETTERS] = [5, 3];
-/** The definition lets its example take 500 tokens, but has no fewer than these lines of noise. */
+/** The definition allows its example 500 tokens, but at least these lines of noise. */
 const EXAMPLE_NOISE = 5;
 
 /**
  * RULER's variable tracking (NVIDIA/RULER, scripts/data/synthetic/variable_tracking.py): one chain of five
  * assignments in noise, after a solved example with three-letter names. The example is as short as the definition
- * ever makes it, as a model of bytes pays for each of its letters.
+ * ever makes it, since a model of bytes pays for each of its letters.
  */
 export const vtTask: RecallTask = {
   name: NAME,
@@ -51,7 +51,7 @@ function writeChain(names: readonly string[], value: string): string[] {
   return names.map((name, i) => (i === 0 ? `VAR ${name} = ${value}` : `VAR ${name} = VAR ${names[i - 1] ?? ""} `));
 }
 
-/** A chain in as much noise as fits into so many bytes, and the question for it. */
+/** A chain in as much noise as fits into the given bytes, and its question. */
 function drawBlock(rng: Rng, letters: number, bytes: number): { prompt: string; names: string[] } {
   const names = drawDistinct(HOPS + 1, () => drawName(rng, letters));
   const value = String(10_000 + rng.integer(89_999));
@@ -64,7 +64,7 @@ function drawName(rng: Rng, letters: number): string {
   return Array.from({ length: letters }, () => String.fromCharCode(65 + rng.integer(26))).join("");
 }
 
-/** Bytes of a chain in so many lines of noise with its question; names and values are all of one length. */
+/** Bytes of a chain in the given lines of noise with its question; names and values all have the same length. */
 function blockLength(letters: number, noise: number): number {
   const chain = writeChain(Array<string>(HOPS + 1).fill("A".repeat(letters)), "0".repeat(5));
   const lines = [...Array<string>(noise).fill(NOISE), ...chain];

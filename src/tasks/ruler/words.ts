@@ -1,4 +1,4 @@
-/** Stand for the adjectives of the word list that RULER draws from, which is not part of this package. */
+/** Stand in for the adjectives of the word list that RULER draws from, which is not part of this package. */
 export const ADJECTIVES: readonly string[] = `
   able amber ancient angry autumn bare bitter black blank blue blunt bold brave brief bright brisk broad broken bronze
   brown calm careful cheap cheerful chilly clean clever close cloudy coarse cold common complete cool crisp crooked
@@ -18,7 +18,7 @@ export const ADJECTIVES: readonly string[] = `
   .trim()
   .split(/\s+/);
 
-/** Stand for its nouns; none is among the adjectives. */
+/** Stand in for its nouns; none is among the adjectives. */
 export const NOUNS: readonly string[] = `
   acorn actor anchor ankle anvil apple apron arch arm army arrow artist atlas aunt author axe baby badge bag baker
   ball banana band bank barn barrel basin basket bath bay beach bead beam bean bear beard bed bee beetle bell belt

@@ -1,7 +1,7 @@
 /** Merges of {@link tinyTokenizerJson}, on top of its 256 bytes. `Ġ` is a blank. */
 const MERGES = ["t h", "th e", "Ġ the", "i n", "o f", "Ġ of"];
 
-/** A `tokenizer.json` as GPT-2 has it, with six merges: byte-level BPE that loses nothing, of 263 tokens. */
+/** A `tokenizer.json` like that of GPT-2, with six merges: lossless byte-level BPE with 263 tokens. */
 export function tinyTokenizerJson(): object {
   const letters = byteLetters();
   const pieces = [...letters, ...MERGES.map((merge) => merge.replace(" ", ""))];

@@ -5,9 +5,9 @@ import type { Tokenizer } from "./tokenizer.ts";
 export const GPT2_VOCABULARY_SIZE = 50_257;
 
 /**
- * The byte-pair encoding of GPT-2, which loses nothing: every byte has a token. Its vocabulary (1 MB) is loaded when
- * this is called. Merging takes time that grows with the square of a word, so letters, digits, blanks or signs in a row
- * are cut after every 1,024: only there may the tokens differ from those of GPT-2.
+ * The byte-pair encoding of GPT-2, which is lossless: every byte has a token. Its vocabulary (1 MB) is loaded when this
+ * is called. Merging takes time that grows with the square of a word, so runs of letters, digits, blanks or signs are
+ * cut after every 1,024: only there can the tokens differ from those of GPT-2.
  */
 export async function gpt2Tokenizer(): Promise<Tokenizer> {
   const { encode } = await import("gpt-tokenizer/encoding/r50k_base");
@@ -30,13 +30,13 @@ export async function gpt2Tokenizer(): Promise<Tokenizer> {
 
 // --- internal ---
 
-/** Text that looks like a special token is text. */
+/** Text that looks like a special token is treated as text. */
 const PLAIN_TEXT = { disallowedSpecial: new Set<string>() };
 
-/** So many characters of one kind in a row, which the encoding would merge as one word. */
+/** A run of this many characters of one kind, which the encoding would merge as one word. */
 const LONG_STRETCH = /\p{L}{1024}|\p{N}{1024}|\s{1024}|[^\s\p{L}\p{N}]{1024}/gu;
 
-/** Without this there is no long stretch, and it is found much faster. */
+/** Any long stretch contains this, which is found much faster. */
 const UNBROKEN = /\S{1024}|\s{1024}/;
 
 /** A text in parts, each of which ends after a long stretch. */

@@ -3,9 +3,9 @@ import { maximum } from "../../base/statistics.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 /**
- * A tokenizer from the content of a `tokenizer.json`, as every model of the Hugging Face hub has one; `source` names it
- * in errors. No special tokens are added. What it decodes is what it was given as far as its vocabulary and its
- * normalizer let it: one that lower-cases, say, does not give capitals back. Throws ConfigError when it cannot be used.
+ * A tokenizer from the content of a `tokenizer.json`, as used by models on the Hugging Face hub; `source` names it in
+ * errors. No special tokens are added. Decoding restores the text as far as its vocabulary and normalizer allow: one
+ * that lower-cases, say, does not restore capitals. Throws ConfigError when it cannot be used.
  */
 export async function huggingFaceTokenizer(json: unknown, source: string): Promise<Tokenizer> {
   const { Tokenizer: Library } = (await import("@huggingface/tokenizers")) as unknown as HuggingFaceLibrary;
@@ -26,7 +26,7 @@ export async function huggingFaceTokenizer(json: unknown, source: string): Promi
 
 // --- internal ---
 
-/** The file, unless it has what the library would leave out without a word. */
+/** The file, unless it has something that the library would silently ignore. */
 function checked(json: unknown): unknown {
   const { type, byte_fallback, vocab } = (json as { model?: FileModel } | null)?.model ?? {};
   if (type === "Unigram" && byte_fallback === true)
@@ -38,17 +38,19 @@ function checked(json: unknown): unknown {
   return json;
 }
 
-/** What is looked at of the `model` of a file. Ids by piece; those of Unigram are the places of a list. */
+/** The parts of a file's `model` that are checked. Ids by piece; those of Unigram are the places of a list. */
 interface FileModel {
   readonly type?: unknown;
   readonly byte_fallback?: unknown;
   readonly vocab?: Readonly<Record<string, unknown>> | readonly unknown[] | null;
 }
 
-/** Token ids are numbers of 32 bits with a sign. */
+/** Token ids are signed 32-bit integers. */
 const MOST_TOKENS = 2 ** 31;
 
-/** The library's Unigram model hands on the pieces of a text as arguments of one call, which end at some 120,000. */
+/**
+ * The library's Unigram model passes the pieces of a text as arguments of one call, which is limited to some 120,000.
+ */
 function encodingLongTexts(library: LibraryTokenizer): LibraryTokenizer {
   const { model } = library;
   const { tokenize } = model;
@@ -61,7 +63,7 @@ function largestId(vocabulary: ReadonlyMap<string, number>): number {
   return maximum(vocabulary.values());
 }
 
-/** What is used of the library, whose own types cannot be resolved by all settings of TypeScript. */
+/** The parts of the library used here; not every TypeScript setting can resolve its own types. */
 interface HuggingFaceLibrary {
   readonly Tokenizer: new (json: unknown, config: object) => LibraryTokenizer;
 }
@@ -69,7 +71,7 @@ interface HuggingFaceLibrary {
 interface LibraryTokenizer {
   readonly model: {
     encode(texts: readonly string[]): string[];
-    /** Of the Unigram model alone. */
+    /** Only of the Unigram model. */
     readonly tokenize?: (text: string) => readonly string[];
   };
   get_vocab(withAddedTokens: boolean): Map<string, number>;
@@ -88,7 +90,7 @@ function open<T>(read: () => T, source: string): T {
   }
 }
 
-/** What a token decodes to depends on those before it, so each piece is decoded after the piece that was shown last. */
+/** What a token decodes to depends on those before it, so each piece is decoded after the piece shown last. */
 function streamOf(decode: (tokens: Iterable<number>) => string): (tokens: Iterable<number>) => string {
   let [shown, pending]: [number[], number[]] = [[], []];
   return (tokens) => {

@@ -13,7 +13,7 @@ export interface Tokenizer {
   streamDecoder(): (tokens: Iterable<number>) => string;
 }
 
-/** The bytes of UTF-8. What a model reads whose config names no tokenizer. */
+/** The bytes of UTF-8: what a model reads if its config names no tokenizer. */
 export const byteTokenizer: Tokenizer = {
   name: "bytes",
   vocabularySize: BYTE_VOCABULARY_SIZE,

@@ -26,7 +26,7 @@ describe.each(Object.entries(LOSSLESS))("%s", (_, load) => {
     tokenizer = await load();
   });
 
-  it("gives back every text that it is given, in tokens of its vocabulary", () => {
+  it("restores every text that it encodes, with tokens of its vocabulary", () => {
     fc.assert(
       fc.property(text, (value) => {
         const tokens = tokenizer.encode(value);
@@ -36,7 +36,7 @@ describe.each(Object.entries(LOSSLESS))("%s", (_, load) => {
     );
   });
 
-  it("gives the same text as a stream, however the tokens are cut", () => {
+  it("decodes the same text as a stream, however the tokens are cut", () => {
     fc.assert(
       fc.property(text, fc.array(fc.nat(5), { minLength: 1 }), (value, sizes) => {
         const tokens = tokenizer.encode(value);
@@ -52,7 +52,7 @@ describe.each(Object.entries(LOSSLESS))("%s", (_, load) => {
     );
   });
 
-  it("writes no text as no tokens", () => {
+  it("encodes empty text as no tokens", () => {
     expect(tokenizer.encode("")).toEqual(new Int32Array());
     expect(tokenizer.decode([])).toBe("");
   });
@@ -67,16 +67,16 @@ describe.each(Object.entries(LOSSLESS))("%s, given very much at once,", (_, load
 });
 
 describe("gpt2Tokenizer", () => {
-  it.each(["a", "é", "7", " ", "\n", "=", "😀"])("takes time in proportion to a stretch of %j", async (letter) => {
+  it.each(["a", "é", "7", " ", "\n", "=", "😀"])("takes time proportional to a stretch of %j", async (letter) => {
     const { encode, decode } = await gpt2Tokenizer();
     const stretch = letter.repeat(200_000);
     const started = performance.now();
     const tokens = encode(`Before ${stretch} after`);
-    expect(performance.now() - started).toBeLessThan(5000); // a minute and more, were it one word
+    expect(performance.now() - started).toBeLessThan(5000); // a minute or more if it were one word
     expect(decode(tokens)).toBe(`Before ${stretch} after`);
   });
 
-  it("cuts nothing that is shorter, and nothing within a character", async () => {
+  it("cuts nothing shorter, and never within a character", async () => {
     const { encode } = await gpt2Tokenizer();
     const { encode: whole } = await import("gpt-tokenizer/encoding/r50k_base");
     for (const length of [1, 1023]) {
@@ -87,7 +87,7 @@ describe("gpt2Tokenizer", () => {
     expect(decode(encode("😀".repeat(3000)))).toBe("😀".repeat(3000));
   });
 
-  it("writes the tokens that GPT-2 was trained on", async () => {
+  it("encodes to the tokens that GPT-2 was trained on", async () => {
     const { encode, decode, vocabularySize } = await gpt2Tokenizer();
     expect([...encode("Hello world! It's 1851.\n\n")]).toEqual([15496, 995, 0, 632, 338, 1248, 4349, 13, 628]);
     expect([...encode("😀")]).toEqual([47249, 222]);
@@ -96,7 +96,7 @@ describe("gpt2Tokenizer", () => {
     expect(vocabularySize).toBe(GPT2_VOCABULARY_SIZE);
   });
 
-  it("takes the name of a special token for text, and shows the token", async () => {
+  it("treats the name of a special token as text, and shows the token", async () => {
     const { encode, decode } = await gpt2Tokenizer();
     expect([...encode("<|endoftext|>")]).not.toContain(GPT2_VOCABULARY_SIZE - 1);
     expect(decode([GPT2_VOCABULARY_SIZE - 1])).toBe("<|endoftext|>");
@@ -104,7 +104,7 @@ describe("gpt2Tokenizer", () => {
 });
 
 describe("huggingFaceTokenizer", () => {
-  it("takes a vocabulary of any size, as those of large models are", async () => {
+  it("takes a vocabulary of any size, such as those of large models", async () => {
     const json = tinyTokenizerJson() as { model: { vocab: Record<string, number> } };
     const vocab = Object.fromEntries(Array.from({ length: 151_936 - 263 }, (_, i) => [`word${i}`, 263 + i]));
     const large = { ...json, model: { ...json.model, vocab: { ...json.model.vocab, ...vocab } } };
@@ -121,7 +121,7 @@ describe("huggingFaceTokenizer", () => {
     expect(vocabularySize).toBe(263);
   });
 
-  it("streams what its decoder joins by blanks", async () => {
+  it("streams what its decoder joins with blanks", async () => {
     const { encode, decode, streamDecoder } = await huggingFaceTokenizer(wordPieceJson(), "words");
     const tokens = encode("The whales a");
     expect([...tokens]).toEqual([1, 2, 3, 4]);
@@ -137,10 +137,10 @@ describe("huggingFaceTokenizer", () => {
   });
 });
 
-describe("a tokenizer.json that the library would read otherwise than it says", () => {
+describe("a tokenizer.json that the library would misread", () => {
   const json = tinyTokenizerJson() as { model: object };
   it.each<[string, object, RegExp]>([
-    ["an id that is no number", { vocab: { a: "x" } }, /: the id of "a" is x$/],
+    ["an id that is not a number", { vocab: { a: "x" } }, /: the id of "a" is x$/],
     ["a negative id", { vocab: { a: -5 } }, /: the id of "a" is -5$/],
     ["an id of half a token", { vocab: { a: 1.5 } }, /: the id of "a" is 1\.5$/],
     ["an id of more than 32 bits", { vocab: { a: 1e12 } }, /: the id of "a" is 1000000000000$/],
@@ -181,7 +181,7 @@ it("a Unigram tokenizer encodes a text of any length", async () => {
 });
 
 describe("encodeDocuments", () => {
-  it("leaves bytes as they are, and encodes each document on its own", async () => {
+  it("keeps bytes unchanged, and encodes each document separately", async () => {
     const documents = ["the", " of"].map((name) => ({ name, tokens: Uint8Array.from(encodeText(name)) }));
     expect(encodeDocuments(documents, byteTokenizer)).toEqual(documents);
     const encoded = encodeDocuments(documents, await huggingFaceTokenizer(tinyTokenizerJson(), "tiny"));
@@ -201,6 +201,6 @@ describe("checkVocabulary", () => {
   });
 });
 
-it("readsBytes is true of models that name no tokenizer, or bytes", () => {
+it("readsBytes is true for models that name no tokenizer, or bytes", () => {
   expect([{}, { tokenizer: "bytes" }, { tokenizer: "gpt2" }].map(readsBytes)).toEqual([true, true, false]);
 });

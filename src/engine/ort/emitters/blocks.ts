@@ -3,14 +3,14 @@ import type { Tensor } from "../../../graph/tensor.ts";
 import { BLOCK_SIZE, codeBits } from "../../../tensor/blocks.ts";
 import { int, MICROSOFT_OPS, type Emitters } from "./emitter.ts";
 
-/** Matrices in blocks with ONNX Runtime's own operators, which do not unpack them. */
+/** Matrices in blocks through ONNX Runtime's own operators, which do not unpack them. */
 export const blocks: Emitters<Exclude<keyof BlockOps, "dequantizeBlocks">> = {
   matmulBlocks: ({ inputs: [, codes] }, inputs) => {
     const { out, width, bits } = measuresOf(codes);
     const attributes = [int("N", out), int("K", width), int("bits", bits), int("block_size", BLOCK_SIZE)];
     return { type: "MatMulNBits", inputs, attributes, from: MICROSOFT_OPS };
   },
-  // The operator wants the codes of a row side by side. Reshaping what is fed costs nothing: it is a view.
+  // The operator wants the codes of a row side by side. Reshaping a feed costs nothing: it is a view.
   gatherBlocks: ({ inputs: [, codes] }, [indices = "", table = "", ...others], writer) => {
     const { out, width, bits } = measuresOf(codes);
     const rows = writer.add({ type: "Reshape", inputs: [table, writer.int64s([out, (width * bits) / 8])] });

@@ -11,7 +11,7 @@ import {
   type Writer,
 } from "./emitter.ts";
 
-/** Min or Max, or Clip where an operand is a constant scalar: ONNX Runtime's kernel for it is much the faster one. */
+/** Min or Max, or Clip where an operand is a constant scalar: ONNX Runtime's kernel for Clip is much faster. */
 const extreme =
   (type: string, clipped: (x: string, bound: string) => string[]): Emitter<"min" | "max"> =>
   ({ inputs: operands, shape }, inputs) => {
@@ -35,7 +35,7 @@ export const elementwise: Emitters<keyof ElementwiseOps> = {
   }),
   add: direct("Add"),
   sub: direct("Sub"),
-  // ONNX Runtime knows RMSNorm, which it has one kernel for, by the power of two.
+  // ONNX Runtime recognises RMSNorm, which it has a single kernel for, by the power of two.
   mul: ({ inputs: [a, b] }, inputs, writer) =>
     a === b ? { type: "Pow", inputs: [...inputs.slice(1), writer.float(2)] } : { type: "Mul", inputs },
   div: direct("Div"),

@@ -3,7 +3,10 @@ import type { Op } from "../../../graph/ops.ts";
 import type { Tensor } from "../../../graph/tensor.ts";
 import type { DType } from "../../../tensor/host-tensor.ts";
 
-/** How one operation of a graph is written: as the last node of some, given the names of its operands. */
+/**
+ * How one operation of a graph is written: as one or more nodes, the last of which is returned, given the names of its
+ * operands.
+ */
 export type Emitter<K extends Op> = (node: Tensor<K>, inputs: readonly string[], writer: Writer) => NodeSpec;
 
 /** Total: an operation without an entry does not compile. */
@@ -20,9 +23,9 @@ export interface NodeSpec {
   readonly from?: OperatorSet;
 }
 
-/** What holds the nodes that are written. */
+/** Collects the nodes that are written. */
 export interface Writer {
-  /** Adds a node with one result of this name; a new name when none is given. Returns the name. */
+  /** Adds a node with one result of this name; a fresh name when none is given. Returns the name. */
   add(spec: NodeSpec, name?: string): string;
   /** The name of a one-dimensional int64 constant. */
   int64s(values: readonly number[]): string;
@@ -34,14 +37,14 @@ export interface Writer {
   float(value: number): string;
 }
 
-/** A version of a set of operators, and the oldest version of the file format that it goes with. */
+/** A version of an operator set, and the oldest version of the file format that it works with. */
 export interface OperatorSet {
   readonly domain: string;
   readonly version: number;
   readonly ir: number;
 }
 
-/** The version of the standard operators that models ask for, unless they read bfloat16. */
+/** The version of the standard operators that models request, unless they read bfloat16. */
 export const OPSET_VERSION = 23;
 export const STANDARD_OPS: OperatorSet = { domain: "", version: OPSET_VERSION, ir: 11 };
 /** Has BitCast. */

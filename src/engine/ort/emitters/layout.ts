@@ -20,7 +20,7 @@ export const layout: Emitters<keyof LayoutOps> = {
     type: "Slice",
     inputs: [...inputs, writer.int64s([start]), writer.int64s([end]), writer.int64s([axis])],
   }),
-  // All axes are given: with the optional list of axes, ONNX Runtime's transpose optimizer misreads the pads.
+  // All axes are given: with the optional list of axes, ONNX Runtime's transpose optimizer misinterprets the pads.
   pad: ({ attributes: { axis, before, after }, shape }, inputs, writer) => {
     const none = shape.map(() => 0);
     return { type: "Pad", inputs: [...inputs, writer.int64s([...none.with(axis, before), ...none.with(axis, after)])] };

@@ -4,8 +4,8 @@ import { direct, type Emitters } from "./emitter.ts";
 
 export const products: Emitters<keyof ProductOps> = {
   matmul: direct("MatMul"),
-  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2], or one table [T, d/2] and positions [batch, T] in it. It goes
-  // from head to head inside a position, so that a lane for each head has it go through memory in order.
+  // The operator takes [batch, heads, T, d] and tables [batch, T, d/2], or one table [T, d/2] and positions [batch, T] in
+  // it. It goes from head to head within a position, so giving each head a lane makes it go through memory in order.
   rotate: ({ shape, inputs: [, ...operands] }, [x = "", ...tables], writer) => {
     const [rows, size] = shape.slice(-2) as [number, number];
     const shared = operands.every((table) => table.shape.at(-2) === rows && sizeOf(table.shape) === (rows * size) / 2);

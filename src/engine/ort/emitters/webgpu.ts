@@ -1,6 +1,9 @@
 import type { Emitters } from "./emitter.ts";
 
-/** Operators that ONNX Runtime has no kernel for on WebGPU, and would compute on the CPU in the middle of a run, written as others. */
+/**
+ * Operators without a WebGPU kernel in ONNX Runtime, which would compute them on the CPU in the middle of a run,
+ * written with others.
+ */
 export const webgpuOnly: Emitters<"elu" | "logSoftmax"> = {
   // max(x, 0) + exp(min(x, 0)) - 1
   elu: (_, [x = ""], writer) => {
