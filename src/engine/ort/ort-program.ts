@@ -78,15 +78,26 @@ export function createResidentProgram(
     if (!tensor) throw new FeedError(`input "${name}" has been released, or belongs to another engine`);
     return tensor;
   };
+  // What a session has left on the device lies in memory of the session, which therefore ends with the last of it.
+  const left = new Set<DeviceTensor>();
+  let disposed = false;
+  const endWhenUnused = async (): Promise<void> => {
+    if (disposed && left.size === 0) await session.release();
+  };
   const keep = (name: string, tensor: OrtTensor): DeviceTensor => {
     const kept: DeviceTensor = {
       dtype: outputType(graph, name),
       shape: tensor.dims,
       release() {
         if (!onDevices.delete(kept)) return;
-        inTurn(async () => tensor.dispose()).catch(() => {}); // a lost device no longer holds anything
+        inTurn(async () => {
+          left.delete(kept);
+          tensor.dispose();
+          await endWhenUnused();
+        }).catch(() => {}); // a lost device no longer holds anything
       },
     };
+    left.add(kept);
     onDevices.set(kept, tensor);
     return kept;
   };
@@ -103,7 +114,11 @@ export function createResidentProgram(
         }
         return { onHost, onDevice };
       }),
-    dispose: () => inTurn(() => session.release()),
+    dispose: () =>
+      inTurn(() => {
+        disposed = true;
+        return endWhenUnused();
+      }),
   };
 }
 
