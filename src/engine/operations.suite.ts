@@ -281,6 +281,9 @@ const cases: { readonly [K in Op]: readonly Case[] } = {
     on(rotate, floats(2, 3, 1, 2, 4), floats(3, 1, 2, 2), floats(3, 1, 2, 2)),
     on(rotate, floats(2, 2, 4), floats(2, 1, 2), floats(2, 2)),
     on((x, cos, sin) => rotate(transpose(x, [1, 0, 2]), cos, sin), floats(3, 2, 10), floats(3, 5), floats(3, 5)),
+    // Tables for each lane, which its heads share, and one for each head.
+    on(rotate, floats(2, 3, 4, 5, 10), floats(2, 1, 1, 5, 5), floats(2, 1, 1, 5, 5)),
+    on(rotate, floats(2, 3, 4, 5, 10), floats(2, 3, 1, 5, 5), floats(2, 3, 1, 5, 5)),
   ],
 
   matmul: [

@@ -4,7 +4,7 @@ import type { Tensor } from "../../graph/tensor.ts";
 import { applyRope, ropeRows, ropeSlice, ropeTables, undoRope, type RopeTables } from "../../nn/rope.ts";
 import { joinKeys, type KeysAndValues } from "../shared/keys.ts";
 import type { ChunkPlace } from "../contract.ts";
-import { perLane } from "../shared/lanes.ts";
+import { broadcastLanes } from "../shared/lanes.ts";
 import { HIDDEN } from "../../graph/limits.ts";
 import { scoresOf, weightedParts, type SeenPart } from "../shared/softmax.ts";
 import type { InfiniConfig } from "./config.ts";
@@ -53,10 +53,10 @@ export function attendInOpen(
   const [cached, C] = [cache ? N : 0, axisSize(own.keys.shape, 3)];
   const all = ropeTables(cached + N + C, headDim, ropeBase);
   const turned = (x: Tensor): Tensor =>
-    applyRope(x, ropeRows(all, add(iota(C, cached), perLane(offset, x.shape.length - 1))));
+    applyRope(x, ropeRows(all, add(iota(C, cached), broadcastLanes(offset, x.shape.length - 1))));
   const [q, k] = [turned(queries), turned(own.keys)];
   const meet = (keys: Tensor, values: Tensor, mask: Mask): SeenPart => ({ scores: mask(scoresOf(q, keys)), values });
-  const isBefore = less(iota(N), perLane(offset, 6));
+  const isBefore = less(iota(N), broadcastLanes(offset, 6));
   const local = weightedParts([
     ...(cache ? [meet(withSegmentAxis(cache.keys), withSegmentAxis(cache.values), cacheMask(past, N))] : []),
     meet(withSegmentAxis(open.keys), withSegmentAxis(open.values), (scores) => where(isBefore, scores, HIDDEN)),

@@ -37,7 +37,8 @@ export function memorizingLayers(
   { numLayers }: Pick<MixerContext, "numLayers">,
   { memoryLayer = Math.max(0, Math.round(0.75 * numLayers) - 1), ...withStore }: z.output<typeof memorizingSchema>,
 ): (z.output<typeof memorizingLayerSchema> | z.output<typeof infiniSchema>)[] {
-  if (memoryLayer >= numLayers) throw new OptionError(`memoryLayer ${memoryLayer} is not one of the ${numLayers} layers`);
+  if (memoryLayer >= numLayers)
+    throw new OptionError(`memoryLayer ${memoryLayer} is not one of the ${numLayers} layers`);
   const memory = memorySchema.parse({ update: "none", shift: "none", cache: true });
   return Array.from({ length: numLayers }, (_, layer) =>
     layer === memoryLayer ? withStore : { kind: "infini", memory },

@@ -11,6 +11,11 @@ export function perLane(x: Tensor, rank: number): Tensor {
   return reshape(x, [...x.shape, ...Array.from({ length: rank - 1 }, () => 1)]);
 }
 
+/** As {@link perLane} where the number is only broadcast: of a single lane it is left as it is, [1], which takes no operation. */
+export function broadcastLanes(x: Tensor, rank: number): Tensor {
+  return x.shape[0] === 1 ? x : perLane(x, rank);
+}
+
 /**
  * What `chosen` gives for a leaf [B, ..] of the tree in lanes whose flag (int32 [B]) is 1; the leaf itself in the
  * others.

@@ -3,7 +3,7 @@ import { floatTensor } from "../../tensor/host-tensor.ts";
 import { axisSize } from "../../graph/infer.ts";
 import { sharedConstant } from "../../graph/shared-constant.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { perLane } from "./lanes.ts";
+import { broadcastLanes } from "./lanes.ts";
 import { HIDDEN } from "../../graph/limits.ts";
 import { scoresOf, weightedValues } from "./softmax.ts";
 
@@ -27,7 +27,7 @@ export function causalMaskFrom(offset: Tensor, cached: number): Mask {
   return (scores) => {
     const [queries, keys] = [axisSize(scores.shape, scores.shape.length - 2), scores.shape.at(-1) ?? 0];
     const first = reshape(iota(queries, cached + 1), [queries, 1]);
-    const firstHidden = add(first, perLane(offset, scores.shape.length));
+    const firstHidden = add(first, broadcastLanes(offset, scores.shape.length));
     return where(less(iota(keys), firstHidden), scores, HIDDEN);
   };
 }
