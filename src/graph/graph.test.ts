@@ -2,12 +2,24 @@ import { describe, expect, it } from "vitest";
 
 import { add, exp, input, mul, neg, scalar } from "./builder.ts";
 import { expectOrdered } from "./fixtures.ts";
-import { createGraph, topologicalOrder } from "./graph.ts";
+import { createGraph, signatureOf, topologicalOrder } from "./graph.ts";
 
 import { GraphError, type Tensor } from "./tensor.ts";
 
 const x = input("x", [3]);
 const y = input("y", [3]);
+
+describe("signatureOf", () => {
+  it("has the inputs, and the names, shapes and types of the outputs, but nothing that computes them", () => {
+    const graph = createGraph({ sum: add(y, x), same: x });
+    const { inputs, outputs, nodes } = signatureOf(graph);
+    expect(inputs).toEqual(graph.inputs);
+    expect(Object.keys(outputs)).toEqual(["sum", "same"]);
+    for (const { shape, dtype, inputs: operands } of Object.values(outputs))
+      expect([shape, dtype, operands]).toEqual([[3], "float32", []]);
+    expect(nodes).toEqual([]);
+  });
+});
 
 describe("createGraph", () => {
   it("keeps what the outputs depend on, once, operands first", () => {

@@ -29,6 +29,18 @@ export function createGraph(outputs: Flat<Tensor>): Graph {
   return { inputs, outputs, nodes };
 }
 
+/**
+ * A graph as it is seen from outside: its inputs, and its outputs without what computes them. It takes next to no memory, where the
+ * nodes of a large graph take tens of megabytes.
+ */
+export function signatureOf({ inputs, outputs }: Graph): Graph {
+  const leaves = Object.entries(outputs).map(([name, { shape, dtype }]) => {
+    const leaf: Tensor<"input"> = { op: "input", inputs: [], attributes: { name }, shape, dtype };
+    return [name, leaf] as const;
+  });
+  return { inputs, outputs: Object.fromEntries(leaves), nodes: [] };
+}
+
 /** Every tensor the roots depend on, once, after its operands. */
 export function topologicalOrder(roots: readonly Tensor[]): readonly Tensor[] {
   const done = new Set<Tensor>();

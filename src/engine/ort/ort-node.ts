@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { InferenceSession } from "onnxruntime-common";
 import { input, neg } from "../../graph/builder.ts";
-import { createGraph, type Graph } from "../../graph/graph.ts";
+import { createGraph, signatureOf, type Graph } from "../../graph/graph.ts";
 import { optimize } from "../../graph/passes/optimize.ts";
 import { checkTypes, DeviceError, deviceFailure, type CompileResident, type Engine } from "../engine.ts";
 import { writeOnnx } from "./onnx-writer.ts";
@@ -44,26 +44,27 @@ export async function createNodeEngine(options: NodeEngineOptions = {}): Promise
   const open = async (graph: Graph, own: InferenceSession.SessionOptions = {}): Promise<[Graph, InferenceSession]> => {
     checkTypes(graph, target);
     const lowered = optimize(graph, target);
-    return [lowered, await createSession(ort, writeOnnx(lowered, target), { ...sessionOptions, ...own }, device)];
+    const session = await createSession(ort, writeOnnx(lowered, target), { ...sessionOptions, ...own }, device);
+    return [signatureOf(lowered), session];
   };
   let anchor: ReturnType<typeof open> | undefined;
   const compileResident: CompileResident = async (graph, resident) => {
     // The device is destroyed with the last session, and freeing anything on it after that crashes the process: keep
     // one session.
     await (anchor ??= open(NOTHING));
-    const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
-    return createResidentProgram(ort, lowered, session, { resident });
+    const [signature, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
+    return createResidentProgram(ort, signature, session, { resident });
   };
   return {
     device,
     target,
     async compile(graph, { sparing = false } = {}) {
       // Planning memory by the shapes of a graph doubles the peak; see docs/log.md.
-      const [lowered, session] = await open(
+      const [signature, session] = await open(
         graph,
         sparing ? { enableCpuMemArena: false, enableMemPattern: false } : {},
       );
-      return createProgram(ort, lowered, session, { writesOutputs: true });
+      return createProgram(ort, signature, session, { writesOutputs: true });
     },
     ...(device === "webgpu" && { compileResident }),
   };

@@ -1,6 +1,6 @@
 import type { InferenceSession } from "onnxruntime-common";
 import { input, neg } from "../../graph/builder.ts";
-import { createGraph, type Graph } from "../../graph/graph.ts";
+import { createGraph, signatureOf, type Graph } from "../../graph/graph.ts";
 import { floatTensor } from "../../tensor/host-tensor.ts";
 import { optimize } from "../../graph/passes/optimize.ts";
 import { createQueue } from "../../base/queue.ts";
@@ -124,18 +124,18 @@ async function openDevice(device: WebDevice, options: Omit<WebEngineOptions, "de
     checkTypes(graph, target);
     const lowered = optimize(graph, target);
     const all = { ...sessionOptions, ...own };
-    return [lowered, await inTurn(() => createSession(ort, writeOnnx(lowered, target), all, device))];
+    return [signatureOf(lowered), await inTurn(() => createSession(ort, writeOnnx(lowered, target), all, device))];
   };
   const compileResident: CompileResident = async (graph, resident) => {
-    const [lowered, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
-    return createResidentProgram(ort, lowered, session, { resident, inTurn });
+    const [signature, session] = await open(graph, { preferredOutputLocation: outputLocations(graph, resident) });
+    return createResidentProgram(ort, signature, session, { resident, inTurn });
   };
   const engine: WebEngine = {
     device,
     target,
     async compile(graph) {
-      const [lowered, session] = await open(graph);
-      return oneAtATime(createProgram(ort, lowered, session, { writesOutputs: false }));
+      const [signature, session] = await open(graph);
+      return oneAtATime(createProgram(ort, signature, session, { writesOutputs: false }));
     },
     ...(device === "webgpu" && { compileResident }),
   };

@@ -1,5 +1,5 @@
 import { createQueue } from "../../base/queue.ts";
-import type { Graph } from "../../graph/graph.ts";
+import { signatureOf, type Graph } from "../../graph/graph.ts";
 import { nextOf } from "../../graph/names.ts";
 import { copyOf, zerosOf, type HostTensor } from "../../tensor/host-tensor.ts";
 import type { Flat } from "../../tensor/tree.ts";
@@ -57,7 +57,13 @@ export function createDeviceStore(
   const prepare = async (graph: Graph): Promise<DevicePrepared> => {
     const whole = deviceGraph(graph, values.all);
     const program = await compileResident(whole, new Set(replacements(whole, values.all).keys()));
-    return { where: "device", graph, whole, program, dispose: () => program.dispose() };
+    return {
+      where: "device",
+      graph: signatureOf(graph),
+      whole: signatureOf(whole),
+      program,
+      dispose: () => program.dispose(),
+    };
   };
   const bindTo = ({ graph, whole, program }: DevicePrepared): Pick<Program, "run"> => {
     const [rows, replaced] = [rowChanges(graph, values.all), replacements(whole, values.all)];

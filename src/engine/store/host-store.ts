@@ -1,4 +1,4 @@
-import type { Graph } from "../../graph/graph.ts";
+import { signatureOf, type Graph } from "../../graph/graph.ts";
 import { copyOf, type HostTensor } from "../../tensor/host-tensor.ts";
 import { withConstants } from "../../graph/passes/optimize.ts";
 import { merge, type Flat } from "../../tensor/tree.ts";
@@ -49,7 +49,7 @@ export function createHostStore(engine: Engine, values: Flat<HostTensor>, shared
     const common = Object.entries(shared?.values ?? {}).filter(([name]) => isFixed(name));
     const whole = withConstants(graph, new Map([...common, ...Object.entries(valuesOf(chosen(isFixed)))]));
     const program = await engine.compile(whole, options);
-    return { where: "host", graph: whole, program, dispose: () => program.dispose() };
+    return { where: "host", graph: signatureOf(whole), program, dispose: () => program.dispose() };
   };
   const bindTo = ({ graph, program }: HostPrepared): Pick<Program, "run"> => {
     const run = bind(graph, program, { cells, stored, shared: shared?.values ?? {} });
