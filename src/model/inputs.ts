@@ -7,7 +7,7 @@ import { mapTree } from "../tensor/tree.ts";
 import type { Weight } from "../nn/weight.ts";
 import type { LayerStates, ModelParams } from "./transformer.ts";
 
-/** What a symbol for a weight is made of. Default type: float32. */
+/** The shape and type of the symbol for a weight. Default type: float32. */
 export interface WeightShape {
   readonly shape: Shape;
   readonly dtype?: HostDType;

@@ -16,7 +16,7 @@ export interface StepMetrics {
   readonly tokensPerSecond: number;
 }
 
-/** A loss or gradient that is not finite. The last checkpoint is left as it is. */
+/** A loss or gradient that is not finite. The last checkpoint is untouched. */
 export class DivergedError extends InfiniError {
   override name = "DivergedError";
   readonly code = "ERR_DIVERGED";

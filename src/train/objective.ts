@@ -19,7 +19,7 @@ export interface ObjectiveBatch {
 export interface ObjectiveResult {
   /** Scalar: what is reported, and minimised. */
   readonly loss: Tensor;
-  /** Scalar that is minimised beside the loss and not reported with it. */
+  /** Scalar that is minimised together with the loss but not reported in it. */
   readonly cost?: Tensor;
   /** Scalars, each added up over the batches of a step. */
   readonly metrics: Flat<Tensor>;
@@ -31,7 +31,7 @@ export interface ObjectiveResult {
 export type Objective = (model: Model, weights: ModelParams<Tensor, Weight>, batch: ObjectiveBatch) => ObjectiveResult;
 
 /**
- * The weighted cross-entropy of the next token in nats, and what mixers charge beside it. `writeStrengthSum` is the sum over the tokens of
+ * The weighted cross-entropy of the next token in nats, plus what mixers charge. `writeStrengthSum` is the sum over the tokens of
  * the mean strength at which they are written, for memories that choose.
  */
 export const nextToken: Objective = (model, weights, batch) => {

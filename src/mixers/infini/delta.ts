@@ -56,7 +56,7 @@ function writeDifferences(
   return { before: { M: M.before, z: z.before }, after: { M: M.after, z: z.after } };
 }
 
-/** z before each segment [B, S, K, f] and after the last, one after the other: gamma depends on the z before. */
+/** z before each segment [B, S, K, f] and after the last, in turn: gamma depends on the z before. */
 function scanNewKeys(z0: Tensor, keys: Tensor): Scanned {
   const states: Tensor[] = [];
   let z = z0;

@@ -23,7 +23,7 @@ export function choosesWrites(update: MemoryUpdate): boolean {
   return update !== "none" && memoryRules[update].chooses.length > 0;
 }
 
-/** What a memory learns beside the projections of the layer. */
+/** What a memory learns besides the projections of the layer. */
 export interface MemoryParams {
   /** Of the feature map [K, 1, 1], where it is tempered. */
   readonly temperature?: Tensor;

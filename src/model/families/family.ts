@@ -1,7 +1,7 @@
 import type { ModelConfig } from "../config.ts";
 
 /**
- * How one project writes its models: what its config says, and which tensors of its files a parameter is made of. Data and pure
+ * How one project writes its models: what its config means, and which tensors of its files make up a parameter. Data and pure
  * functions; {@link loadWeights} does the reading.
  */
 export interface Family {

@@ -31,7 +31,7 @@ const MEMORY_DEVIATION = 0.02;
  * What the last layer, after the final norm, gives at the places of writing is the memory of the next segment. Gradients
  * flow through the memory over all segments of a sequence.
  *
- * A stack of the same contract as {@link layerStack}. Segments follow one after the other, so a sequence of many is a
+ * A stack of the same contract as {@link layerStack}. Segments follow one another, so a sequence of many is a
  * large graph. Positions (RoPE) count through [memory; segment; memory].
  */
 export function recurrentMemoryStack(config: ModelConfig, memoryTokens: number): SequenceMixer {
