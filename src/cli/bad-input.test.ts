@@ -297,9 +297,9 @@ describe("a config that cannot be used", () => {
   it("names everything that is wrong at once", async () => {
     await writeFile(
       at("bad.json"),
-      JSON.stringify({ ...tinyRun, model: { ...tinyRun.model, segmentLength: 0, layers: 1 } }),
+      JSON.stringify({ ...tinyRun, model: { ...tinyRun.model, segmentLength: 0, depth: 1 } }),
     );
-    await expectRefusal(train, /model\.segmentLength: .*; unknown key "model\.layers"/);
+    await expectRefusal(train, /model\.segmentLength: .*; unknown key "model\.depth"/);
   });
 
   it("names the file of a model folder", async () => {
