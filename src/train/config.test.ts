@@ -125,7 +125,7 @@ describe("parseRunConfig", () => {
       expect(act).toThrow(ConfigError);
       expect(act).toThrow(`training.mixture: ${problem}`);
     };
-    refuse(() => run({ vocabulary: 300 }), "mqar has a vocabulary of 300 tokens, but the model one of 256");
+    refuse(() => run({ vocabulary: 300 }), "mqar has a vocabulary of 300 tokens, but the model has one of 256");
     refuse(() => run({}, 48), "mqar with 16 pairs needs 64 tokens without filler, got 48 tokens");
     refuse(
       () => run({ distance: 32 }),
