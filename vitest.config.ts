@@ -5,7 +5,9 @@ const SLOW = [
   "{lab,test}/**/*.test.ts",
   "src/cli/**/*.test.ts",
   "src/**/*.slow.test.ts",
-  "src/runtime/{look,session}.test.ts",
+  "src/runtime/{look,runtime,session,stored-weights}.test.ts",
+  "src/tasks/fit.test.ts",
+  "src/text/tokenizers/tokenizers.test.ts",
   "src/train/{carry,loop,stepper}.test.ts",
   "src/model/{cost,stack}.test.ts",
 ];
